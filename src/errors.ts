@@ -11,7 +11,11 @@ export const JOB_ERRORS = {
   audio_blocked_address: { status: 400, integer: 403, says: 'The address of the audio is not allowed.' },
   audio_too_large: { status: 413, integer: 413, says: 'The audio has more bytes than allowed.' },
   audio_too_long: { status: 413, integer: 413, says: 'The audio lasts longer than allowed.' },
-  audio_unsupported: { status: 415, integer: 415, says: 'The file is not a supported audio or video format.' },
+  audio_unsupported: {
+    status: 415,
+    integer: 415,
+    says: 'The file is not a supported audio or video format.',
+  },
   audio_corrupt: { status: 422, integer: 422, says: 'The file is damaged or cut short.' },
   audio_empty: { status: 422, integer: 422, says: 'The file is empty or holds no audio.' },
   language_unsupported: { status: 422, integer: 422, says: 'The model does not speak this language.' },
