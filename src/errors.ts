@@ -4,7 +4,7 @@
 
 type Row = { readonly status: number; readonly integer: number; readonly says: string };
 
-/** Why a job ended in `error`. `status` is unused for these: they happen after the 201. */
+/** Why a job ended in `error`, or an upload was refused: only then `status` is sent. */
 export const JOB_ERRORS = {
   audio_unreachable: { status: 400, integer: 400, says: 'The audio host could not be reached.' },
   audio_http_error: { status: 400, integer: 400, says: 'The audio host answered with an error.' },
@@ -33,5 +33,75 @@ export class JobError extends Error {
     super(message, options);
     this.name = 'JobError';
     this.code = code;
+  }
+}
+
+/** Why a request is refused. `integer` is what `error.code` shows: clients type it as a number. */
+export const HTTP_ERRORS = {
+  request_invalid: {
+    status: 400,
+    integer: 400,
+    says: 'Invalid parameter(s). See validation_errors for more details.',
+  },
+  key_missing: { status: 401, integer: 401, says: 'no gladia key provided' },
+  key_unknown: { status: 401, integer: 401, says: 'gladia user not found' },
+  job_unfinished: {
+    status: 403,
+    integer: 403,
+    says: 'A transcription that is queued or processing cannot be deleted: wait until its status is done or error.',
+  },
+  route_unknown: { status: 404, integer: 404, says: 'There is no such route.' },
+  transcription_unknown: {
+    status: 404,
+    integer: 404,
+    says: 'There is no such transcription, or it was deleted.',
+  },
+  audio_unknown: { status: 404, integer: 404, says: 'There is no such audio file, or it was removed.' },
+  callback_unknown: { status: 404, integer: 404, says: 'There is no such callback.' },
+  callback_in_flight: {
+    status: 409,
+    integer: 409,
+    says: 'This callback is being sent at this moment: look at its attempts, then send it again if needed.',
+  },
+  callback_body_gone: {
+    status: 409,
+    integer: 409,
+    says: 'The transcription of this callback was deleted, and its body with it: there is nothing left to send.',
+  },
+  request_too_large: { status: 413, integer: 413, says: 'The request has more bytes than allowed.' },
+  media_type_unsupported: {
+    status: 415,
+    integer: 415,
+    says: 'Send content-type application/json, or multipart/form-data where a file is uploaded.',
+  },
+  internal_error: {
+    status: 500,
+    integer: 500,
+    says: 'Something failed inside Ringback; the log tells more under this request_id.',
+  },
+  not_ready: {
+    status: 503,
+    integer: 503,
+    says: 'Ringback cannot reach its database at this moment: try again.',
+  },
+} as const satisfies Record<string, Row>;
+
+/** Every code there is. */
+export const ERRORS = { ...JOB_ERRORS, ...HTTP_ERRORS } as const;
+
+export type HttpErrorCode = keyof typeof ERRORS;
+
+/** A refused request. `validation` holds one sentence a field, each beginning with its dotted path. */
+export class HttpError extends Error {
+  readonly code: HttpErrorCode;
+  readonly validation: readonly string[];
+  constructor(
+    code: HttpErrorCode,
+    options: { message?: string; validation?: readonly string[]; cause?: unknown } = {},
+  ) {
+    super(options.message ?? ERRORS[code].says, { cause: options.cause });
+    this.name = 'HttpError';
+    this.code = code;
+    this.validation = options.validation ?? [];
   }
 }

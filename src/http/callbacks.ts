@@ -1,0 +1,112 @@
+// Did they get it? The deliveries of a job, every attempt of each, and sending again.
+import type { FastifyInstance } from 'fastify';
+import { HttpError } from '../errors.ts';
+import type { Db } from '../store/database.ts';
+import {
+  type AttemptRow,
+  type DeliveryRow,
+  findDelivery,
+  listAttempts,
+  listDeliveries,
+  resend,
+} from '../store/deliveries.ts';
+import { endpointUrl } from '../store/endpoints.ts';
+import { findJob } from '../store/jobs.ts';
+import { isUuid } from './params.ts';
+
+const JOB_DELIVERIES = 100;
+
+export function callbackRoutes(server: FastifyInstance, { db }: { db: Db }): void {
+  for (const base of ['/v2/pre-recorded', '/v2/transcription'])
+    server.get<{ Params: { id: string } }>(`${base}/:id/callbacks`, async (request) => {
+      const { id } = request.params;
+      if (!isUuid(id) || !(await findJob(db, request.account, id)))
+        throw new HttpError('transcription_unknown');
+      const rows = await listDeliveries(db, request.account, { jobId: id, limit: JOB_DELIVERIES });
+      return { items: await withAttempts(db, rows) };
+    });
+
+  server.get<{ Params: { id: string } }>('/api/callbacks/:id', async (request) => {
+    const row = await find(db, request.account, request.params.id);
+    return (await withAttempts(db, [row]))[0];
+  });
+
+  server.post<{ Params: { id: string } }>('/api/callbacks/:id/resend', async (request, reply) => {
+    const { id } = request.params;
+    const outcome = isUuid(id) ? await resend(db, request.account, id) : 'unknown';
+    if (outcome === 'unknown') throw new HttpError('callback_unknown');
+    if (outcome === 'in_flight') throw new HttpError('callback_in_flight');
+    if (outcome === 'body_gone') throw new HttpError('callback_body_gone');
+    reply.code(202);
+    return (await withAttempts(db, [await find(db, request.account, id)]))[0];
+  });
+}
+
+async function find(db: Db, account: string, id: string): Promise<DeliveryRow> {
+  const row = isUuid(id) ? await findDelivery(db, account, id) : undefined;
+  if (!row) throw new HttpError('callback_unknown');
+  return row;
+}
+
+async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<object[]> {
+  const attempts = await listAttempts(
+    db,
+    rows.map((row) => row.id),
+  );
+  return rows.map((row) => ({
+    ...showDelivery(row),
+    attempts: attempts.filter((attempt) => attempt.delivery_id === row.id).map(showAttempt),
+  }));
+}
+
+function showDelivery(row: DeliveryRow) {
+  return {
+    id: row.id,
+    transcription_id: row.job_id,
+    endpoint_id: row.endpoint_id,
+    // Secrets ride in query strings: shown is that there is one, not what it says.
+    url: shownUrl(row.url),
+    method: row.method,
+    event: row.event,
+    form: row.form,
+    bytes: row.bytes,
+    state: row.state,
+    reason: row.reason,
+    attempt_count: row.attempts,
+    next_attempt_at: row.due_at?.toISOString() ?? null,
+    created_at: row.created_at.toISOString(),
+    completed_at: row.final_at?.toISOString() ?? null,
+  };
+}
+
+function shownUrl(url: string): string {
+  return `${endpointUrl(url)}${new URL(url).search === '' ? '' : '?…'}`;
+}
+
+function showAttempt(row: AttemptRow) {
+  return {
+    number: row.number,
+    trigger: row.trigger,
+    form: row.form,
+    started_at: row.started_at.toISOString(),
+    duration_ms: row.duration_ms,
+    phases_ms: row.phases,
+    address: row.address,
+    outcome: row.outcome,
+    status: row.status,
+    location: row.location,
+    answer: row.answer_head && {
+      ...readable(row.answer_head),
+      bytes: row.answer_bytes,
+      truncated: row.answer_truncated,
+    },
+    error: row.error_class && { class: row.error_class, message: row.error_message },
+    next_attempt_at: row.next_at?.toISOString() ?? null,
+  };
+}
+
+/** The answer as text where it is text; a cut may have split its last character. */
+function readable(head: Buffer): { text: string } | { base64: string } {
+  const text = new TextDecoder('utf-8').decode(head, { stream: true });
+  return text.includes('\ufffd') ? { base64: head.toString('base64') } : { text };
+}

@@ -1,0 +1,92 @@
+// `/v2/pre-recorded` and its older twin `/v2/transcription`: create, look up, delete, fetch the audio.
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import { HttpError } from '../errors.ts';
+import { type AudioFolder, findAudio } from '../store/audio.ts';
+import type { Db } from '../store/database.ts';
+import { deleteJob, findJob, insertJob, listJobs } from '../store/jobs.ts';
+import type { Queue } from '../store/queue.ts';
+import { sendAudio } from './files.ts';
+import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
+import { readListQuery } from './list-query.ts';
+import { isUuid } from './params.ts';
+import { jobRecord, ownFileId } from './transcript.ts';
+
+export type JobDeps = {
+  db: Db;
+  queue: Pick<Queue, 'send'>;
+  audio: AudioFolder;
+  judge: { audio: JudgeUrl; callback: JudgeUrl };
+  publicUrl: () => string;
+};
+
+export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
+  for (const base of ['/v2/pre-recorded', '/v2/transcription'])
+    server.register(async (routes) => family(routes, deps), { prefix: base });
+}
+
+function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }: JobDeps): void {
+  routes.post('/', { schema: { body: JobRequest } }, async (request, reply) => {
+    const body = request.body as JobRequest;
+    const { callback, problems } = readJobRequest(body, judge);
+    const uploadId = ownFileId(body.audio_url);
+    const upload = uploadId === null ? undefined : await findAudio(db, request.account, uploadId);
+    if (uploadId !== null && !upload && new URL(body.audio_url).origin === new URL(publicUrl()).origin)
+      problems.push('audio_url must name an uploaded file: there is none with this id');
+    if (problems.length > 0) throw new HttpError('request_invalid', { validation: problems });
+
+    const id = randomUUID();
+    await insertJob(db, queue, {
+      id,
+      accountId: request.account,
+      audioUrl: body.audio_url,
+      audioId: upload?.id ?? null,
+      request: request.sent as never,
+      customMetadata: (body.custom_metadata as never) ?? null,
+      callback,
+    });
+    return reply.code(201).send({ id, result_url: `${publicUrl()}${routes.prefix}/${id}` });
+  });
+
+  routes.get('/', async (request, reply) => {
+    const { filter, problems } = readListQuery(request.query as Record<string, unknown>);
+    if (problems.length > 0) throw new HttpError('request_invalid', { validation: problems });
+    // One more than asked for tells whether a next page exists.
+    const rows = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
+    const page = (offset: number) => {
+      const url = new URL(`${publicUrl()}${request.url}`);
+      url.searchParams.set('offset', String(offset));
+      url.searchParams.set('limit', String(filter.limit));
+      return url.href;
+    };
+    const links = {
+      first: page(0),
+      current: page(filter.offset),
+      next: rows.length > filter.limit ? page(filter.offset + filter.limit) : null,
+    };
+    const items = rows.slice(0, filter.limit).map(jobRecord).join(',');
+    return reply.type('application/json').send(`${JSON.stringify(links).slice(0, -1)},"items":[${items}]}`);
+  });
+
+  routes.get<{ Params: { id: string } }>('/:id', async (request, reply) => {
+    const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
+    if (!job) throw new HttpError('transcription_unknown');
+    return reply.type('application/json').send(jobRecord(job));
+  });
+
+  routes.delete<{ Params: { id: string } }>('/:id', async (request, reply) => {
+    const deleted = isUuid(request.params.id)
+      ? await deleteJob(db, request.account, request.params.id)
+      : ('unknown' as const);
+    if (deleted === 'unknown') throw new HttpError('transcription_unknown');
+    if (deleted === 'unfinished') throw new HttpError('job_unfinished');
+    if (deleted.audioId !== null) await audio.remove(deleted.audioId);
+    return reply.code(202).send();
+  });
+
+  routes.get<{ Params: { id: string } }>('/:id/file', async (request, reply) => {
+    const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
+    if (!job) throw new HttpError('transcription_unknown');
+    return sendAudio(reply, audio, job.audio_id);
+  });
+}

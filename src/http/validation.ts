@@ -1,0 +1,64 @@
+// Schema failures as the hosted API words them: one sentence a field, beginning with its dotted path. Pure.
+import type { FastifySchemaValidationError } from 'fastify';
+
+type Failure = Pick<FastifySchemaValidationError, 'keyword' | 'instancePath' | 'params' | 'message'>;
+
+const WORDS: Record<string, string> = {
+  string: 'a string',
+  boolean: 'a boolean value',
+  integer: 'an integer number',
+  number: 'a number',
+  object: 'an object',
+  array: 'an array',
+};
+
+/** `/callback_config/url` becomes `callback_config.url`; the body itself is called `body`. */
+function dotted(pointer: string, last?: string): string {
+  const path = pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  if (last !== undefined) path.push(last);
+  return path.length === 0 ? 'body' : path.join('.');
+}
+
+export function sentence({ keyword, instancePath, params, message }: Failure): string {
+  const path = dotted(instancePath);
+  switch (keyword) {
+    case 'required':
+      return `${dotted(instancePath, String(params.missingProperty))} is required`;
+    case 'type':
+      return `${path} must be ${WORDS[String(params.type)] ?? String(params.type)}`;
+    case 'enum':
+      return `${path} must be one of the following values: ${(params.allowedValues as unknown[]).join(', ')}`;
+    case 'minimum':
+      return `${path} must not be less than ${String(params.limit)}`;
+    case 'maximum':
+      return `${path} must not be greater than ${String(params.limit)}`;
+    case 'minItems':
+      return `${path} must contain at least ${String(params.limit)} elements`;
+    case 'minLength':
+      return `${path} must not be empty`;
+    case 'maxLength':
+      return `${path} must be shorter than or equal to ${String(params.limit)} characters`;
+    default:
+      return `${path} must be valid: ${message ?? keyword}`;
+  }
+}
+
+export function sentences(failures: readonly Failure[]): string[] {
+  // A failed anyOf reports its branches and then itself; the branches say what to do.
+  const useful = failures.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'if');
+  return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
+}
+
+/** Explicit nulls count as absent (live clients send them), except inside the caller's own metadata. */
+export function withoutNulls(value: unknown, key = ''): unknown {
+  if (key === 'custom_metadata' || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== null)
+      .map(([name, item]) => [name, withoutNulls(item, name)]),
+  );
+}

@@ -1,0 +1,376 @@
+// Every setting of the server, once. The parser, `--help`, the start-up summary and docs/settings.md are made from
+// this table. Nothing is read at import: the caller hands in flags, environment and `.env`.
+import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
+
+export const ROLES = ['api', 'transcribe', 'deliver'] as const;
+export type Role = (typeof ROLES)[number];
+export const CALLBACK_FORMATS = ['short', 'gladia'] as const;
+export type CallbackFormat = (typeof CALLBACK_FORMATS)[number];
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+export type Settings = {
+  roles: Role[];
+  host: string;
+  port: number;
+  publicUrl: string | null;
+  dataDirectory: string;
+  databaseUrl: string | null;
+  storage: string;
+  apiKeys: string[];
+  model: string;
+  workers: number;
+  allowNetworks: string[];
+  callbackFormat: CallbackFormat;
+  /** Milliseconds before each attempt. */
+  retrySchedule: number[];
+  callbackTimeoutMs: number;
+  endpointConcurrency: number;
+  signingSecrets: string[];
+  maxAudioBytes: number;
+  maxAudioSeconds: number;
+  retentionMs: number;
+  logLevel: (typeof LOG_LEVELS)[number];
+};
+
+type Entry<K extends keyof Settings> = {
+  readonly setting: K;
+  readonly variable: string;
+  readonly placeholder: string;
+  /** As a person would write it; null when the meaning explains what happens unset. */
+  readonly fallback: string | null;
+  readonly secret?: true;
+  readonly meaning: string;
+  readonly parse: (text: string, dataDirectory: string) => Settings[K];
+  readonly unset?: (dataDirectory: string) => Settings[K];
+  readonly show: (value: Settings[K]) => string;
+};
+
+const text = (value: unknown) => String(value);
+const list = (value: readonly unknown[]) => value.join(',');
+const items = (value: string) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+const configured = (value: unknown) =>
+  value === null || (Array.isArray(value) && value.length === 0) ? 'not set' : 'set';
+
+function oneOf<const T extends readonly string[]>(allowed: T) {
+  return (value: string): T[number] => {
+    if (!allowed.includes(value)) throw new Error(`"${value}" is not one of ${allowed.join(', ')}`);
+    return value;
+  };
+}
+
+function integer(low: number, high: number) {
+  return (value: string): number => {
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < low || number > high)
+      throw new Error(`"${value}" is not a whole number from ${low} to ${high}`);
+    return number;
+  };
+}
+
+function duration(low: number, high: number) {
+  return (value: string): number => {
+    const milliseconds = parseDuration(value);
+    if (milliseconds < low || milliseconds > high)
+      throw new Error(`"${value}" is outside ${formatDuration(low)} to ${formatDuration(high)}`);
+    return milliseconds;
+  };
+}
+
+function url(value: string, protocols: readonly string[]): string {
+  const parsed = URL.canParse(value) ? new URL(value) : null;
+  if (!parsed || !protocols.includes(parsed.protocol))
+    throw new Error(`this is not a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+  return value;
+}
+
+function network(value: string): string {
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  const most = family === 4 ? 32 : 128;
+  if (family === 0 || rest.length > 0 || bits === undefined || !/^\d+$/.test(bits) || Number(bits) > most)
+    throw new Error(`"${value}" is not a network: write it like 10.0.0.0/8 or fd00::/8`);
+  return value;
+}
+
+const DAY = 86_400_000;
+
+const entry = <K extends keyof Settings>(row: Entry<K>): Entry<K> => row;
+
+export const SETTINGS = [
+  entry({
+    setting: 'roles',
+    variable: 'RINGBACK_ROLE',
+    placeholder: 'LIST',
+    fallback: ROLES.join(','),
+    meaning: 'what this process does: any of api, transcribe, deliver',
+    parse: (value) => items(value).map(oneOf(ROLES)),
+    show: list,
+  }),
+  entry({
+    setting: 'host',
+    variable: 'RINGBACK_HOST',
+    placeholder: 'ADDRESS',
+    fallback: '127.0.0.1',
+    meaning: 'address to listen on; 0.0.0.0 or :: for every interface',
+    parse: text,
+    show: text,
+  }),
+  entry({
+    setting: 'port',
+    variable: 'RINGBACK_PORT',
+    placeholder: 'N',
+    fallback: '4747',
+    meaning: 'port to listen on; 0 picks a free one, named in the "listening" log line',
+    parse: integer(0, 65_535),
+    show: text,
+  }),
+  entry({
+    setting: 'publicUrl',
+    variable: 'RINGBACK_PUBLIC_URL',
+    placeholder: 'URL',
+    fallback: null,
+    meaning: 'base of result_url, audio_url and list links; unset: the listening address',
+    parse: (value) => url(value, ['http:', 'https:']).replace(/\/+$/, ''),
+    unset: () => null,
+    show: (value) => value ?? 'the listening address',
+  }),
+  entry({
+    setting: 'dataDirectory',
+    variable: 'RINGBACK_DATA_DIR',
+    placeholder: 'FOLDER',
+    fallback: './data',
+    meaning: 'embedded database, stored audio, model cache, generated secrets (mode 0600)',
+    parse: (value) => resolve(value),
+    show: text,
+  }),
+  entry({
+    setting: 'databaseUrl',
+    variable: 'DATABASE_URL',
+    placeholder: 'URL',
+    fallback: null,
+    secret: true,
+    meaning: 'any PostgreSQL 14 or newer; unset: an embedded PostgreSQL in the data folder',
+    parse: (value) => url(value, ['postgres:', 'postgresql:']),
+    unset: () => null,
+    show: (value) => (value === null ? 'embedded' : 'set'),
+  }),
+  entry({
+    setting: 'storage',
+    variable: 'RINGBACK_STORAGE',
+    placeholder: 'FOLDER',
+    fallback: null,
+    meaning: 'folder for stored audio, shared by all processes; unset: audio/ in the data folder',
+    parse: (value) => {
+      if (/^[a-z0-9]+:\/\//i.test(value))
+        throw new Error('only a folder is supported so far: write a path, or mount the bucket');
+      return resolve(value);
+    },
+    unset: (dataDirectory) => join(dataDirectory, 'audio'),
+    show: text,
+  }),
+  entry({
+    setting: 'apiKeys',
+    variable: 'RINGBACK_API_KEYS',
+    placeholder: 'LIST',
+    fallback: null,
+    secret: true,
+    meaning:
+      'comma-separated keys, each an account of its own; unset: one is made at the first start and printed once. Stored hashed',
+    parse: (value) => {
+      const keys = items(value);
+      for (const key of keys)
+        if (key.length < 16) throw new Error('a key has fewer than 16 characters: make it longer');
+      return keys;
+    },
+    unset: () => [],
+    show: configured,
+  }),
+  entry({
+    setting: 'model',
+    variable: 'RINGBACK_MODEL',
+    placeholder: 'NAME',
+    fallback: 'moonshine-base',
+    meaning: 'moonshine-base, moonshine-tiny, or a folder with a Moonshine model',
+    parse: text,
+    show: text,
+  }),
+  entry({
+    setting: 'workers',
+    variable: 'RINGBACK_WORKERS',
+    placeholder: 'N',
+    fallback: null,
+    meaning: 'transcriptions at a time; unset: the number of cores',
+    parse: integer(1, 256),
+    unset: () => availableParallelism(),
+    show: text,
+  }),
+  entry({
+    setting: 'allowNetworks',
+    variable: 'RINGBACK_ALLOW_NETWORKS',
+    placeholder: 'CIDRS',
+    fallback: '',
+    meaning:
+      'networks beyond the public internet that callbacks and audio_url may reach, such as 127.0.0.0/8,::1/128 for local work',
+    parse: (value) => items(value).map(network),
+    show: (value) => (value.length === 0 ? 'the public internet only' : list(value)),
+  }),
+  entry({
+    setting: 'callbackFormat',
+    variable: 'RINGBACK_CALLBACK_FORMAT',
+    placeholder: 'NAME',
+    fallback: 'short',
+    meaning:
+      'short: events success and error, string codes. gladia: transcription.success and transcription.error, integer codes',
+    parse: oneOf(CALLBACK_FORMATS),
+    show: text,
+  }),
+  entry({
+    setting: 'retrySchedule',
+    variable: 'RINGBACK_RETRY_SCHEDULE',
+    placeholder: 'LIST',
+    fallback: '0s,5s,30s,2m,10m,30m,1h,3h,6h,12h,24h,24h',
+    meaning: 'the wait before each attempt of a callback; up to 10 % of jitter is added',
+    parse: (value) => {
+      const waits = items(value).map(duration(0, 30 * DAY));
+      if (waits.length < 1 || waits.length > 100) throw new Error('give 1 to 100 waits, such as 0s,5s,1m');
+      return waits;
+    },
+    show: (value) => value.map(formatDuration).join(','),
+  }),
+  entry({
+    setting: 'callbackTimeoutMs',
+    variable: 'RINGBACK_CALLBACK_TIMEOUT',
+    placeholder: 'TIME',
+    fallback: '15s',
+    meaning: 'the whole of one attempt: DNS, connect, send, status and body',
+    parse: duration(100, 300_000),
+    show: formatDuration,
+  }),
+  entry({
+    setting: 'endpointConcurrency',
+    variable: 'RINGBACK_ENDPOINT_CONCURRENCY',
+    placeholder: 'N',
+    fallback: '4',
+    meaning: 'attempts in flight per endpoint',
+    parse: integer(1, 1_000),
+    show: text,
+  }),
+  entry({
+    setting: 'signingSecrets',
+    variable: 'RINGBACK_SIGNING_SECRET',
+    placeholder: 'LIST',
+    fallback: null,
+    secret: true,
+    meaning:
+      'whsec_… (Standard Webhooks); a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
+    parse: (value) => {
+      const secrets = items(value);
+      for (const secret of secrets) {
+        const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length;
+        if (!secret.startsWith('whsec_') || bytes < 24 || bytes > 64)
+          throw new Error(
+            'a secret is not whsec_ and the base64 of 24 to 64 bytes: make one with: echo "whsec_$(openssl rand -base64 32)"',
+          );
+      }
+      return secrets;
+    },
+    unset: () => [],
+    show: configured,
+  }),
+  entry({
+    setting: 'maxAudioBytes',
+    variable: 'RINGBACK_MAX_AUDIO_BYTES',
+    placeholder: 'SIZE',
+    fallback: '1000MB',
+    meaning: 'the largest audio file; over it: a clear error',
+    parse: parseBytes,
+    show: formatBytes,
+  }),
+  entry({
+    setting: 'maxAudioSeconds',
+    variable: 'RINGBACK_MAX_AUDIO_DURATION',
+    placeholder: 'TIME',
+    fallback: '10h',
+    meaning: 'the longest audio; over it: a clear error',
+    parse: (value) => duration(1_000, 7 * DAY)(value) / 1_000,
+    show: (value) => formatDuration(value * 1_000),
+  }),
+  entry({
+    setting: 'retentionMs',
+    variable: 'RINGBACK_RETENTION',
+    placeholder: 'TIME',
+    fallback: '365d',
+    meaning: 'results, audio and delivery records are removed after it',
+    parse: duration(60_000, 36_500 * DAY),
+    show: formatDuration,
+  }),
+  entry({
+    setting: 'logLevel',
+    variable: 'RINGBACK_LOG_LEVEL',
+    placeholder: 'LEVEL',
+    fallback: 'info',
+    meaning: 'JSON lines on stdout: trace, debug, info, warn, error or silent',
+    parse: oneOf(LOG_LEVELS),
+    show: text,
+  }),
+] as const;
+
+/** Every problem at once, each naming its variable, so one restart is enough. */
+export class SettingsError extends Error {
+  readonly code = 'settings_invalid';
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'SettingsError';
+  }
+}
+
+/** `RINGBACK_MAX_AUDIO_BYTES` becomes `max-audio-bytes`. */
+export function flagOf(variable: string): string {
+  return variable
+    .replace(/^RINGBACK_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+}
+
+/**
+ * Flags before environment before `.env` before defaults, all keyed by variable name. An empty value counts as unset.
+ * Throws {@link SettingsError} with one line per bad value, and one per unknown RINGBACK_ variable (a typo would
+ * otherwise be silently ignored).
+ */
+export function readSettings(...layers: readonly Readonly<Record<string, string | undefined>>[]): Settings {
+  const problems: string[] = [];
+  const written = (variable: string) => layers.map((layer) => layer[variable]).find((value) => value);
+  const dataDirectory = resolve(written('RINGBACK_DATA_DIR') ?? './data');
+  const settings: Partial<Record<keyof Settings, unknown>> = {};
+  for (const row of SETTINGS) {
+    const value = written(row.variable) ?? row.fallback;
+    try {
+      settings[row.setting] =
+        value === null
+          ? (row as Entry<keyof Settings>).unset?.(dataDirectory)
+          : row.parse(value, dataDirectory);
+    } catch (error) {
+      problems.push(`${row.variable}: ${(error as Error).message}`);
+    }
+  }
+  const known = new Set<string>(SETTINGS.map((row) => row.variable));
+  for (const name of new Set(layers.flatMap((layer) => Object.keys(layer))))
+    if (name.startsWith('RINGBACK_') && !known.has(name))
+      problems.push(`${name}: there is no such setting; "ringback serve --help" lists them`);
+  if (problems.length > 0) throw new SettingsError(problems);
+  return settings as Settings;
+}
+
+/** What the start-up log shows: one value per variable, secrets reduced to "set" or "not set". */
+export function describeSettings(settings: Settings): Record<string, string> {
+  return Object.fromEntries(
+    SETTINGS.map((row) => [row.variable, (row as Entry<keyof Settings>).show(settings[row.setting])]),
+  );
+}

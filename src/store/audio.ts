@@ -1,0 +1,73 @@
+// Stored uploads: a file per id in one folder, and the row that owns it. A file without a row is rubbish a crash left.
+import { createReadStream, type ReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Selectable } from 'kysely';
+import type { Db } from './database.ts';
+import type { Schema } from './schema.ts';
+
+export type AudioRow = Selectable<Schema['audio']>;
+
+export type AudioFolder = {
+  /** Where the bytes of this id are, or would be. */
+  path(id: string): string;
+  /** Where bytes may be collected before {@link AudioFolder.keep}: the same file system. */
+  incoming(id: string): string;
+  /** Makes collected bytes durable under their id. */
+  keep(id: string): Promise<void>;
+  read(id: string): Promise<{ stream: ReadStream; bytes: number } | undefined>;
+  remove(id: string): Promise<void>;
+};
+
+export async function openAudioFolder(folder: string): Promise<AudioFolder> {
+  const path = (id: string) => join(folder, id.slice(0, 2), id);
+  const incoming = (id: string) => join(folder, 'incoming', id);
+  await mkdir(join(folder, 'incoming'), { recursive: true, mode: 0o700 });
+  return {
+    path,
+    incoming,
+    async keep(id) {
+      await mkdir(join(folder, id.slice(0, 2)), { recursive: true, mode: 0o700 });
+      await rename(incoming(id), path(id));
+      // Accepted means stored: the bytes and the folder entry, before anyone is told the id.
+      await syncToDisk(path(id));
+      await syncToDisk(join(folder, id.slice(0, 2)));
+    },
+    async read(id) {
+      const found = await stat(path(id)).catch(ignoreMissing);
+      return found && { stream: createReadStream(path(id)), bytes: found.size };
+    },
+    async remove(id) {
+      await rm(path(id), { force: true });
+      await rm(incoming(id), { force: true });
+    },
+  };
+}
+
+async function syncToDisk(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+export type NewAudio = Omit<AudioRow, 'created_at'>;
+
+export async function insertAudio(db: Db, audio: NewAudio): Promise<void> {
+  await db.insertInto('audio').values(audio).execute();
+}
+
+export function findAudio(db: Db, accountId: string, id: string): Promise<AudioRow | undefined> {
+  return db
+    .selectFrom('audio')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}

@@ -1,0 +1,161 @@
+// Deliveries as their owner sees them: made with the job's end, looked up, sent again, cancelled. Claiming and
+// recording are in leases.ts.
+import { randomUUID } from 'node:crypto';
+import { type Selectable, sql } from 'kysely';
+import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
+import type { Db, Trx } from './database.ts';
+import { markDue } from './endpoints.ts';
+import type { Schema } from './schema.ts';
+
+export type NewDelivery = {
+  accountId: string;
+  jobId: string;
+  url: string;
+  method: Method;
+  event: Event;
+  form: DeliveryForm;
+  fullBody: Buffer;
+  referenceBody: Buffer;
+};
+
+/** Part of the transaction that ends the job: the delivery and its endpoint's due time exist with the result or not at all. */
+export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<string> {
+  const endpointId = await markDue(trx, delivery.accountId, delivery.url);
+  const id = randomUUID();
+  await trx
+    .insertInto('delivery')
+    .values({
+      id,
+      account_id: delivery.accountId,
+      job_id: delivery.jobId,
+      endpoint_id: endpointId,
+      url: delivery.url,
+      method: delivery.method,
+      event: delivery.event,
+      form: delivery.form,
+      asked_form: delivery.form,
+      full_body: delivery.fullBody,
+      reference_body: delivery.referenceBody,
+      due_at: sql`now()`,
+    })
+    .execute();
+  return id;
+}
+
+export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body'> & {
+  bytes: number | null;
+};
+export type AttemptRow = Selectable<Schema['attempt']>;
+
+const SHOWN = [
+  'id',
+  'account_id',
+  'job_id',
+  'endpoint_id',
+  'url',
+  'method',
+  'event',
+  'form',
+  'asked_form',
+  'state',
+  'attempts',
+  'step',
+  'trigger',
+  'due_at',
+  'token',
+  'claimed_at',
+  'reason',
+  'created_at',
+  'final_at',
+] as const;
+
+const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(
+  'bytes',
+);
+
+export type DeliveryFilter = {
+  states?: readonly DeliveryState[];
+  jobId?: string;
+  endpointId?: string;
+  /** Only those older than this one. */
+  after?: { createdAt: Date; id: string };
+  limit: number;
+};
+
+/** Newest first. */
+export function listDeliveries(db: Db, accountId: string, filter: DeliveryFilter): Promise<DeliveryRow[]> {
+  let query = db.selectFrom('delivery').select(SHOWN).select(bytes).where('account_id', '=', accountId);
+  if (filter.states) query = query.where('state', 'in', filter.states);
+  if (filter.jobId) query = query.where('job_id', '=', filter.jobId);
+  if (filter.endpointId) query = query.where('endpoint_id', '=', filter.endpointId);
+  const { after } = filter;
+  if (after)
+    query = query.where((e) => e(e.refTuple('created_at', 'id'), '<', e.tuple(after.createdAt, after.id)));
+  return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
+}
+
+export async function findDelivery(db: Db, accountId: string, id: string): Promise<DeliveryRow | undefined> {
+  return db
+    .selectFrom('delivery')
+    .select(SHOWN)
+    .select(bytes)
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** Attempts of these deliveries, oldest first. */
+export function listAttempts(db: Db, deliveryIds: readonly string[]): Promise<AttemptRow[]> {
+  if (deliveryIds.length === 0) return Promise.resolve([]);
+  return db
+    .selectFrom('attempt')
+    .selectAll()
+    .where('delivery_id', 'in', deliveryIds)
+    .orderBy('delivery_id')
+    .orderBy('number')
+    .execute();
+}
+
+export type Resent = 'resent' | 'unknown' | 'in_flight' | 'body_gone';
+
+/** Due now, with a full schedule, in the form first asked for. One being sent at this moment is left alone. */
+export function resend(db: Db, accountId: string, id: string): Promise<Resent> {
+  return db.transaction().execute(async (trx) => {
+    // The endpoint is locked before the delivery, as everywhere, so that two transactions cannot wait for one another.
+    const found = await findDelivery(trx, accountId, id);
+    if (!found) return 'unknown';
+    await markDue(trx, accountId, found.url);
+    const changed = await trx
+      .updateTable('delivery')
+      .set({
+        state: 'pending',
+        trigger: 'resend',
+        step: 0,
+        due_at: sql`now()`,
+        final_at: null,
+        reason: null,
+        form: sql`asked_form`,
+      })
+      .where('id', '=', id)
+      .where('state', '!=', 'delivering')
+      .where('full_body', 'is not', null)
+      .executeTakeFirst();
+    if (changed.numUpdatedRows === 1n) return 'resent';
+    return found.bytes === null ? 'body_gone' : 'in_flight';
+  });
+}
+
+/** The job is being deleted: what was not delivered never will be, and no copy of the words stays behind. */
+export async function cancelDeliveries(trx: Trx, jobId: string, reason: string): Promise<void> {
+  await trx
+    .updateTable('delivery')
+    .set({ state: 'cancelled', reason, due_at: null, token: null, claimed_at: null, final_at: sql`now()` })
+    .where('job_id', '=', jobId)
+    .where('state', 'in', ['pending', 'delivering'])
+    .execute();
+  await trx
+    .updateTable('delivery')
+    .set({ full_body: null, reference_body: null })
+    .where('job_id', '=', jobId)
+    .execute();
+}

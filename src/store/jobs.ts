@@ -1,0 +1,301 @@
+// Jobs from the 201 to their end. Every write after the claim carries the run it belongs to, and does nothing when
+// another run has taken over.
+import { type Selectable, sql } from 'kysely';
+import type { DeliveryForm, Method } from '../delivery.ts';
+import type { JobErrorCode } from '../errors.ts';
+import { type JobState, MAX_RUNS } from '../job.ts';
+import type { Db, Trx } from './database.ts';
+import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
+import type { Queue } from './queue.ts';
+import type { Json, Schema } from './schema.ts';
+
+export type JobRow = Selectable<Schema['job']>;
+
+export type Callback = { url: string; method: Method; form: DeliveryForm };
+
+export type NewJob = {
+  id: string;
+  accountId: string;
+  audioUrl: string;
+  audioId: string | null;
+  request: Record<string, Json>;
+  customMetadata: Record<string, Json> | null;
+  callback: Callback | null;
+};
+
+/** The row and its queue job, committed together: after this the 201 may be sent. */
+export async function insertJob(db: Db, queue: Pick<Queue, 'send'>, job: NewJob): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await trx
+      .insertInto('job')
+      .values({
+        id: job.id,
+        account_id: job.accountId,
+        audio_url: job.audioUrl,
+        audio_id: job.audioId,
+        request: JSON.stringify(job.request),
+        custom_metadata: job.customMetadata === null ? null : JSON.stringify(job.customMetadata),
+        callback_url: job.callback?.url ?? null,
+        callback_method: job.callback?.method ?? null,
+        callback_form: job.callback?.form ?? null,
+        queue_id: await queue.send(trx, job.id),
+      })
+      .execute();
+  });
+}
+
+export type Started = Pick<
+  JobRow,
+  'id' | 'run' | 'account_id' | 'audio_url' | 'audio_id' | 'request' | 'custom_metadata'
+> & {
+  created_at: Date;
+  callback: Callback | null;
+};
+
+/** Claims the job for one run; undefined when it is not to be run (finished, deleted, or running elsewhere). */
+export async function startJob(db: Db, id: string, leaseMs: number): Promise<Started | undefined> {
+  const row = await db
+    .updateTable('job')
+    .set({
+      state: 'processing',
+      run: sql`run + 1`,
+      started_at: sql`coalesce(started_at, now())`,
+      lease_until: sql`now() + ${leaseMs} * interval '1 millisecond'`,
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'queued')
+    .returningAll()
+    .executeTakeFirst();
+  return row && { ...row, callback: callbackOf(row) };
+}
+
+export function callbackOf(row: JobRow): Callback | null {
+  if (row.callback_url === null || row.callback_method === null || row.callback_form === null) return null;
+  return { url: row.callback_url, method: row.callback_method, form: row.callback_form };
+}
+
+/** Keeps the run alive; false when it has been taken away: stop working on it. */
+export async function renewJob(db: Db, id: string, run: number, leaseMs: number): Promise<boolean> {
+  const result = await db
+    .updateTable('job')
+    .set({ lease_until: sql`now() + ${leaseMs} * interval '1 millisecond'` })
+    .where('id', '=', id)
+    .where('run', '=', run)
+    .where('state', '=', 'processing')
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Shutting down: somebody else may start it at once. The run does not count. */
+export async function handBackJob(
+  db: Db,
+  queue: Pick<Queue, 'send'>,
+  id: string,
+  run: number,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const result = await trx
+      .updateTable('job')
+      .set({ state: 'queued', lease_until: null, run: sql`run - 1` })
+      .where('id', '=', id)
+      .where('run', '=', run)
+      .where('state', '=', 'processing')
+      .executeTakeFirst();
+    if (result.numUpdatedRows === 1n) await requeue(trx, queue, id);
+  });
+}
+
+async function requeue(trx: Trx, queue: Pick<Queue, 'send'>, id: string): Promise<void> {
+  await trx
+    .updateTable('job')
+    .set({ queue_id: await queue.send(trx, id) })
+    .where('id', '=', id)
+    .execute();
+}
+
+export type Ending = {
+  filename: string | null;
+  duration: number | null;
+  channels: number | null;
+} & ({ result: string } | { error: { code: JobErrorCode; message: string } });
+
+/**
+ * Writes the end, opens the callback and marks its endpoint due in ONE transaction. False when this run no longer
+ * owns the job: nothing was written. `render` sees the database's own time of completion.
+ */
+export async function finishJob(
+  db: Db,
+  id: string,
+  run: number,
+  render: (completedAt: Date) => { ending: Ending; delivery: NewDelivery | null },
+): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const owned = await trx
+      .selectFrom('job')
+      .select(sql<Date>`now()`.as('now'))
+      .where('id', '=', id)
+      .where('run', '=', run)
+      .where('state', '=', 'processing')
+      .forUpdate()
+      .executeTakeFirst();
+    if (!owned) return false;
+    const { ending, delivery } = render(owned.now);
+    await trx
+      .updateTable('job')
+      .set({
+        state: 'result' in ending ? 'done' : 'error',
+        lease_until: null,
+        completed_at: owned.now,
+        filename: ending.filename,
+        duration: ending.duration,
+        channels: ending.channels,
+        ...('result' in ending
+          ? { result: ending.result }
+          : { error_code: ending.error.code, error_message: ending.error.message }),
+      })
+      .where('id', '=', id)
+      .execute();
+    if (delivery) await openDelivery(trx, delivery);
+    return true;
+  });
+}
+
+export function findJob(db: Db, accountId: string, id: string): Promise<JobRow | undefined> {
+  return db
+    .selectFrom('job')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+export type Deleted = { audioId: string | null } | 'unknown' | 'unfinished';
+
+/** Removes the job and its words; its deliveries stay as a record without a body. Audio no other job uses is returned for removal. */
+export function deleteJob(db: Db, accountId: string, id: string): Promise<Deleted> {
+  return db.transaction().execute(async (trx) => {
+    const job = await trx
+      .selectFrom('job')
+      .select(['state', 'audio_id'])
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!job) return 'unknown';
+    if (job.state !== 'done' && job.state !== 'error') return 'unfinished';
+    await cancelDeliveries(trx, id, 'the transcription was deleted');
+    await trx.deleteFrom('job').where('id', '=', id).execute();
+    if (job.audio_id === null) return { audioId: null };
+    const shared = await trx
+      .selectFrom('job')
+      .select('id')
+      .where('audio_id', '=', job.audio_id)
+      .limit(1)
+      .executeTakeFirst();
+    if (shared) return { audioId: null };
+    await trx.deleteFrom('audio').where('id', '=', job.audio_id).execute();
+    return { audioId: job.audio_id };
+  });
+}
+
+/** Runs whose lease ran out (the process died): back to the queue, or out of chances. */
+export async function expireRuns(
+  db: Db,
+  queue: Pick<Queue, 'send'>,
+  giveUp: (job: JobRow & { callback: Callback | null }) => {
+    error: { code: JobErrorCode; message: string };
+    delivery: NewDelivery | null;
+  },
+): Promise<{ requeued: number; failed: number }> {
+  return db.transaction().execute(async (trx) => {
+    const rows = await trx
+      .selectFrom('job')
+      .selectAll()
+      .where('state', '=', 'processing')
+      .where('lease_until', '<', sql<Date>`now()`)
+      .limit(100)
+      .forUpdate()
+      .skipLocked()
+      .execute();
+    let failed = 0;
+    for (const row of rows) {
+      if (row.run < MAX_RUNS) {
+        await trx
+          .updateTable('job')
+          .set({ state: 'queued', lease_until: null })
+          .where('id', '=', row.id)
+          .execute();
+        await requeue(trx, queue, row.id);
+        continue;
+      }
+      failed++;
+      const { error, delivery } = giveUp({ ...row, callback: callbackOf(row) });
+      await trx
+        .updateTable('job')
+        .set({
+          state: 'error',
+          lease_until: null,
+          completed_at: sql`now()`,
+          error_code: error.code,
+          error_message: error.message,
+        })
+        .where('id', '=', row.id)
+        .execute();
+      if (delivery) await openDelivery(trx, delivery);
+    }
+    return { requeued: rows.length - failed, failed };
+  });
+}
+
+/** Queued rows that no live queue job stands for (it was lost, deleted or given up) get a new one. */
+export async function requeueForgotten(db: Db, queue: Pick<Queue, 'send' | 'alive'>): Promise<number> {
+  const queued = await db
+    .selectFrom('job')
+    .select(['id', 'queue_id'])
+    .where('state', '=', 'queued')
+    .orderBy('created_at')
+    .limit(1_000)
+    .execute();
+  const alive = await queue.alive(
+    db,
+    queued.flatMap((row) => row.queue_id ?? []),
+  );
+  const forgotten = queued.filter((row) => row.queue_id === null || !alive.has(row.queue_id));
+  for (const { id, queue_id } of forgotten)
+    await db.transaction().execute(async (trx) => {
+      const row = await trx
+        .selectFrom('job')
+        .select('id')
+        .where('id', '=', id)
+        .where('state', '=', 'queued')
+        .where('queue_id', 'is not distinct from', queue_id)
+        .forUpdate()
+        .skipLocked()
+        .executeTakeFirst();
+      if (row) await requeue(trx, queue, id);
+    });
+  return forgotten.length;
+}
+
+/** After a kill -9 of the only process: no lease can still be held by a living one. */
+export async function endAllRuns(db: Db): Promise<void> {
+  await db
+    .updateTable('job')
+    .set({ lease_until: sql`'-infinity'` })
+    .where('state', '=', 'processing')
+    .execute();
+}
+
+export type JobFilter = { states?: readonly JobState[]; offset: number; limit: number };
+
+/** Newest first. */
+export function listJobs(db: Db, accountId: string, filter: JobFilter): Promise<JobRow[]> {
+  let query = db.selectFrom('job').selectAll().where('account_id', '=', accountId);
+  if (filter.states) query = query.where('state', 'in', filter.states);
+  return query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset(filter.offset)
+    .limit(filter.limit)
+    .execute();
+}

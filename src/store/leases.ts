@@ -1,0 +1,279 @@
+// Who may send what, now. A process leases an endpoint, not a delivery: a dead endpoint then costs one slot now and
+// then, however long its backlog (docs/decisions/0002). The lease's token fences every write; a lease that ran out is
+// taken over, and what it left in flight is put back with an attempt on record that says so.
+//
+// Locks are always taken endpoint first, then delivery, each in order of id, so that no two statements deadlock.
+import { sql } from 'kysely';
+import type { DeliveryForm, DeliveryState, Method, Trigger } from '../delivery.ts';
+import type { Db, Trx } from './database.ts';
+
+export type Lease = { endpointId: string; token: number };
+
+export type Claimed = {
+  endpointId: string;
+  token: number;
+  id: string;
+  url: string;
+  method: Method;
+  form: DeliveryForm;
+  /** Attempts begun, this one included. */
+  attempt: number;
+  /** The same since the last (re)send. */
+  step: number;
+  trigger: Trigger;
+  body: Buffer;
+};
+
+export type ClaimOptions = { endpoints: number; room: number; leaseMs: number };
+
+/** Takes due endpoints that nobody holds, and at once their first due deliveries, `room` of each. */
+export function claimEndpoints(
+  db: Db,
+  options: ClaimOptions,
+): Promise<{ leases: Lease[]; claimed: Claimed[] }> {
+  return db.transaction().execute(async (trx) => {
+    // A claim lost in a database crash is a claim that never was: no need to wait for the disk.
+    await sql`SET LOCAL synchronous_commit = off`.execute(trx);
+    const { rows } = await sql<{ id: string; token: number; taken_over: boolean }>`
+      WITH due AS (
+        SELECT id, leased_until IS NOT NULL AS taken_over FROM endpoint
+        WHERE next_due <= now() AND (leased_until IS NULL OR leased_until < now())
+        ORDER BY next_due LIMIT ${options.endpoints}
+        FOR UPDATE SKIP LOCKED)
+      UPDATE endpoint SET token = token + 1, leased_until = now() + ${options.leaseMs} * interval '1 millisecond'
+      FROM due WHERE endpoint.id = due.id
+      RETURNING endpoint.id, endpoint.token, due.taken_over`.execute(trx);
+    const leases = rows.map((row) => ({ endpointId: row.id, token: row.token }));
+    if (rows.some((row) => row.taken_over)) await putBack(trx, leases);
+    const claimed =
+      leases.length === 0
+        ? []
+        : await claim(
+            trx,
+            leases.map((lease) => ({ ...lease, room: options.room })),
+          );
+    return { leases, claimed };
+  });
+}
+
+/** More due deliveries of endpoints we hold. Those whose lease is gone give nothing. */
+export function claimDeliveries(db: Db, wanted: readonly (Lease & { room: number })[]): Promise<Claimed[]> {
+  return db.transaction().execute(async (trx) => {
+    await sql`SET LOCAL synchronous_commit = off`.execute(trx);
+    return claim(trx, wanted);
+  });
+}
+
+async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): Promise<Claimed[]> {
+  const { rows } = await sql<{
+    endpoint_id: string;
+    token: number;
+    id: string;
+    url: string;
+    method: Method;
+    form: DeliveryForm;
+    attempts: number;
+    step: number;
+    trigger: Trigger;
+    body: Buffer;
+  }>`
+    WITH lease AS (
+      SELECT wanted.* FROM unnest(
+          ${wanted.map((w) => w.endpointId)}::uuid[], ${wanted.map((w) => w.token)}::bigint[],
+          ${wanted.map((w) => w.room)}::int[]) AS wanted (endpoint_id, token, room)
+      JOIN endpoint ON endpoint.id = wanted.endpoint_id AND endpoint.token = wanted.token),
+    due AS (
+      SELECT delivery.id, lease.token FROM lease CROSS JOIN LATERAL (
+        SELECT id FROM delivery
+        WHERE endpoint_id = lease.endpoint_id AND state = 'pending' AND due_at <= now()
+        ORDER BY due_at, id LIMIT lease.room
+        FOR UPDATE SKIP LOCKED) AS delivery)
+    UPDATE delivery SET state = 'delivering', attempts = attempts + 1, step = step + 1, token = due.token,
+      claimed_at = now(), due_at = NULL
+    FROM due WHERE delivery.id = due.id
+    RETURNING delivery.endpoint_id, delivery.token, delivery.id, url, method, form, attempts, step, trigger,
+      CASE form WHEN 'full' THEN full_body ELSE reference_body END AS body`.execute(trx);
+  return rows.map((row) => ({
+    endpointId: row.endpoint_id,
+    token: row.token,
+    id: row.id,
+    url: row.url,
+    method: row.method,
+    form: row.form,
+    attempt: row.attempts,
+    step: row.step,
+    trigger: row.trigger,
+    body: row.body,
+  }));
+}
+
+/** The last holder died between claim and record: whether the receiver got it is unknown, so it is due again. */
+async function putBack(trx: Trx, leases: readonly Lease[]): Promise<void> {
+  await sql`
+    WITH lease AS (
+      SELECT * FROM unnest(${leases.map((l) => l.endpointId)}::uuid[], ${leases.map((l) => l.token)}::bigint[])
+        AS lease (endpoint_id, token)),
+    stranded AS (
+      SELECT delivery.id, delivery.claimed_at FROM delivery JOIN lease USING (endpoint_id)
+      WHERE delivery.state = 'delivering' AND delivery.token < lease.token
+      ORDER BY delivery.id FOR UPDATE OF delivery),
+    freed AS (
+      UPDATE delivery SET state = 'pending', due_at = now(), token = NULL, claimed_at = NULL
+      FROM stranded WHERE delivery.id = stranded.id
+      RETURNING delivery.id, attempts, trigger, form, stranded.claimed_at)
+    INSERT INTO attempt (delivery_id, number, trigger, form, started_at, outcome, error_class, error_message, next_at)
+    SELECT id, attempts, trigger, form, claimed_at, 'unknown', 'interrupted',
+      'the sending process stopped before it could record the answer', now()
+    FROM freed ON CONFLICT DO NOTHING`.execute(trx);
+}
+
+/** How one attempt ended, and what it makes of the delivery. Times are waits, added to the database's clock. */
+export type Recorded = {
+  endpointId: string;
+  token: number;
+  deliveryId: string;
+  attempt: {
+    number: number;
+    trigger: Trigger;
+    form: DeliveryForm;
+    startedAt: Date;
+    durationMs: number;
+    address: string | null;
+    phases: Record<string, number | null>;
+    status: number | null;
+    location: string | null;
+    answerHead: Buffer;
+    answerBytes: number | null;
+    answerTruncated: boolean;
+    outcome: string;
+    errorClass: string | null;
+    errorMessage: string | null;
+  };
+  next: {
+    state: Exclude<DeliveryState, 'delivering'>;
+    form: DeliveryForm;
+    /** Milliseconds from now, when `pending`. */
+    waitMs: number | null;
+    /** When `failed` or `cancelled`. */
+    reason: string | null;
+    /** Milliseconds for which the whole endpoint waits (Retry-After). */
+    pauseEndpointMs: number | null;
+  };
+};
+
+/**
+ * One transaction for many attempts. The attempt is always put on record; the delivery changes only where the token
+ * still holds. Returns the ids of the deliveries that changed.
+ */
+export function record(db: Db, batch: readonly Recorded[]): Promise<Set<string>> {
+  return db.transaction().execute(async (trx) => {
+    const pauses = batch.filter((item) => item.next.pauseEndpointMs !== null);
+    if (pauses.length > 0)
+      await sql`
+        WITH pause AS (
+          SELECT endpoint_id, token, max(ms) AS ms FROM unnest(
+            ${pauses.map((p) => p.endpointId)}::uuid[], ${pauses.map((p) => p.token)}::bigint[],
+            ${pauses.map((p) => p.next.pauseEndpointMs)}::float8[]) AS pause (endpoint_id, token, ms)
+          GROUP BY endpoint_id, token)
+        UPDATE endpoint SET paused_until = greatest(paused_until, now() + pause.ms * interval '1 millisecond')
+        FROM pause WHERE endpoint.id = pause.endpoint_id AND endpoint.token = pause.token`.execute(trx);
+
+    const sorted = batch.toSorted((a, b) => (a.deliveryId < b.deliveryId ? -1 : 1));
+    const attempts = sorted.map((item) => item.attempt);
+    const nexts = sorted.map((item) => item.next);
+    const { rows } = await sql<{ id: string }>`
+      WITH outcome AS (
+        SELECT * FROM unnest(
+          ${sorted.map((item) => item.deliveryId)}::uuid[], ${sorted.map((item) => item.token)}::bigint[],
+          ${attempts.map((a) => a.number)}::int[], ${attempts.map((a) => a.trigger)}::text[],
+          ${attempts.map((a) => a.form)}::text[], ${attempts.map((a) => a.startedAt)}::timestamptz[],
+          ${attempts.map((a) => Math.round(a.durationMs))}::int[], ${attempts.map((a) => a.address)}::text[],
+          ${attempts.map((a) => JSON.stringify(a.phases))}::jsonb[], ${attempts.map((a) => a.status)}::int[],
+          ${attempts.map((a) => a.location)}::text[], ${attempts.map((a) => a.answerHead)}::bytea[],
+          ${attempts.map((a) => a.answerBytes)}::bigint[], ${attempts.map((a) => a.answerTruncated)}::bool[],
+          ${attempts.map((a) => a.outcome)}::text[], ${attempts.map((a) => a.errorClass)}::text[],
+          ${attempts.map((a) => a.errorMessage)}::text[], ${nexts.map((n) => n.state)}::text[],
+          ${nexts.map((n) => n.form)}::text[], ${nexts.map((n) => n.waitMs)}::float8[],
+          ${nexts.map((n) => n.reason)}::text[])
+        AS outcome (id, token, number, trigger, form, started_at, duration_ms, address, phases, status, location,
+          answer_head, answer_bytes, answer_truncated, outcome, error_class, error_message, next_state, next_form,
+          wait_ms, reason)),
+      changed AS (
+        UPDATE delivery SET
+          state = outcome.next_state,
+          form = outcome.next_form,
+          due_at = CASE outcome.next_state WHEN 'pending' THEN now() + outcome.wait_ms * interval '1 millisecond' END,
+          final_at = CASE outcome.next_state WHEN 'pending' THEN NULL ELSE now() END,
+          reason = outcome.reason,
+          token = NULL,
+          claimed_at = NULL
+        FROM outcome WHERE delivery.id = outcome.id AND delivery.token = outcome.token
+        RETURNING delivery.id, delivery.due_at),
+      written AS (
+        INSERT INTO attempt (delivery_id, number, trigger, form, started_at, duration_ms, address, phases, status,
+          location, answer_head, answer_bytes, answer_truncated, outcome, error_class, error_message, next_at)
+        SELECT outcome.id, number, trigger, form, started_at, duration_ms, address, phases, status, location,
+          answer_head, answer_bytes, answer_truncated, outcome, error_class, error_message, changed.due_at
+        FROM outcome LEFT JOIN changed ON changed.id = outcome.id
+        WHERE EXISTS (SELECT FROM delivery WHERE delivery.id = outcome.id)
+        ON CONFLICT (delivery_id, number) DO UPDATE SET
+          duration_ms = excluded.duration_ms, address = excluded.address, phases = excluded.phases,
+          status = excluded.status, location = excluded.location, answer_head = excluded.answer_head,
+          answer_bytes = excluded.answer_bytes, answer_truncated = excluded.answer_truncated,
+          outcome = excluded.outcome, error_class = excluded.error_class, error_message = excluded.error_message)
+      SELECT id FROM changed`.execute(trx);
+    return new Set(rows.map((row) => row.id));
+  });
+}
+
+/**
+ * Gives endpoints back with the time at which each has to be looked at again. First the lock, then the look: a
+ * delivery that commits in between is then either seen here or lowers `next_due` after us.
+ */
+export function releaseEndpoints(db: Db, leases: readonly Lease[]): Promise<void> {
+  return db.transaction().execute(async (trx) => {
+    await sql`SET LOCAL synchronous_commit = off`.execute(trx);
+    const ids = leases.map((lease) => lease.endpointId);
+    await sql`SELECT FROM endpoint WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`.execute(trx);
+    await sql`
+      UPDATE endpoint SET leased_until = NULL, next_due = (
+        SELECT greatest(min(due_at), endpoint.paused_until) FROM delivery
+        WHERE endpoint_id = endpoint.id AND state = 'pending' HAVING min(due_at) IS NOT NULL)
+      FROM unnest(${ids}::uuid[], ${leases.map((lease) => lease.token)}::bigint[]) AS lease (endpoint_id, token)
+      WHERE endpoint.id = lease.endpoint_id AND endpoint.token = lease.token`.execute(trx);
+  });
+}
+
+/** After a kill -9 of the only process: no lease can still be held by a living one. */
+export async function endAllLeases(db: Db): Promise<void> {
+  await db
+    .updateTable('endpoint')
+    .set({ leased_until: sql`'-infinity'` })
+    .where('leased_until', 'is not', null)
+    .execute();
+}
+
+/**
+ * The safety net: a delivery that waits while its endpoint names no time, or a later one, gets its endpoint marked.
+ * Returns how many endpoints were mended: anything but 0 is a bug or a repaired crash.
+ */
+export async function remindEndpoints(db: Db): Promise<number> {
+  const { rows } = await sql<{ id: string }>`
+    WITH owed AS (
+      SELECT endpoint_id, min(due_at) AS due FROM delivery WHERE state = 'pending' GROUP BY endpoint_id),
+    stranded AS (
+      SELECT endpoint_id, now() AS due FROM delivery WHERE state = 'delivering' GROUP BY endpoint_id),
+    silent AS (
+      SELECT endpoint.id, least(owed.due, stranded.due) AS due, stranded.due IS NOT NULL AS stranded FROM endpoint
+      LEFT JOIN owed ON owed.endpoint_id = endpoint.id
+      LEFT JOIN stranded ON stranded.endpoint_id = endpoint.id
+      WHERE endpoint.leased_until IS NULL AND least(owed.due, stranded.due) IS NOT NULL
+        AND (endpoint.next_due IS NULL
+          OR endpoint.next_due > greatest(least(owed.due, stranded.due), endpoint.paused_until)))
+    UPDATE endpoint SET next_due = greatest(silent.due, endpoint.paused_until),
+      -- An expired lease makes the next claim put back what is stranded.
+      leased_until = CASE WHEN silent.stranded THEN '-infinity'::timestamptz END
+    FROM silent WHERE endpoint.id = silent.id AND endpoint.leased_until IS NULL
+    RETURNING endpoint.id`.execute(db);
+  return rows.length;
+}

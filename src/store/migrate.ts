@@ -1,0 +1,44 @@
+// Brings the schema to this version, in order, once, whoever starts first. A database that a newer Ringback has
+// migrated is refused: an older program must not write rows whose rules it does not know.
+import { type Migration, Migrator, sql } from 'kysely';
+import { type Db, SCHEMA } from './database.ts';
+import * as foundation from './migrations/0001_foundation.ts';
+
+const MIGRATIONS: Record<string, Migration> = {
+  '0001_foundation': foundation,
+};
+
+/** Throws when the schema is newer than this program, or when a migration fails. */
+export async function migrate(db: Db): Promise<void> {
+  await createSchema(db);
+  await refuseNewer(db);
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => MIGRATIONS },
+    migrationTableSchema: SCHEMA,
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw new Error('The database schema could not be brought up to date', { cause: error });
+}
+
+async function createSchema(db: Db): Promise<void> {
+  // Two processes that start at once may both find no schema: IF NOT EXISTS alone can then fail on the unique index.
+  await db.transaction().execute(async (trx) => {
+    await sql`SELECT pg_advisory_xact_lock(hashtext(${SCHEMA}))`.execute(trx);
+    await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(SCHEMA)}`.execute(trx);
+  });
+}
+
+async function refuseNewer(db: Db): Promise<void> {
+  const { rows } = await sql<{ found: string | null }>`
+    SELECT to_regclass(${`${SCHEMA}.kysely_migration`})::text AS found`.execute(db);
+  if (rows[0]?.found == null) return;
+  const done = await sql<{ name: string }>`SELECT name FROM ${sql.id(SCHEMA, 'kysely_migration')}`.execute(
+    db,
+  );
+  const unknown = done.rows.map((row) => row.name).filter((name) => !(name in MIGRATIONS));
+  if (unknown.length > 0)
+    throw new Error(
+      `The database was migrated by a newer Ringback (${unknown.join(', ')}): start that version, or restore a backup`,
+    );
+}

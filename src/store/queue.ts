@@ -1,0 +1,106 @@
+// pg-boss, for transcriptions. It wakes workers and shares work among machines; it never decides a row's state: a
+// handler claims its row first, and reconcile.ts sends again what a row says is owed. The only file that imports it.
+import { randomUUID } from 'node:crypto';
+import { fromKysely, PgBoss } from 'pg-boss';
+import { type Db, QUEUE_SCHEMA, type Trx } from './database.ts';
+
+const TRANSCRIBE = 'transcribe';
+
+/** Longest a queue job may stay active; the row's lease, renewed while it runs, is what really decides. */
+const EXPIRE_SECONDS = 24 * 3600;
+/** pg-boss deletes unstarted jobs after 14 days unless told otherwise. */
+const RETENTION_SECONDS = 365 * 24 * 3600;
+
+export type Queue = {
+  /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
+  send(trx: Trx, jobId: string): Promise<string>;
+  /** Handles up to `concurrency` jobs at a time until the returned function is called. */
+  work(
+    concurrency: number,
+    handle: (jobId: string, signal: AbortSignal) => Promise<void>,
+  ): Promise<() => Promise<void>>;
+  /** Which of these queue jobs are still waiting or running. */
+  alive(db: Db, queueIds: readonly string[]): Promise<Set<string>>;
+  stop(): Promise<void>;
+};
+
+type Options = {
+  connectionString: string;
+  onError: (error: Error) => void;
+  onWarning: (warning: unknown) => void;
+};
+
+export async function openQueue({ connectionString, onError, onWarning }: Options): Promise<Queue> {
+  const boss = new PgBoss({
+    connectionString,
+    schema: QUEUE_SCHEMA,
+    application_name: 'ringback-queue',
+    max: 4,
+    useListenNotify: true,
+    schedule: false,
+  });
+  // Without a listener an 'error' event ends the process.
+  boss.on('error', onError);
+  boss.on('warning', onWarning);
+  await boss.start();
+  await boss.createQueue(TRANSCRIBE, {
+    policy: 'standard',
+    // Our rows count the runs; a queue job is tried once.
+    retryLimit: 0,
+    expireInSeconds: EXPIRE_SECONDS,
+    retentionSeconds: RETENTION_SECONDS,
+    deleteAfterSeconds: 3600,
+    heartbeatSeconds: 30,
+    notify: true,
+  });
+
+  return {
+    async send(trx, jobId) {
+      const id = randomUUID();
+      await boss.send(TRANSCRIBE, { jobId }, { id, db: fromKysely(trx) });
+      return id;
+    },
+
+    async work(concurrency, handle) {
+      const stopping = new AbortController();
+      const running = new Set<Promise<void>>();
+      for (let slot = 0; slot < concurrency; slot++) {
+        const worker = await boss.work<{ jobId: string }>(
+          TRANSCRIBE,
+          { batchSize: 1, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 },
+          async ([job]) => {
+            if (!job || stopping.signal.aborted) return;
+            const run = handle(job.data.jobId, AbortSignal.any([stopping.signal, job.signal]));
+            running.add(run);
+            try {
+              await run;
+            } finally {
+              running.delete(run);
+              // Ask for the next at once: the poll interval is for an empty queue.
+              setImmediate(() => boss.notifyWorker(worker));
+            }
+          },
+        );
+      }
+      return async () => {
+        stopping.abort();
+        await Promise.allSettled([boss.offWork(TRANSCRIBE, { wait: false }), ...running]);
+      };
+    },
+
+    async alive(db, queueIds) {
+      if (queueIds.length === 0) return new Set();
+      const rows = await db
+        .withSchema(QUEUE_SCHEMA)
+        .selectFrom('job' as never)
+        .select('id' as never)
+        .where('name' as never, '=', TRANSCRIBE as never)
+        .where('id' as never, 'in', queueIds as never)
+        .where('state' as never, 'in', ['created', 'retry', 'active'] as never)
+        .execute();
+      return new Set((rows as { id: string }[]).map((row) => row.id));
+    },
+
+    stop: () => boss.stop({ graceful: false, close: true }),
+  };
+}

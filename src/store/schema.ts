@@ -1,0 +1,132 @@
+// The tables as Kysely sees them; migrations/ holds the same, with the constraints that keep them true.
+import type { Generated, JSONColumnType } from 'kysely';
+import type { DeliveryForm, DeliveryState, Event, Method, Trigger } from '../delivery.ts';
+import type { JobErrorCode } from '../errors.ts';
+import type { JobState } from '../job.ts';
+
+export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
+
+export type Schema = {
+  account: {
+    id: Generated<string>;
+    name: string;
+    created_at: Generated<Date>;
+  };
+  api_key: {
+    id: Generated<string>;
+    account_id: string;
+    name: string;
+    /** The first characters of the key, to tell keys apart. */
+    prefix: string;
+    /** SHA-256 of the key. */
+    hash: Buffer;
+    /** `setting`: named in RINGBACK_API_KEYS, and revoked once it is gone from there. */
+    source: 'created' | 'setting';
+    created_at: Generated<Date>;
+    last_used_at: Date | null;
+    revoked_at: Date | null;
+  };
+  audio: {
+    id: string;
+    account_id: string;
+    filename: string;
+    extension: string;
+    bytes: number;
+    source_url: string | null;
+    /** Seconds. */
+    duration: number;
+    channels: number;
+    created_at: Generated<Date>;
+  };
+  job: {
+    id: string;
+    account_id: string;
+    state: Generated<JobState>;
+    /** Counts starts; the token that fences every later write of that start. */
+    run: Generated<number>;
+    lease_until: Date | null;
+    /** The pg-boss job that is to run this one. */
+    queue_id: string | null;
+    audio_url: string;
+    /** Set when `audio_url` is one of our own uploads. */
+    audio_id: string | null;
+    /** The request as it was sent. */
+    request: JSONColumnType<Record<string, Json>>;
+    custom_metadata: JSONColumnType<Record<string, Json>> | null;
+    callback_url: string | null;
+    callback_method: Method | null;
+    callback_form: DeliveryForm | null;
+    created_at: Generated<Date>;
+    started_at: Date | null;
+    completed_at: Date | null;
+    filename: string | null;
+    /** Seconds. */
+    duration: number | null;
+    channels: number | null;
+    /** JSON text, kept byte for byte: the callback's payload is this very text. */
+    result: string | null;
+    error_code: JobErrorCode | null;
+    error_message: string | null;
+  };
+  endpoint: {
+    id: Generated<string>;
+    account_id: string;
+    /** Without query and fragment. */
+    url: string;
+    /** When its earliest delivery is due; null: nothing waits. */
+    next_due: Date | null;
+    leased_until: Date | null;
+    /** Goes up with every lease; fences every write of that lease. */
+    token: Generated<number>;
+    /** No attempt before this time (Retry-After). */
+    paused_until: Date | null;
+    created_at: Generated<Date>;
+  };
+  delivery: {
+    id: string;
+    account_id: string;
+    job_id: string;
+    endpoint_id: string;
+    url: string;
+    method: Method;
+    event: Event;
+    form: DeliveryForm;
+    /** The form asked for: a resend starts with it again. */
+    asked_form: DeliveryForm;
+    full_body: Buffer | null;
+    reference_body: Buffer | null;
+    state: Generated<DeliveryState>;
+    /** Attempts begun, over all sends. */
+    attempts: Generated<number>;
+    /** Attempts begun since the last (re)send: the place in the schedule. */
+    step: Generated<number>;
+    trigger: Generated<Trigger>;
+    due_at: Date | null;
+    /** The endpoint's token at the claim. */
+    token: number | null;
+    claimed_at: Date | null;
+    /** Why it is failed or cancelled. */
+    reason: string | null;
+    created_at: Generated<Date>;
+    final_at: Date | null;
+  };
+  attempt: {
+    delivery_id: string;
+    number: number;
+    trigger: Trigger;
+    form: DeliveryForm;
+    started_at: Date;
+    duration_ms: number | null;
+    address: string | null;
+    phases: JSONColumnType<Record<string, number | null>> | null;
+    status: number | null;
+    location: string | null;
+    answer_head: Buffer | null;
+    answer_bytes: number | null;
+    answer_truncated: boolean | null;
+    outcome: string;
+    error_class: string | null;
+    error_message: string | null;
+    next_at: Date | null;
+  };
+};
