@@ -1,0 +1,221 @@
+// Decodes with ffmpeg: one child process per file, without a shell, without network, with one demuxer and audio decoders
+// only, and with limits on time, memory and output.
+
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
+import { ChannelSpool } from './channels.ts';
+import {
+  type DecodedChannels,
+  type Decoder,
+  type DecodeTask,
+  damaged,
+  decodingTimedOut,
+  MAX_CHANNELS,
+  MEMORY_LIMIT,
+  noAudio,
+  tooLong,
+  tooManyChannels,
+  tooMuchMemory,
+  unsupportedCodec,
+} from './decoder.ts';
+import { FORMATS } from './sniff.ts';
+import { SAMPLE_RATE } from './transcript.ts';
+
+/** Absolute path of ffmpeg on the PATH, or null. */
+export function findFfmpeg(path = process.env.PATH ?? ''): Promise<string | null> {
+  return findOnPath(process.platform === 'win32' ? 'ffmpeg.exe' : 'ffmpeg', path);
+}
+
+export function decodeWithFfmpeg(ffmpeg: string): Decoder {
+  return async (task) => {
+    const prlimit = process.platform === 'linux' ? await findOnPath('prlimit', process.env.PATH ?? '') : null;
+    return run(ffmpeg, prlimit, task);
+  };
+}
+
+async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Promise<DecodedChannels> {
+  task.signal.throwIfAborted();
+  const command = [ffmpeg, ...ffmpegArguments(task)];
+  if (prlimit) command.unshift(prlimit, ...limitArguments(task.timeoutMs), '--');
+  const [file = ffmpeg, ...args] = command;
+  const child = spawn(file, args, {
+    cwd: task.directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // No FFREPORT, no proxy, no secrets of the server.
+    env: {
+      PATH: process.env.PATH,
+      LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH,
+      SYSTEMROOT: process.env.SYSTEMROOT,
+      HOME: task.directory,
+      LC_ALL: 'C',
+    },
+    windowsHide: true,
+  });
+  const ended = new Promise<{ code: number | null; signal: string | null; failure?: Error }>((done) => {
+    child.once('error', (failure) => done({ code: null, signal: null, failure }));
+    child.once('close', (code, signal) => done({ code, signal }));
+  });
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (complaints.length < 4096) complaints += text.slice(0, 4096);
+  });
+
+  let stopped: unknown;
+  const stop = (why: unknown) => {
+    stopped ??= why;
+    child.kill('SIGKILL');
+  };
+  const onAbort = () => stop(task.signal.reason);
+  task.signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => stop(decodingTimedOut(task.timeoutMs)), task.timeoutMs);
+
+  const reader = new WavReader(task);
+  try {
+    try {
+      for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
+        if (stopped) break;
+        reader.push(chunk);
+      }
+    } catch (error) {
+      stop(error);
+    }
+    const end = await ended;
+    if (stopped) throw stopped;
+    if (end.failure) throw end.failure;
+    if (end.code !== 0) throw failure(task, end, complaints);
+    if (!reader.spool) throw noAudio(task.kind, complaints);
+    const { samples, channels } = reader.spool;
+    return { samples, channels, distinct: reader.spool.finish(), complaints };
+  } finally {
+    clearTimeout(timer);
+    task.signal.removeEventListener('abort', onAbort);
+    child.kill('SIGKILL');
+    reader.spool?.discard();
+  }
+}
+
+/**
+ * `-f` names the one demuxer, so nothing is probed and a file can never become a playlist; the protocol list is for what
+ * a demuxer might still open. `-codec_whitelist` keeps video decoders out of stream analysis, which runs before `-vn`.
+ */
+function ffmpegArguments(task: DecodeTask): string[] {
+  return [
+    ['-nostdin', '-hide_banner', '-v', 'error'],
+    ['-max_alloc', String(256 * 2 ** 20), '-threads', '1'],
+    ['-protocol_whitelist', 'file,pipe', '-codec_whitelist', AUDIO_CODECS],
+    ['-f', FORMATS[task.kind].demuxer, '-i', `file:${resolve(task.path)}`],
+    ['-map', '0:a:0', '-vn', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
+    // One second more than allowed: enough to know that it is too long, and no byte beyond.
+    ['-t', String(task.maxDurationSeconds + 1), '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le'],
+    ['-fflags', '+bitexact', '-f', 'wav', 'pipe:1'],
+  ].flat();
+}
+
+/** RLIMIT_DATA rather than address space: Debian's ffmpeg maps some 200 shared libraries. */
+function limitArguments(timeoutMs: number): string[] {
+  return [`--data=${MEMORY_LIMIT}`, `--cpu=${Math.ceil(timeoutMs / 1000) + 1}`, '--core=0', '--nofile=64'];
+}
+
+const AUDIO_CODECS = [
+  'aac,aac_fixed,aac_latm,ac3,ac3_fixed,eac3,alac,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,ape,cook,dca',
+  'flac,gsm,gsm_ms,libgsm,libgsm_ms,mp1,mp1float,mp2,mp2float,mp3,mp3float,mp3adu,mp3adufloat,mp3on4,mp3on4float',
+  'nellymoser,opus,libopus,qdm2,qdmc,ra_144,ra_288,speex,libspeex,tak,truehd,mlp,tta,vorbis,libvorbis,wavpack',
+  'wmav1,wmav2,wmapro,wmalossless,wmavoice,truespeech,g722,g723_1,g726,g726le,g729,ilbc,libilbc,xma1,xma2',
+  'adpcm_g722,adpcm_g726,adpcm_g726le,adpcm_ima_qt,adpcm_ima_wav,adpcm_ima_amv,adpcm_ms,adpcm_swf,adpcm_yamaha',
+  'pcm_alaw,pcm_mulaw,pcm_vidc,pcm_u8,pcm_s8,pcm_s8_planar,pcm_bluray,pcm_dvd,pcm_lxf',
+  'pcm_s16le,pcm_s16be,pcm_u16le,pcm_u16be,pcm_s24le,pcm_s24be,pcm_u24le,pcm_u24be,pcm_s32le,pcm_s32be,pcm_u32le',
+  'pcm_u32be,pcm_s64le,pcm_s64be,pcm_f16le,pcm_f24le,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_s16le_planar',
+  'pcm_s16be_planar,pcm_s24le_planar,pcm_s32le_planar,pcm_s24daud',
+].join(',');
+
+function failure(
+  task: DecodeTask,
+  end: { code: number | null; signal: string | null },
+  complaints: string,
+): Error {
+  const cause = new Error(`ffmpeg ended with ${end.signal ?? end.code}: ${complaints.trim()}`);
+  if (/matches no streams|does not contain any stream/.test(complaints)) return noAudio(task.kind, cause);
+  if (/not on whitelist|Decoder .* not found|Unknown\/unsupported|unsupported codec/i.test(complaints)) {
+    return unsupportedCodec(task.kind, cause);
+  }
+  if (end.signal === 'SIGXCPU') return decodingTimedOut(task.timeoutMs);
+  if (/Cannot allocate memory/.test(complaints)) return tooMuchMemory(cause);
+  return damaged(task.kind, cause);
+}
+
+/** Parses the WAV that ffmpeg writes to a pipe and spools its channels. Throws JobError for a limit. */
+class WavReader {
+  spool: ChannelSpool | null = null;
+  readonly #task: DecodeTask;
+  #rest: Buffer = Buffer.alloc(0);
+  #reported = 0;
+
+  constructor(task: DecodeTask) {
+    this.#task = task;
+  }
+
+  push(chunk: Buffer): void {
+    let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    if (!this.spool) {
+      const header = wavHeader(bytes);
+      if (!header) {
+        this.#rest = bytes;
+        return;
+      }
+      if (header.channels > MAX_CHANNELS) throw tooManyChannels(header.channels);
+      this.spool = new ChannelSpool(this.#task.directory, header.channels);
+      bytes = bytes.subarray(header.dataStart);
+    }
+    const frameBytes = this.spool.channels * 2;
+    const whole = bytes.length - (bytes.length % frameBytes);
+    this.#rest = bytes.subarray(whole);
+    if (whole === 0) return;
+    this.spool.write(deinterleave(bytes.subarray(0, whole), this.spool.channels));
+    const seconds = this.spool.samples / SAMPLE_RATE;
+    if (seconds > this.#task.maxDurationSeconds) throw tooLong(this.#task.maxDurationSeconds);
+    if (seconds - this.#reported >= 10) {
+      this.#reported = seconds;
+      this.#task.onProgress(seconds);
+    }
+  }
+}
+
+function wavHeader(bytes: Buffer): { channels: number; dataStart: number } | null {
+  let channels = 0;
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const id = bytes.toString('latin1', at, at + 4);
+    if (id === 'data') return channels > 0 ? { channels, dataStart: at + 8 } : null;
+    if (id === 'fmt ' && at + 12 <= bytes.length) channels = bytes.readUInt16LE(at + 10);
+    at += 8 + bytes.readUInt32LE(at + 4);
+  }
+  return null;
+}
+
+function deinterleave(bytes: Buffer, channels: number): Int16Array[] {
+  // A copy where the bytes do not start on an even address.
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
+  const samples = new Int16Array(aligned.buffer, aligned.byteOffset, bytes.length / 2);
+  if (channels === 1) return [samples];
+  const frames = samples.length / channels;
+  return Array.from({ length: channels }, (_, channel) => {
+    const out = new Int16Array(frames);
+    for (let i = 0, from = channel; i < frames; i++, from += channels) out[i] = samples[from] as number;
+    return out;
+  });
+}
+
+async function findOnPath(name: string, path: string): Promise<string | null> {
+  for (const folder of path.split(delimiter)) {
+    if (folder === '') continue;
+    const file = resolve(join(folder, name));
+    try {
+      await access(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not here: the next folder.
+    }
+  }
+  return null;
+}

@@ -1,0 +1,100 @@
+// Decodes without ffmpeg: audio-decode (WebAssembly) in a worker thread that can be stopped at any instant. Owns the
+// thread and its limits; the work is in decode-wasm-worker.ts.
+
+import { Worker } from 'node:worker_threads';
+import { JobError, type JobErrorCode } from '../errors.ts';
+import {
+  type DecodedChannels,
+  type Decoder,
+  type DecodeTask,
+  damaged,
+  decodingTimedOut,
+  MEMORY_LIMIT,
+  needsFfmpeg,
+  noAudio,
+  tooMuchMemory,
+} from './decoder.ts';
+import type { MediaKind } from './sniff.ts';
+import { FORMATS } from './sniff.ts';
+
+/** What the thread is given. */
+export type WasmTask = {
+  path: string;
+  kind: MediaKind;
+  audioStart: number;
+  directory: string;
+  maxDurationSeconds: number;
+};
+
+/** What the thread says. `failed` carries the parts of a JobError, because classes do not survive the boundary. */
+export type WasmMessage =
+  | { type: 'progress'; seconds: number }
+  | { type: 'done'; result: DecodedChannels }
+  | { type: 'failed'; code: JobErrorCode; message: string; cause: string };
+
+const MEMORY_POLL_MS = 200;
+
+export const decodeWithWasm: Decoder = async (task) => {
+  const format = FORMATS[task.kind];
+  if (format.wasm === null) throw needsFfmpeg(`${format.label} files`);
+  if (task.kind === 'asf') {
+    // The WASM decoder does not tell the streams of a file apart.
+    if (!task.probe.asf.audio) throw noAudio(task.kind);
+    if (task.probe.asf.video) throw needsFfmpeg('Windows Media video');
+  }
+  return run(task);
+};
+
+function run(task: DecodeTask): Promise<DecodedChannels> {
+  task.signal.throwIfAborted();
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`./decode-wasm-worker.${extension}`, import.meta.url), {
+    workerData: {
+      path: task.path,
+      kind: task.kind,
+      audioStart: task.probe.audioStart,
+      directory: task.directory,
+      maxDurationSeconds: task.maxDurationSeconds,
+    } satisfies WasmTask,
+    // The JavaScript heap only; sample buffers and WebAssembly memory are watched below.
+    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64, stackSizeMb: 4 },
+    // mpg123 writes its complaints to the console.
+    stdout: true,
+    stderr: true,
+    execArgv: [],
+    env: {},
+  });
+  worker.stdout.resume();
+  worker.stderr.resume();
+
+  return new Promise<DecodedChannels>((resolve, reject) => {
+    let settled = false;
+    const before = process.memoryUsage.rss();
+    const settle = (finish: () => void) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      clearInterval(poll);
+      task.signal.removeEventListener('abort', onAbort);
+      // The folder may be removed by the caller only when the thread is gone.
+      worker.terminate().then(finish, finish);
+    };
+    const fail = (error: unknown) => settle(() => reject(error));
+    const timer = setTimeout(() => fail(decodingTimedOut(task.timeoutMs)), task.timeoutMs);
+    const poll = setInterval(() => {
+      if (process.memoryUsage.rss() - before > MEMORY_LIMIT) fail(tooMuchMemory());
+    }, MEMORY_POLL_MS);
+    const onAbort = () => fail(task.signal.reason);
+    task.signal.addEventListener('abort', onAbort, { once: true });
+
+    worker.on('message', (message: WasmMessage) => {
+      if (message.type === 'progress') task.onProgress(message.seconds);
+      else if (message.type === 'done') settle(() => resolve(message.result));
+      else fail(new JobError(message.code, message.message, { cause: message.cause }));
+    });
+    worker.once('error', (error: Error & { code?: string }) => {
+      fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuchMemory(error) : damaged(task.kind, error));
+    });
+    worker.once('exit', (code) => fail(damaged(task.kind, `decoder thread ended with ${code}`)));
+  });
+}

@@ -1,0 +1,103 @@
+// Any media file to 16 kHz mono PCM on disk, one file for each channel that differs. Decides which of the two ways
+// decodes, and judges the outcome; the ways themselves are decode-ffmpeg.ts and decode-wasm.ts.
+
+import { JobError } from '../errors.ts';
+import type { DistinctChannel } from './channels.ts';
+import { decodeWithFfmpeg } from './decode-ffmpeg.ts';
+import { decodeWithWasm } from './decode-wasm.ts';
+import { damaged, inWords, noAudio, tooLong } from './decoder.ts';
+import { type Probe, probe } from './probe.ts';
+import { FORMATS } from './sniff.ts';
+import { SAMPLE_RATE } from './transcript.ts';
+
+export type DecodeOptions = {
+  path: string;
+  /** An existing, empty folder of this decode alone: `channel-N.pcm` appear in it. The caller removes it. */
+  scratchDirectory: string;
+  /** Path of ffmpeg, or null to decode without it. */
+  ffmpeg: string | null;
+  maxDurationSeconds: number;
+  timeoutMs: number;
+  signal?: AbortSignal;
+  /** Seconds decoded, and seconds in all where the file says so; about every 10 s of audio. */
+  onProgress?: (seconds: number, ofSeconds: number | null) => void;
+};
+
+export type Decoded = {
+  durationSeconds: number;
+  /** Channels in the file. */
+  channels: number;
+  /** The first of each group of equal channels, in order; at least one. */
+  distinct: DistinctChannel[];
+  decoder: 'ffmpeg' | 'wasm';
+};
+
+/**
+ * Decodes the first audio track.
+ * @throws JobError `audio_unsupported`, `audio_corrupt`, `audio_empty`, `audio_too_long`, `engine_timeout`, or the
+ * reason of `signal`.
+ */
+export async function decode(options: DecodeOptions): Promise<Decoded> {
+  const { path, ffmpeg, maxDurationSeconds, timeoutMs, onProgress } = options;
+  const signal = options.signal ?? new AbortController().signal;
+  signal.throwIfAborted();
+  const found = probe(path);
+  const kind = accept(found);
+  if (found.seconds !== null && found.exact && found.seconds > maxDurationSeconds + 1) {
+    throw tooLong(maxDurationSeconds);
+  }
+  const way = ffmpeg === null ? decodeWithWasm : decodeWithFfmpeg(ffmpeg);
+  const result = await way({
+    path,
+    kind,
+    probe: found,
+    directory: options.scratchDirectory,
+    maxDurationSeconds,
+    timeoutMs,
+    signal,
+    onProgress: (seconds) => onProgress?.(seconds, found.seconds),
+  });
+  const durationSeconds = result.samples / SAMPLE_RATE;
+  if (result.samples === 0) {
+    throw result.complaints === '' ? noAudio(kind) : damaged(kind, result.complaints);
+  }
+  if (found.exact && found.seconds !== null && isShort(durationSeconds, found.seconds)) {
+    throw new JobError(
+      'audio_corrupt',
+      `The ${FORMATS[kind].label} file is damaged or cut short: it announces ${inWords(found.seconds)} of audio, but only ${inWords(durationSeconds)} can be decoded. Send it again, whole.`,
+      { cause: result.complaints },
+    );
+  }
+  return {
+    durationSeconds,
+    channels: result.channels,
+    distinct: result.distinct,
+    decoder: ffmpeg === null ? 'wasm' : 'ffmpeg',
+  };
+}
+
+/** Encoders pad and trim tenths of a second, so half a second and 1 % may be missing. */
+function isShort(decoded: number, announced: number): boolean {
+  return announced - decoded > 0.5 + announced * 0.01;
+}
+
+function accept(found: Probe) {
+  if (found.fileBytes === 0) throw new JobError('audio_empty', 'The file is empty (0 bytes).');
+  if (found.kind === null) {
+    const seen = found.looksLike;
+    throw new JobError(
+      'audio_unsupported',
+      seen === null
+        ? 'The file is not in a known audio or video format. Send WAV, MP3, M4A, MP4, FLAC, Ogg, WebM or another common format.'
+        : `The file is not audio: it looks like ${seen}. Check that the address leads to the media file itself.`,
+    );
+  }
+  if (found.cutShort) {
+    throw new JobError(
+      'audio_corrupt',
+      `The ${FORMATS[found.kind].label} file is cut short: its end is missing. Send the whole file again.`,
+    );
+  }
+  if (found.broken) throw damaged(found.kind, 'header');
+  return found.kind;
+}

@@ -1,0 +1,168 @@
+// Reads the box structure of MP4 and QuickTime files (ISO/IEC 14496-12) as far as decoding needs it: is the file whole,
+// how long is its audio, and an order of its bytes in which the index comes first. Never reads media data.
+
+import { readSync } from 'node:fs';
+
+type Box = { type: string; start: number; body: number; end: number };
+
+export type Mp4Layout = {
+  fileBytes: number;
+  /** A box ends behind the end of the file, or there is no index at all. */
+  cutShort: boolean;
+  moov: Box | null;
+  /** Where the media data starts; Infinity without any. */
+  mediaStart: number;
+  fragmented: boolean;
+};
+
+/** An index larger than this is not one: ten hours of AAC need 7 MB. */
+const MAX_MOOV = 64 * 2 ** 20;
+const MAX_BOXES = 1_000_000;
+
+export function mp4Layout(fd: number, fileBytes: number): Mp4Layout {
+  const layout: Mp4Layout = {
+    fileBytes,
+    cutShort: false,
+    moov: null,
+    mediaStart: Infinity,
+    fragmented: false,
+  };
+  let start = 0;
+  for (let n = 0; n < MAX_BOXES && start + 8 <= fileBytes; n++) {
+    const box = readBox(fd, start, fileBytes);
+    if (!box) break;
+    if (box.end > fileBytes) layout.cutShort = true;
+    if (box.type === 'moov') layout.moov ??= box;
+    if (box.type === 'mdat') layout.mediaStart = Math.min(layout.mediaStart, start);
+    if (box.type === 'moof') layout.fragmented = true;
+    start = box.end;
+  }
+  if (!layout.moov) layout.cutShort = true;
+  return layout;
+}
+
+/** The index as bytes, or null where it is missing, cut or absurdly large. */
+export function readMoov(fd: number, layout: Mp4Layout): Uint8Array | null {
+  const { moov } = layout;
+  if (!moov || moov.end > layout.fileBytes || moov.end - moov.start > MAX_MOOV) return null;
+  const bytes = new Uint8Array(moov.end - moov.start);
+  return readFully(fd, bytes, moov.start) === bytes.length ? bytes : null;
+}
+
+/**
+ * Length of the first sound track in seconds, no longer than the movie (an edit list may cut the track); null without
+ * one or in a fragmented file, whose tables are empty.
+ */
+export function soundSeconds(moov: Uint8Array): number | null {
+  let movie = Infinity;
+  let track: number | null = null;
+  let media: number | null = null;
+  walk(moov, 0, moov.length, (type, body, end) => {
+    if (type === 'mvhd') movie = seconds(moov, body, end) || Infinity;
+    if (type === 'mdhd') media = seconds(moov, body, end);
+    if (type === 'hdlr' && text(moov, body + 8) === 'soun' && media !== null) track ??= media;
+  });
+  return track ? Math.min(track, movie) : null;
+}
+
+/**
+ * The byte ranges of the file with the index first. Players want it there, but recorders and ffmpeg write it last, and
+ * the streaming decoder would collect the whole file before it could start (2.8 GB for an hour, measured). Chunk
+ * offsets (stco, co64) of media before the index move by its size. Known as "qt-faststart".
+ */
+export function indexFirst(
+  layout: Mp4Layout,
+  moov: Uint8Array,
+): { head: Uint8Array; ranges: [number, number][] } {
+  const box = layout.moov;
+  if (!box) throw new RangeError('no moov');
+  const head = moov.slice();
+  const shift = head.length;
+  const view = new DataView(head.buffer);
+  walk(head, 0, head.length, (type, body, end) => {
+    if (type !== 'stco' && type !== 'co64') return;
+    const wide = type === 'co64';
+    const size = wide ? 8 : 4;
+    const count = Math.min(view.getUint32(body + 4), Math.floor((end - body - 8) / size));
+    for (let i = 0; i < count; i++) {
+      const at = body + 8 + i * size;
+      const offset = wide ? Number(view.getBigUint64(at)) : view.getUint32(at);
+      if (offset >= box.start) continue;
+      if (wide) view.setBigUint64(at, BigInt(offset + shift));
+      else view.setUint32(at, offset + shift);
+    }
+  });
+  return {
+    head,
+    ranges: [
+      [0, box.start],
+      [box.end, layout.fileBytes],
+    ],
+  };
+}
+
+function readBox(fd: number, start: number, fileBytes: number): Box | null {
+  const head = new Uint8Array(16);
+  const got = readFully(fd, head, start);
+  if (got < 8) return null;
+  const view = new DataView(head.buffer);
+  let size = view.getUint32(0);
+  let body = start + 8;
+  if (size === 1 && got === 16) {
+    size = Number(view.getBigUint64(8));
+    body = start + 16;
+  } else if (size === 0) size = fileBytes - start;
+  if (size < body - start) return null;
+  return { type: text(head, 4), start, body, end: start + size };
+}
+
+const CONTAINERS = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'edts']);
+
+/** Calls back for each leaf box within [start, end), in order. */
+function walk(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  visit: (type: string, body: number, end: number) => void,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = start; at + 8 <= end; ) {
+    let size = view.getUint32(at);
+    let body = at + 8;
+    if (size === 1 && at + 16 <= end) {
+      size = Number(view.getBigUint64(at + 8));
+      body = at + 16;
+    } else if (size === 0) size = end - at;
+    if (size < body - at || at + size > end) return;
+    const type = text(bytes, at + 4);
+    if (CONTAINERS.has(type)) walk(bytes, body, at + size, visit);
+    else if (at + size - body >= 8) visit(type, body, at + size);
+    at += size;
+  }
+}
+
+/** Duration of an mvhd or mdhd body; 0 where it is unknown (all ones) or the box is too small. */
+function seconds(bytes: Uint8Array, body: number, end: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const wide = bytes[body] === 1;
+  if (end - body < (wide ? 32 : 20)) return 0;
+  const scale = view.getUint32(body + (wide ? 20 : 12));
+  const duration = wide ? Number(view.getBigUint64(body + 24)) : view.getUint32(body + 16);
+  const unknown = duration >= (wide ? 2 ** 63 : 2 ** 32 - 1);
+  return scale === 0 || unknown ? 0 : duration / scale;
+}
+
+function text(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 4));
+}
+
+/** Reads until `into` is full or the file ends; gives the number of bytes read. */
+export function readFully(fd: number, into: Uint8Array, position: number): number {
+  let filled = 0;
+  while (filled < into.length) {
+    const got = readSync(fd, into, filled, into.length - filled, position + filled);
+    if (got === 0) break;
+    filled += got;
+  }
+  return filled;
+}

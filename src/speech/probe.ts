@@ -1,0 +1,331 @@
+// What a media file says about itself, read from its container without decoding: kind, length, and whether its end is
+// missing. Both ways of decoding stand on it, so both judge a file alike.
+
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { type Mp4Layout, mp4Layout, readFully, readMoov, soundSeconds } from './mp4.ts';
+import { type MediaKind, mpegFrame, sniff } from './sniff.ts';
+
+export type Probe = {
+  fileBytes: number;
+  /** null: not media. */
+  kind: MediaKind | null;
+  /** With `kind` null: "an HTML page" and the like, or null. */
+  looksLike: string | null;
+  /** Bytes of ID3v2 tag before the audio. */
+  audioStart: number;
+  /** Length of the audio the container declares, in seconds; null when it declares none. */
+  seconds: number | null;
+  /** `seconds` counts the audio itself, so decoding must give it; false: the longest of all tracks, or a guess. */
+  exact: boolean;
+  /** The container declares more bytes than the file has. */
+  cutShort: boolean;
+  /** The header contradicts itself (a WAV of no channels): nothing can be decoded from it. */
+  broken: boolean;
+  /** A Windows Media file with pictures, or with pictures only. */
+  asf: { video: boolean; audio: boolean };
+};
+
+const HEAD = 65_536;
+
+/** Opens, looks, closes. Throws only what the file system throws. */
+export function probe(path: string): Probe {
+  const fd = openSync(path, 'r');
+  try {
+    const fileBytes = fstatSync(fd).size;
+    const found: Probe = {
+      fileBytes,
+      kind: null,
+      looksLike: null,
+      audioStart: 0,
+      seconds: null,
+      exact: false,
+      cutShort: false,
+      broken: false,
+      asf: { video: false, audio: false },
+    };
+    let head = readHead(fd, 0);
+    let sniffed = sniff(head);
+    if ('skip' in sniffed) {
+      found.audioStart = sniffed.skip;
+      // A tag that swallows the rest of the file: the audio behind it is missing.
+      found.cutShort = found.audioStart >= fileBytes;
+      head = readHead(fd, found.audioStart);
+      sniffed = sniff(head);
+      if (found.cutShort || !('kind' in sniffed)) sniffed = { kind: 'mp3' };
+    }
+    if ('not' in sniffed) found.looksLike = sniffed.not;
+    if ('kind' in sniffed) {
+      found.kind = sniffed.kind;
+      // A header of a few bytes may lie about anything; what cannot be read is simply not declared.
+      try {
+        READERS[sniffed.kind]?.(found, head, fd);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+      if (found.seconds !== null && !(found.seconds > 0 && Number.isFinite(found.seconds)))
+        found.seconds = null;
+    }
+    return found;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+type Reader = (found: Probe, head: Uint8Array, fd: number) => void;
+
+const READERS: Partial<Record<MediaKind, Reader>> = {
+  wav: readWav,
+  aiff: readAiff,
+  caf: readCaf,
+  flac: readFlac,
+  mp3: readMpeg,
+  vorbis: readOgg,
+  opus: readOgg,
+  oggflac: readOgg,
+  ogg: readOgg,
+  mp4: readMp4,
+  matroska: readMatroska,
+  avi: readAvi,
+  asf: readAsf,
+};
+
+/** Sloppy writers are off by a header or a padding byte; a lost network packet is more than this. */
+function endsBefore(found: Probe, declaredEnd: number): boolean {
+  return declaredEnd - found.fileBytes > 1024;
+}
+
+function readWav(found: Probe, _head: Uint8Array, fd: number): void {
+  let byteRate = 0;
+  for (const chunk of riffChunks(fd, 12, found.fileBytes, true)) {
+    if (chunk.id === 'fmt ') {
+      const format = view(readAt(fd, chunk.body, 16));
+      byteRate = format.getUint32(8, true);
+      const [channels, rate, block] = [
+        format.getUint16(2, true),
+        format.getUint32(4, true),
+        format.getUint16(12, true),
+      ];
+      found.broken = channels === 0 || rate === 0 || block === 0;
+    }
+    if (chunk.id !== 'data') continue;
+    // Writers that cannot seek back leave 0, or the largest number they know (ffmpeg 0xFFFFFFFF, sox 0x7FFFF…).
+    const streaming = chunk.size === 0 || chunk.size >= 0x7fff_0000;
+    const bytes = streaming ? Math.max(0, found.fileBytes - chunk.body) : chunk.size;
+    found.cutShort = !streaming && endsBefore(found, chunk.body + chunk.size);
+    if (byteRate > 0) found.seconds = bytes / byteRate;
+    return;
+  }
+}
+
+function readAiff(found: Probe, _head: Uint8Array, fd: number): void {
+  for (const chunk of riffChunks(fd, 12, found.fileBytes, false)) {
+    if (chunk.id === 'COMM') {
+      const comm = view(readAt(fd, chunk.body, 18));
+      found.seconds = comm.getUint32(2) / extended80(comm, 8);
+      found.exact = true;
+    }
+    if (chunk.id === 'SSND') found.cutShort = endsBefore(found, chunk.body + chunk.size);
+  }
+}
+
+function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
+  let bytesPerSecond = 0;
+  for (let at = 8, n = 0; at + 12 <= found.fileBytes && n < 1000; n++) {
+    const chunk = view(readAt(fd, at, 12));
+    const id = fourCc(new Uint8Array(chunk.buffer), 0);
+    const size = Number(chunk.getBigInt64(4));
+    if (id === 'desc') {
+      const desc = view(readAt(fd, at + 12, 32));
+      const framesPerPacket = desc.getUint32(20);
+      if (framesPerPacket > 0) bytesPerSecond = (desc.getFloat64(0) * desc.getUint32(16)) / framesPerPacket;
+    }
+    if (id === 'data') {
+      if (size > 0) found.cutShort = endsBefore(found, at + 12 + size);
+      if (bytesPerSecond > 0)
+        found.seconds = (size > 0 ? size - 4 : found.fileBytes - at - 16) / bytesPerSecond;
+      return;
+    }
+    if (size < 0) return;
+    at += 12 + size;
+  }
+}
+
+function readFlac(found: Probe, head: Uint8Array): void {
+  const info = view(head.subarray(8, 42));
+  const rate = info.getUint32(10) >>> 12;
+  const samples = (info.getUint8(13) & 15) * 2 ** 32 + info.getUint32(14);
+  if (rate === 0 || samples === 0) return;
+  found.seconds = samples / rate;
+  found.exact = true;
+}
+
+/** Xing, Info or VBRI header in the first frame: every common encoder writes one, except for plain constant rate. */
+function readMpeg(found: Probe, head: Uint8Array): void {
+  for (let at = 0; at + 4 < head.length; at++) {
+    const frame = mpegFrame(head, at);
+    if (!frame) continue;
+    const next = at + frame.bytes;
+    if (next + 4 <= head.length && !mpegFrame(head, next)) continue;
+    const xing = at + 4 + frame.sideInfo;
+    const bytes = view(head);
+    if (['Xing', 'Info'].includes(fourCc(head, xing))) {
+      const flags = bytes.getUint32(xing + 4);
+      if ((flags & 1) !== 0) found.seconds = (bytes.getUint32(xing + 8) * frame.samples) / frame.rate;
+      if ((flags & 3) === 3) cutMpeg(found, at, bytes.getUint32(xing + 12));
+    } else if (fourCc(head, at + 36) === 'VBRI') {
+      found.seconds = (bytes.getUint32(at + 36 + 14) * frame.samples) / frame.rate;
+      cutMpeg(found, at, bytes.getUint32(at + 36 + 10));
+    }
+    found.exact = found.seconds !== null;
+    return;
+  }
+}
+
+function cutMpeg(found: Probe, frameAt: number, bytes: number): void {
+  found.cutShort ||= endsBefore(found, found.audioStart + frameAt + bytes);
+}
+
+/** The last page must be whole. Its granule position is the length where the clock is known. */
+function readOgg(found: Probe, head: Uint8Array, fd: number): void {
+  const from = Math.max(0, found.fileBytes - 131_072);
+  const tail = readAt(fd, from, found.fileBytes - from);
+  for (let at = tail.length - 27; at >= 0; at--) {
+    if (fourCc(tail, at) !== 'OggS' || tail[at + 4] !== 0) continue;
+    const segments = tail.subarray(at + 27, at + 27 + (tail[at + 26] ?? 0));
+    const end = at + 27 + (tail[at + 26] ?? 0) + segments.reduce((sum, length) => sum + length, 0);
+    found.cutShort = end > tail.length;
+    const granule = Number(view(tail).getBigInt64(at + 6, true));
+    const clock = found.kind === 'opus' ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : 0;
+    if (clock > 0 && granule > 0) found.seconds = granule / clock;
+    return;
+  }
+}
+
+function readMp4(found: Probe, _head: Uint8Array, fd: number): void {
+  const layout: Mp4Layout = mp4Layout(fd, found.fileBytes);
+  found.cutShort = layout.cutShort;
+  const moov = readMoov(fd, layout);
+  if (moov) found.seconds = soundSeconds(moov);
+  found.exact = found.seconds !== null && !layout.fragmented;
+}
+
+/** EBML (RFC 8794) down to Segment and Info; stops at the first Cluster. */
+function readMatroska(found: Probe, head: Uint8Array): void {
+  let scale = 1_000_000;
+  for (let at = 0; at < head.length; ) {
+    const id = ebmlId(head, at);
+    const size = ebmlSize(head, at + id.length);
+    const body = at + id.length + size.length;
+    if (id.value === 0x18538067 && size.value !== null) found.cutShort = endsBefore(found, body + size.value);
+    if (id.value === 0x1f43b675) return;
+    if (id.value === 0x2ad7b1 && size.value !== null && size.value <= 8) {
+      scale = head.subarray(body, body + size.value).reduce((sum, byte) => sum * 256 + byte, 0);
+    }
+    if (id.value === 0x4489) {
+      const ticks = size.value === 4 ? view(head).getFloat32(body) : view(head).getFloat64(body);
+      found.seconds = (ticks * scale) / 1e9;
+    }
+    const master = id.value === 0x18538067 || id.value === 0x1549a966;
+    if (!master && size.value === null) return;
+    at = master ? body : body + (size.value ?? 0);
+  }
+}
+
+function readAvi(found: Probe, head: Uint8Array, fd: number): void {
+  // An AVI of more than 1 GB is several RIFF lists in a row.
+  for (let at = 0, n = 0; at + 12 <= found.fileBytes && n < 1000; n++) {
+    const list = readAt(fd, at, 12);
+    if (fourCc(list, 0) !== 'RIFF') break;
+    const size = u32le(list, 4);
+    if (size > 0 && endsBefore(found, at + 8 + size)) found.cutShort = true;
+    at += 8 + size + (size & 1);
+  }
+  if (fourCc(head, 24) === 'avih') found.seconds = (u32le(head, 32) * u32le(head, 48)) / 1e6;
+}
+
+const ASF_FILE_PROPERTIES = [0xa1, 0xdc, 0xab, 0x8c, 0x47, 0xa9, 0xcf, 0x11];
+const ASF_STREAM_PROPERTIES = [0x91, 0x07, 0xdc, 0xb7, 0xb7, 0xa9, 0xcf, 0x11];
+const ASF_AUDIO = [0x40, 0x9e, 0x69, 0xf8, 0x4d, 0x5b, 0xcf, 0x11];
+const ASF_VIDEO = [0xc0, 0xef, 0x19, 0xbc, 0x4d, 0x5b, 0xcf, 0x11];
+
+/** Advanced Systems Format 01.20.03, §3.2 and §3.3. */
+function readAsf(found: Probe, head: Uint8Array): void {
+  const bytes = view(head);
+  const end = Math.min(head.length, Number(bytes.getBigUint64(16, true)));
+  for (let at = 30; at + 24 <= end; ) {
+    const size = Number(bytes.getBigUint64(at + 16, true));
+    if (size < 24) return;
+    if (startsWith(head, at, ASF_FILE_PROPERTIES)) {
+      const broadcast = (bytes.getUint32(at + 88, true) & 1) !== 0;
+      const declared = Number(bytes.getBigUint64(at + 40, true));
+      if (!broadcast && declared > 0) found.cutShort = endsBefore(found, declared);
+      const play = Number(bytes.getBigUint64(at + 64, true)) / 1e7;
+      if (!broadcast) found.seconds = play - Number(bytes.getBigUint64(at + 80, true)) / 1e3;
+    }
+    if (startsWith(head, at, ASF_STREAM_PROPERTIES)) {
+      if (startsWith(head, at + 24, ASF_VIDEO)) found.asf.video = true;
+      if (startsWith(head, at + 24, ASF_AUDIO)) found.asf.audio = true;
+    }
+    at += size;
+  }
+}
+
+function* riffChunks(fd: number, start: number, fileBytes: number, littleEndian: boolean) {
+  for (let at = start, n = 0; at + 8 <= fileBytes && n < 10_000; n++) {
+    const head = readAt(fd, at, 8);
+    const size = view(head).getUint32(4, littleEndian);
+    yield { id: fourCc(head, 0), size, body: at + 8 };
+    at += 8 + size + (size & 1);
+  }
+}
+
+function ebmlId(head: Uint8Array, at: number): { value: number; length: number } {
+  const first = head[at] ?? 0;
+  const length = Math.clz32(first) - 23;
+  if (length > 4) throw new RangeError('EBML id');
+  return {
+    value: head.subarray(at, at + length).reduce((sum, byte) => sum * 256 + byte, 0),
+    length,
+  };
+}
+
+function ebmlSize(head: Uint8Array, at: number): { value: number | null; length: number } {
+  const first = head[at] ?? 0;
+  const length = Math.clz32(first) - 23;
+  if (length > 8) throw new RangeError('EBML size');
+  const rest = head.subarray(at + 1, at + length);
+  const data = first & (0xff >> length);
+  const unknown = data === 0xff >> length && rest.every((byte) => byte === 0xff);
+  return { value: unknown ? null : rest.reduce((sum, byte) => sum * 256 + byte, data), length };
+}
+
+/** IEEE 754 80-bit extended, as AIFF writes its sample rate. */
+function extended80(bytes: DataView, at: number): number {
+  const exponent = bytes.getUint16(at) & 0x7fff;
+  return bytes.getUint32(at + 2) * 2 ** (exponent - 16_383 - 31);
+}
+
+function readHead(fd: number, at: number): Uint8Array {
+  return readAt(fd, at, HEAD);
+}
+
+function readAt(fd: number, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  return bytes.subarray(0, readFully(fd, bytes, at));
+}
+
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function u32le(bytes: Uint8Array, at: number): number {
+  return view(bytes).getUint32(at, true);
+}
+
+function fourCc(bytes: Uint8Array, at: number): string {
+  return String.fromCharCode(...bytes.subarray(at, at + 4));
+}
+
+function startsWith(bytes: Uint8Array, at: number, expected: readonly number[]): boolean {
+  return expected.every((value, index) => bytes[at + index] === value);
+}
