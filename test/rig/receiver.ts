@@ -27,7 +27,7 @@ export type Respond =
       request: ReceivedRequest,
       response: ServerResponse,
       raw: IncomingMessage,
-    ) => Answer | undefined | void | Promise<Answer | undefined | void>);
+    ) => Answer | undefined | Promise<Answer | undefined>);
 
 export type ReceiverOptions = {
   respond?: Respond;

@@ -1,0 +1,54 @@
+// A due delivery as the HTTP request of one attempt. Pure: the same delivery, attempt and second give the same request.
+import { sign } from './signature.ts';
+
+export type PreparableDelivery = {
+  /** The `webhook-id`: the same on every attempt and resend. */
+  id: string;
+  url: string;
+  method: 'POST' | 'PUT';
+  /** The exact JSON bytes; the signature is over these. */
+  body: Uint8Array;
+  /** The same bytes gzipped, when the request asked for `compression: "gzip"`: sent instead of `body`. */
+  gzippedBody?: Uint8Array;
+};
+
+export type PreparedRequest = {
+  url: string;
+  method: 'POST' | 'PUT';
+  headers: Record<string, string>;
+  body: Uint8Array;
+};
+
+export type PrepareOptions = {
+  delivery: PreparableDelivery;
+  /** Number of this attempt, from 1, over all sends and resends. */
+  attempt: number;
+  /** `whsec_…`; each signs. */
+  secrets: readonly string[];
+  /** The worker's clock: receivers compare it with theirs. */
+  now: Date;
+  version: string;
+};
+
+/**
+ * With gzip the signature still covers the JSON itself: receivers' frameworks inflate before their verifier sees the
+ * body, and the official libraries verify text only.
+ */
+export function prepare(options: PrepareOptions): PreparedRequest {
+  const { delivery, attempt, secrets, now, version } = options;
+  const timestamp = Math.floor(now.getTime() / 1000);
+  return {
+    url: delivery.url,
+    method: delivery.method,
+    headers: {
+      'content-type': 'application/json',
+      ...(delivery.gzippedBody ? { 'content-encoding': 'gzip' } : {}),
+      'user-agent': `Ringback/${version}`,
+      'webhook-id': delivery.id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': sign(secrets, delivery.id, timestamp, delivery.body),
+      'ringback-attempt': String(attempt),
+    },
+    body: delivery.gzippedBody ?? delivery.body,
+  };
+}
