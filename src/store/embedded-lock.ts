@@ -20,7 +20,7 @@ export async function lockFolder(folder: string): Promise<{ release(): void }> {
   const { DatabaseSync } = await import('node:sqlite');
   const database = new DatabaseSync(path.join(folder, 'lock'));
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // no journal file to leave behind
   } catch (error) {
     database.close();
     if ((error as { errcode?: number }).errcode !== 5) throw error; // SQLITE_BUSY

@@ -4,6 +4,7 @@ import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import { type JobState, MAX_RUNS } from '../job.ts';
+import type { NewAudio } from './audio.ts';
 import type { Db, Trx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
 import type { Queue } from './queue.ts';
@@ -119,6 +120,13 @@ export type Ending = {
   channels: number | null;
 } & ({ result: string } | { error: { code: JobErrorCode; message: string } });
 
+export type JobEnd = {
+  ending: Ending;
+  delivery: NewDelivery | null;
+  /** Audio downloaded for this job, owned by it from now on. */
+  fetched: NewAudio | null;
+};
+
 /**
  * Writes the end, opens the callback and marks its endpoint due in ONE transaction. False when this run no longer
  * owns the job: nothing was written. `render` sees the database's own time of completion.
@@ -127,7 +135,7 @@ export async function finishJob(
   db: Db,
   id: string,
   run: number,
-  render: (completedAt: Date) => { ending: Ending; delivery: NewDelivery | null },
+  render: (completedAt: Date) => JobEnd,
 ): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
     const owned = await trx
@@ -139,7 +147,8 @@ export async function finishJob(
       .forUpdate()
       .executeTakeFirst();
     if (!owned) return false;
-    const { ending, delivery } = render(owned.now);
+    const { ending, delivery, fetched } = render(owned.now);
+    if (fetched) await trx.insertInto('audio').values(fetched).execute();
     await trx
       .updateTable('job')
       .set({
@@ -149,6 +158,7 @@ export async function finishJob(
         filename: ending.filename,
         duration: ending.duration,
         channels: ending.channels,
+        ...(fetched && { audio_id: fetched.id }),
         ...('result' in ending
           ? { result: ending.result }
           : { error_code: ending.error.code, error_message: ending.error.message }),

@@ -154,6 +154,8 @@ export type Recorded = {
     form: DeliveryForm;
     /** Milliseconds from now, when `pending`. */
     waitMs: number | null;
+    /** The attempt was cut short by ourselves: it stays on record, but does not use up the schedule. */
+    refund: boolean;
     /** When `failed` or `cancelled`. */
     reason: string | null;
     /** Milliseconds for which the whole endpoint waits (Retry-After). */
@@ -194,10 +196,10 @@ export function record(db: Db, batch: readonly Recorded[]): Promise<Set<string>>
           ${attempts.map((a) => a.outcome)}::text[], ${attempts.map((a) => a.errorClass)}::text[],
           ${attempts.map((a) => a.errorMessage)}::text[], ${nexts.map((n) => n.state)}::text[],
           ${nexts.map((n) => n.form)}::text[], ${nexts.map((n) => n.waitMs)}::float8[],
-          ${nexts.map((n) => n.reason)}::text[])
+          ${nexts.map((n) => n.reason)}::text[], ${nexts.map((n) => n.refund)}::bool[])
         AS outcome (id, token, number, trigger, form, started_at, duration_ms, address, phases, status, location,
           answer_head, answer_bytes, answer_truncated, outcome, error_class, error_message, next_state, next_form,
-          wait_ms, reason)),
+          wait_ms, reason, refund)),
       changed AS (
         UPDATE delivery SET
           state = outcome.next_state,
@@ -205,6 +207,7 @@ export function record(db: Db, batch: readonly Recorded[]): Promise<Set<string>>
           due_at = CASE outcome.next_state WHEN 'pending' THEN now() + outcome.wait_ms * interval '1 millisecond' END,
           final_at = CASE outcome.next_state WHEN 'pending' THEN NULL ELSE now() END,
           reason = outcome.reason,
+          step = CASE WHEN outcome.refund THEN step - 1 ELSE step END,
           token = NULL,
           claimed_at = NULL
         FROM outcome WHERE delivery.id = outcome.id AND delivery.token = outcome.token

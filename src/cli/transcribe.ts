@@ -1,0 +1,122 @@
+// `ringback transcribe FILE_OR_URL`: one file to words on the terminal; no server, no database.
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { parseNetworks } from '../outbound/address.ts';
+import { Outbound } from '../outbound/request.ts';
+import type { Settings } from '../settings.ts';
+import { findFfmpeg } from '../speech/decode.ts';
+import { createSpeechPool } from '../speech/pool.ts';
+import { renderSrt, renderText, renderVtt } from '../speech/render.ts';
+import type { Transcript } from '../speech/transcript.ts';
+import { fetchAudio } from '../transcribe/fetch.ts';
+import { renderResult } from '../transcribe/result.ts';
+import { readVersion } from '../version.ts';
+import { addSettingFlags, settingsOf } from './options.ts';
+
+const FORMATS = ['text', 'json', 'srt', 'vtt'] as const;
+type Format = (typeof FORMATS)[number];
+
+export function transcribeCommand(): Command {
+  const command = new Command('transcribe')
+    .description('transcribe one file or URL and print the words')
+    .argument('<file-or-url>', 'a media file, or an http(s) URL of one')
+    .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'));
+  addSettingFlags(command, ['model', 'dataDirectory', 'maxAudioBytes', 'maxAudioSeconds', 'allowNetworks']);
+  return command.action(async (source: string, { format }: { format: Format }) => {
+    const startedAt = new Date();
+    const transcript = await transcribe(source, settingsOf(command));
+    process.stdout.write(render(transcript, format, startedAt));
+  });
+}
+
+function render(transcript: Transcript, format: Format, createdAt: Date): string {
+  switch (format) {
+    case 'text':
+      return renderText(transcript);
+    case 'srt':
+      return renderSrt(transcript);
+    case 'vtt':
+      return renderVtt(transcript);
+    case 'json':
+      return `${JSON.stringify(JSON.parse(renderResult(transcript, {}, { createdAt, completedAt: new Date() })), null, 2)}\n`;
+    default:
+      return format satisfies never;
+  }
+}
+
+async function transcribe(source: string, settings: Settings): Promise<Transcript> {
+  const folder = await mkdtemp(join(tmpdir(), 'ringback-transcribe-'));
+  const stopping = new AbortController();
+  const interrupt = () => stopping.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const pool = createSpeechPool({
+    size: 1,
+    model: settings.model,
+    cacheDirectory: join(settings.dataDirectory, 'models'),
+    scratchDirectory: folder,
+    ffmpeg: await findFfmpeg(),
+    maxDurationSeconds: settings.maxAudioSeconds,
+  });
+  try {
+    const path = await locate(source, folder, settings, stopping.signal);
+    const bar = progressBar();
+    const transcript = await pool.transcribe({ path, signal: stopping.signal, onProgress: bar.show });
+    bar.clear();
+    return transcript;
+  } finally {
+    await pool.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function locate(
+  source: string,
+  folder: string,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<string> {
+  if (!/^https?:\/\//i.test(source)) {
+    const path = resolve(source);
+    const found = await stat(path).catch(() => null);
+    if (!found?.isFile())
+      throw Object.assign(new Error(`${source} is not a file: give a media file or an http(s) URL`), {
+        code: 'file_unknown',
+      });
+    return path;
+  }
+  const path = join(folder, 'download');
+  const outbound = new Outbound({ policy: { allow: parseNetworks(settings.allowNetworks), own: [] } });
+  try {
+    await fetchAudio({
+      outbound,
+      url: source,
+      path,
+      maxBytes: settings.maxAudioBytes,
+      totalMs: 3_600_000,
+      idleMs: 30_000,
+      version: readVersion(),
+      signal,
+    });
+  } finally {
+    outbound.close();
+  }
+  return path;
+}
+
+const WIDTH = 30;
+
+/** On a terminal only: piped output stays clean either way, since the bar goes to stderr. */
+function progressBar(): { show: (done: number) => void; clear: () => void } {
+  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
+  return {
+    show(done) {
+      const filled = Math.round(done * WIDTH);
+      process.stderr.write(
+        `\r[${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}] ${Math.round(done * 100)} %`,
+      );
+    },
+    clear: () => process.stderr.write(`\r${' '.repeat(WIDTH + 10)}\r`),
+  };
+}

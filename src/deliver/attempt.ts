@@ -1,0 +1,101 @@
+// One attempt of one delivery, from its claim to what is to be recorded of it: prepare → post → verdict → schedule.
+import type { Outbound } from '../outbound/request.ts';
+import type { Claimed, Recorded } from '../store/leases.ts';
+import { type AttemptOutcome, post } from './post.ts';
+import { prepare } from './prepare.ts';
+import { nextAttempt } from './schedule.ts';
+import { type Verdict, verdict } from './verdict.ts';
+
+export type AttemptDeps = {
+  outbound: Outbound;
+  /** `whsec_…`; each signs. */
+  secrets: readonly string[];
+  /** Milliseconds before each attempt. */
+  schedule: readonly number[];
+  /** Milliseconds for the whole attempt. */
+  deadlineMs: number;
+  version: string;
+  now: () => Date;
+  random: () => number;
+};
+
+export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Recorded> {
+  const startedAt = deps.now();
+  const request = prepare({
+    delivery: claimed,
+    attempt: claimed.attempt,
+    secrets: deps.secrets,
+    now: startedAt,
+    version: deps.version,
+  });
+  const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
+  const judged = verdict({ outcome, form: claimed.form, now: deps.now() });
+  const next = decide(deps, claimed, judged, outcome);
+  return {
+    endpointId: claimed.endpointId,
+    token: claimed.token,
+    deliveryId: claimed.id,
+    attempt: {
+      number: claimed.attempt,
+      trigger: claimed.trigger,
+      form: claimed.form,
+      startedAt,
+      durationMs: outcome.durationMs,
+      address: outcome.address,
+      phases: outcome.phases,
+      status: outcome.status,
+      location: outcome.location,
+      answerHead: Buffer.from(outcome.answerHead),
+      answerBytes: outcome.answerBytes,
+      answerTruncated: outcome.answerTruncated,
+      outcome: judged.kind,
+      errorClass: outcome.errorClass,
+      errorMessage: outcome.errorMessage,
+    },
+    next,
+  };
+}
+
+type Next = Recorded['next'];
+
+/** What the verdict makes of the delivery. Pure but for the jitter. */
+export function decide(
+  deps: Pick<AttemptDeps, 'schedule' | 'random'>,
+  claimed: Pick<Claimed, 'form' | 'step'>,
+  judged: Verdict,
+  outcome: Pick<AttemptOutcome, 'status' | 'errorMessage'>,
+): Next {
+  const next = { form: claimed.form, waitMs: null, reason: null, refund: false, pauseEndpointMs: null };
+  const failed = (reason: string): Next => ({ ...next, state: 'failed', reason });
+  switch (judged.kind) {
+    case 'delivered':
+      return { ...next, state: 'delivered' };
+    case 'too_large':
+      return { ...next, state: 'pending', form: 'reference', waitMs: 0, refund: true };
+    case 'still_too_large':
+      return failed('the receiver answered 413 to the reference form as well: raise its body limit');
+    case 'gone':
+      return failed('the receiver answered 410: it wants this no more');
+    case 'abort':
+      return failed('the receiver refused this message with webhook-delivery: abort-message');
+    case 'interrupted':
+      return { ...next, state: 'pending', waitMs: 0, refund: true };
+    case 'disable':
+    case 'retry':
+    case 'paused': {
+      const now = new Date(0);
+      const retryAfterMs = judged.kind === 'paused' ? judged.retryAfterMs : null;
+      const due = nextAttempt({ ...deps, attempt: claimed.step, now, retryAfterMs });
+      if (due === null)
+        return {
+          ...failed(
+            `all ${deps.schedule.length} attempts of the schedule failed; the last: ${outcome.errorMessage ?? `status ${outcome.status}`}`,
+          ),
+          pauseEndpointMs: retryAfterMs,
+        };
+      return { ...next, state: 'pending', waitMs: due.getTime(), pauseEndpointMs: retryAfterMs };
+    }
+    default:
+      return judged satisfies never;
+  }
+}

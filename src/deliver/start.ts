@@ -1,0 +1,72 @@
+// The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
+import type { Logger } from 'pino';
+import { startChore } from '../chore.ts';
+import type { Database } from '../store/database.ts';
+import { DUE_CHANNEL } from '../store/endpoints.ts';
+import {
+  claimDeliveries,
+  claimEndpoints,
+  record,
+  releaseEndpoints,
+  remindEndpoints,
+} from '../store/leases.ts';
+import { type AttemptDeps, attempt } from './attempt.ts';
+import { Dispatcher } from './dispatcher.ts';
+
+export type DeliverDeps = AttemptDeps & {
+  database: Database;
+  endpointConcurrency: number;
+  log: Logger;
+};
+
+/** Attempts in flight in one process. */
+const SLOTS = 256;
+const REMIND_MS = 15_000;
+/** Running attempts have this long to finish when we stop. */
+const GRACE_MS = 4_000;
+
+export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<void>> {
+  const { database, log } = deps;
+  const { db } = database;
+  const dispatcher = new Dispatcher({
+    store: {
+      claimEndpoints: (options) => claimEndpoints(db, options),
+      claimDeliveries: (wanted) => claimDeliveries(db, wanted),
+      record: (batch) => record(db, batch),
+      releaseEndpoints: (leases) => releaseEndpoints(db, leases),
+    },
+    send: async (claimed, signal) => {
+      const recorded = await attempt(deps, claimed, signal);
+      const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
+      log.info(
+        {
+          delivery: claimed.id,
+          attempt: number,
+          outcome,
+          status,
+          error: errorClass,
+          took_ms: Math.round(durationMs),
+          next: recorded.next.state,
+          wait_ms: recorded.next.waitMs,
+        },
+        'callback attempted',
+      );
+      return recorded;
+    },
+    concurrency: deps.endpointConcurrency,
+    slots: SLOTS,
+    attemptMs: deps.deadlineMs,
+    log,
+  });
+  const deaf = await database.listen(DUE_CHANNEL, () => dispatcher.wake());
+  dispatcher.start();
+  const remind = startChore('remind endpoints', REMIND_MS, log, async () => {
+    const endpoints = await remindEndpoints(db);
+    if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
+  });
+  return async () => {
+    await deaf();
+    await remind.stop();
+    await dispatcher.stop(GRACE_MS);
+  };
+}

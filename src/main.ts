@@ -1,0 +1,233 @@
+// The composition root: builds the parts, starts them in order, stops them in reverse. The binary, the demo and the
+// tests all start the program here; nothing else joins the parts.
+import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { startDeliver } from './deliver/start.ts';
+import { buildServer } from './http/server.ts';
+import { parseNetworks } from './outbound/address.ts';
+import { Outbound } from './outbound/request.ts';
+import { judgeUrl } from './outbound/url.ts';
+import { signingSecrets } from './secrets.ts';
+import { describeSettings, type Settings } from './settings.ts';
+import { findFfmpeg } from './speech/decode.ts';
+import { createSpeechPool } from './speech/pool.ts';
+import { openAudioFolder } from './store/audio.ts';
+import { clockOffset } from './store/clock.ts';
+import { openDatabase } from './store/database.ts';
+import { startEmbedded } from './store/embedded.ts';
+import { endAllRuns } from './store/jobs.ts';
+import { findAccount, settleKeys } from './store/keys.ts';
+import { endAllLeases } from './store/leases.ts';
+import { migrate } from './store/migrate.ts';
+import { openQueue } from './store/queue.ts';
+import { fetchAudio } from './transcribe/fetch.ts';
+import { startTranscribe } from './transcribe/start.ts';
+import { formatBytes } from './units.ts';
+import { readVersion } from './version.ts';
+
+export type Ringback = {
+  /** Where it listens; null without the api role. */
+  url: string | null;
+  /** The API key made at this first start, to be shown this once. */
+  createdKey: string | null;
+  signingSecrets: readonly string[];
+  /** Drains and stops everything, in reverse order; may be called again. */
+  stop(): Promise<void>;
+  /** Resolves with the reason when a part we cannot do without is gone (the embedded database crashed). */
+  broken: Promise<string>;
+};
+
+const FETCH_TOTAL_MS = 3_600_000;
+const FETCH_IDLE_MS = 30_000;
+const WORST_CLOCK_OFFSET_MS = 30_000;
+const CONNECTIONS = 20;
+
+export async function startRingback(settings: Settings, log: Logger): Promise<Ringback> {
+  const stops: [name: string, stop: () => Promise<unknown>][] = [];
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= stopAll(stops, log);
+    return stopping;
+  };
+  try {
+    return await start(settings, log, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function stopAll(stops: readonly [string, () => Promise<unknown>][], log: Logger): Promise<void> {
+  for (const [name, stop] of stops.toReversed())
+    await stop().catch((error: unknown) =>
+      log.error({ err: error, part: name }, 'a part did not stop cleanly'),
+    );
+}
+
+async function start(
+  settings: Settings,
+  log: Logger,
+  stops: [string, () => Promise<unknown>][],
+  stop: () => Promise<void>,
+): Promise<Ringback> {
+  const version = readVersion();
+  const has = (role: Settings['roles'][number]) => settings.roles.includes(role);
+  log.info({ version, settings: describeSettings(settings) }, 'starting');
+  await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
+
+  const broken = Promise.withResolvers<string>();
+  const databaseUrl = settings.databaseUrl ?? (await embedded());
+  async function embedded(): Promise<string> {
+    const postgres = await startEmbedded({
+      dataDirectory: settings.dataDirectory,
+      log: (message, fields) => log.info({ part: 'postgres', ...fields }, message),
+    });
+    stops.push(['embedded database', () => postgres.stop()]);
+    void postgres.exited.then(({ expected, tail }) => {
+      if (!expected) broken.resolve(`the embedded database stopped by itself:\n${tail}`);
+    });
+    return postgres.connectionString;
+  }
+
+  const warn = (error: Error) => log.warn({ err: error }, 'database connection');
+  const database = openDatabase({ connectionString: databaseUrl, size: CONNECTIONS, onError: warn });
+  stops.push(['database', () => database.close()]);
+  const { db } = database;
+  await migrate(db);
+  if (settings.databaseUrl === null) {
+    // The embedded database belongs to this process alone: whatever a killed predecessor held is free at once.
+    await endAllRuns(db);
+    await endAllLeases(db);
+  }
+  const { created: createdKey } = await settleKeys(db, settings.apiKeys);
+  const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
+
+  const queue = await openQueue({
+    connectionString: databaseUrl,
+    onError: (error) => log.warn({ err: error }, 'queue'),
+    onWarning: (warning) => log.warn({ warning }, 'queue'),
+  });
+  stops.push(['queue', () => queue.stop()]);
+
+  const audio = await openAudioFolder(settings.storage);
+  const allow = parseNetworks(settings.allowNetworks);
+  const outbound = new Outbound({ policy: { allow, own: [] } });
+  stops.push(['outbound', async () => outbound.close()]);
+  const fetchTo = (url: string, path: string, signal: AbortSignal) =>
+    fetchAudio({
+      outbound,
+      url,
+      path,
+      maxBytes: settings.maxAudioBytes,
+      totalMs: FETCH_TOTAL_MS,
+      idleMs: FETCH_IDLE_MS,
+      version,
+      signal,
+    });
+
+  const speech = createSpeechPool({
+    size: settings.workers,
+    model: settings.model,
+    cacheDirectory: join(settings.dataDirectory, 'models'),
+    scratchDirectory: join(settings.dataDirectory, 'scratch'),
+    ffmpeg: await findFfmpeg(),
+    maxDurationSeconds: settings.maxAudioSeconds,
+  });
+  stops.push(['speech', () => speech.close()]);
+
+  let address = settings.publicUrl ?? '';
+  const publicUrl = () => address;
+  let draining = false;
+  let url: string | null = null;
+  if (has('api')) {
+    const judge = (text: string) => {
+      const verdict = judgeUrl(text, outbound.policy);
+      return verdict.ok ? null : verdict.message;
+    };
+    const server = await buildServer({
+      db,
+      queue,
+      audio,
+      log,
+      version,
+      publicUrl,
+      maxBytes: settings.maxAudioBytes,
+      findAccount: (key) => findAccount(db, key),
+      judge: { audio: judge, callback: judge },
+      judgeUrl: judge,
+      fetchAudio: fetchTo,
+      probe: (path, signal) => speech.probe({ path, signal }),
+      draining: () => draining,
+    });
+    stops.push(['http', () => server.close()]);
+    await server.listen({ host: settings.host, port: settings.port });
+    const bound = server.server.address() as AddressInfo;
+    url = listeningUrl(bound);
+    address ||= url;
+    outbound.setPolicy({ allow, own: ownAddresses(bound) });
+    log.info({ url, public_url: address }, 'listening');
+  } else {
+    address ||= `http://${settings.host}:${settings.port}`;
+  }
+
+  if (has('transcribe')) {
+    const stopTranscribe = await startTranscribe({
+      db,
+      queue,
+      audio,
+      log,
+      workers: settings.workers,
+      callback: { format: settings.callbackFormat, publicUrl },
+      fetchAudio: fetchTo,
+      transcribe: (path, signal) => speech.transcribe({ path, signal }),
+    });
+    stops.push(['transcribe', stopTranscribe]);
+  }
+  if (has('deliver')) {
+    await refuseWrongClock(db);
+    const stopDeliver = await startDeliver({
+      database,
+      outbound,
+      log,
+      secrets,
+      version,
+      schedule: settings.retrySchedule,
+      deadlineMs: settings.callbackTimeoutMs,
+      endpointConcurrency: settings.endpointConcurrency,
+      now: () => new Date(),
+      random: Math.random,
+    });
+    stops.push(['deliver', stopDeliver]);
+  }
+  stops.push([
+    'readiness',
+    async () => {
+      draining = true;
+    },
+  ]);
+  log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
+  return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
+}
+
+async function refuseWrongClock(db: Parameters<typeof clockOffset>[0]): Promise<void> {
+  const offset = await clockOffset(db);
+  if (Math.abs(offset) > WORST_CLOCK_OFFSET_MS)
+    throw new Error(
+      `This machine's clock is ${Math.round(offset / 1_000)} s away from the database's: receivers would refuse our signatures. Set the clock (NTP), then start again.`,
+    );
+}
+
+function listeningUrl({ address, port, family }: AddressInfo): string {
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const host = everywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
+  return `http://${host}:${port}`;
+}
+
+/** Callbacks and audio_url must not reach ourselves, whatever networks are allowed. */
+function ownAddresses({ address, port }: AddressInfo): { address: string; port: number }[] {
+  const addresses =
+    address === '0.0.0.0' || address === '::' ? ['127.0.0.1', '::1', '0.0.0.0', '::'] : [address];
+  return addresses.map((own) => ({ address: own, port }));
+}

@@ -1,0 +1,52 @@
+// The delivery that a job's end owes its caller. Its bytes are made here, once: they never change between attempts.
+import { type CallbackOutcome, renderCallbackBody } from '../callback-body.ts';
+import type { JobErrorCode } from '../errors.ts';
+import type { CallbackFormat } from '../settings.ts';
+import type { NewDelivery } from '../store/deliveries.ts';
+import type { Callback } from '../store/jobs.ts';
+import type { Json } from '../store/schema.ts';
+
+export type CallbackSettings = { format: CallbackFormat; publicUrl: () => string };
+
+type Job = {
+  id: string;
+  account_id: string;
+  custom_metadata: Record<string, Json> | null;
+  callback: Callback | null;
+};
+type End = { result: string } | { error: { code: JobErrorCode; message: string } };
+
+/** Both forms, so that a receiver's 413 needs no second look at the job. Null when no callback was asked for. */
+export function renderDelivery(
+  { format, publicUrl }: CallbackSettings,
+  job: Job,
+  end: End,
+): NewDelivery | null {
+  const { callback } = job;
+  if (callback === null) return null;
+  const outcome: CallbackOutcome =
+    'result' in end ? { event: 'success', result: end.result } : { event: 'error', ...end.error };
+  const body = (form: 'full' | 'reference') =>
+    Buffer.from(
+      renderCallbackBody({
+        id: job.id,
+        outcome,
+        format,
+        form,
+        resultUrl: `${publicUrl()}/v2/pre-recorded/${job.id}`,
+        // Asked for from the start, the reference is no consequence of anything.
+        ...(callback.form === 'full' && { reason: 'payload_too_large' }),
+        customMetadata: job.custom_metadata,
+      }),
+    );
+  return {
+    accountId: job.account_id,
+    jobId: job.id,
+    url: callback.url,
+    method: callback.method,
+    event: outcome.event,
+    form: callback.form,
+    fullBody: body('full'),
+    referenceBody: body('reference'),
+  };
+}
