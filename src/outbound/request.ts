@@ -4,6 +4,7 @@
 //
 // On undici's `dispatch` rather than `request()`: the same engine without a stream per answer, and the body can be cut
 // or held back (a slow disk) where it arrives.
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
 import { type AddressPolicy, judgeAddress } from './address.ts';
 import { Connection, Connections } from './connections.ts';
@@ -118,6 +119,10 @@ export class Outbound {
   async exchange(request: ExchangeRequest): Promise<Exchange> {
     const run = new Run(request);
     try {
+      for (const [name, value] of Object.entries(request.headers)) {
+        validateHeaderName(name);
+        validateHeaderValue(name, value);
+      }
       const policy = this.#policy;
       const verdict = judgeUrl(request.url, policy, request.maxUrlLength);
       if (!verdict.ok)
