@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/rig/postgres.ts'],
     pool: 'forks',
+    // Node runs the sources itself, as it does in production: no second module system under the tests.
+    experimental: { viteModuleRunner: false },
     // Two cores: more files at a time only makes the real model and the real database slower.
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,6 +1,7 @@
 // Brings the schema to this version, in order, once, whoever starts first. A database that a newer Ringback has
 // migrated is refused: an older program must not write rows whose rules it does not know.
-import { type Migration, Migrator, sql } from 'kysely';
+import { sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
 import { type Db, SCHEMA } from './database.ts';
 import * as foundation from './migrations/0001_foundation.ts';
 

@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openDelivery, resend } from '../../src/store/deliveries.ts';
+import {
+  type Claimed,
+  claimDeliveries,
+  claimEndpoints,
+  endAllLeases,
+  type Recorded,
+  record,
+  releaseEndpoints,
+  remindEndpoints,
+} from '../../src/store/leases.ts';
+import { migratedDatabase } from '../rig/postgres.ts';
+
+let database: Awaited<ReturnType<typeof migratedDatabase>>;
+let account: string;
+beforeAll(async () => {
+  database = await migratedDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  const { db } = database;
+  await sql`TRUNCATE account CASCADE`.execute(db);
+  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
+    .id;
+});
+
+function open(url: string): Promise<string> {
+  return database.db.transaction().execute((trx) =>
+    openDelivery(trx, {
+      accountId: account,
+      jobId: randomUUID(),
+      url,
+      method: 'POST',
+      event: 'success',
+      form: 'full',
+      fullBody: Buffer.from('{"full":1}'),
+      referenceBody: Buffer.from('{"reference":1}'),
+    }),
+  );
+}
+
+const CLAIM = { endpoints: 10, room: 4, leaseMs: 60_000 };
+
+function recorded(claimed: Claimed, next: Partial<Recorded['next']>): Recorded {
+  return {
+    endpointId: claimed.endpointId,
+    token: claimed.token,
+    deliveryId: claimed.id,
+    attempt: {
+      number: claimed.attempt,
+      trigger: claimed.trigger,
+      form: claimed.form,
+      startedAt: new Date(),
+      durationMs: 12.4,
+      address: '203.0.113.7',
+      phases: { dns: 1 },
+      status: 200,
+      location: null,
+      answerHead: Buffer.from('ok'),
+      answerBytes: 2,
+      answerTruncated: false,
+      outcome: 'delivered',
+      errorClass: null,
+      errorMessage: null,
+    },
+    next: {
+      state: 'delivered',
+      form: 'full',
+      waitMs: null,
+      refund: false,
+      reason: null,
+      pauseEndpointMs: null,
+      ...next,
+    },
+  };
+}
+
+const stateOf = (id: string) =>
+  database.db
+    .selectFrom('delivery')
+    .select(['state', 'attempts', 'step', 'form', 'reason'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+const endpoints = () => database.db.selectFrom('endpoint').selectAll().orderBy('url').execute();
+
+test('the query of a URL neither splits an endpoint nor is in its name', async () => {
+  await open('https://app.example.org/hooks?key=1');
+  await open('https://app.example.org/hooks?key=2');
+  expect((await endpoints()).map((row) => row.url)).toEqual(['https://app.example.org/hooks']);
+});
+
+test('an endpoint is leased once, with at most room deliveries; the rest is claimed under the same lease', async () => {
+  const ids = await Promise.all(Array.from({ length: 6 }, () => open('https://one.example.org/')));
+  const first = await claimEndpoints(database.db, CLAIM);
+  const second = await claimEndpoints(database.db, CLAIM);
+  expect(first.leases).toHaveLength(1);
+  expect(first.claimed).toHaveLength(4);
+  expect(second).toEqual({ leases: [], claimed: [] });
+  const lease = first.leases[0] as { endpointId: string; token: number };
+  const more = await claimDeliveries(database.db, [{ ...lease, room: 4 }]);
+  expect([...first.claimed, ...more].map((item) => item.id).sort()).toEqual(ids.sort());
+  expect(more.every((item) => item.attempt === 1 && item.body.toString() === '{"full":1}')).toBe(true);
+});
+
+test('a recorded answer ends the delivery and is on record', async () => {
+  const id = await open('https://one.example.org/');
+  const { claimed } = await claimEndpoints(database.db, CLAIM);
+  expect(
+    await record(
+      database.db,
+      claimed.map((item) => recorded(item, {})),
+    ),
+  ).toEqual(new Set([id]));
+  expect(await stateOf(id)).toMatchObject({ state: 'delivered', attempts: 1 });
+  const attempts = await database.db.selectFrom('attempt').selectAll().execute();
+  expect(attempts).toMatchObject([
+    {
+      delivery_id: id,
+      number: 1,
+      duration_ms: 12,
+      status: 200,
+      phases: { dns: 1 },
+      answer_head: Buffer.from('ok'),
+    },
+  ]);
+});
+
+test('a failed attempt is due again after its wait, and the endpoint is looked at then', async () => {
+  const id = await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
+  await record(database.db, [recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 3_600_000 })]);
+  await releaseEndpoints(database.db, leases);
+  expect(await stateOf(id)).toMatchObject({ state: 'pending', attempts: 1, step: 1 });
+  const [endpoint] = await endpoints();
+  expect(Number(endpoint?.next_due) - Date.now()).toBeGreaterThan(3_500_000);
+  expect((await claimEndpoints(database.db, CLAIM)).leases).toEqual([]);
+});
+
+test('413: the same delivery goes on at once in reference form, without using up the schedule', async () => {
+  const id = await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
+  await record(database.db, [
+    recorded(claimed[0] as Claimed, { state: 'pending', form: 'reference', waitMs: 0, refund: true }),
+  ]);
+  await releaseEndpoints(database.db, leases);
+  expect(await stateOf(id)).toMatchObject({ state: 'pending', form: 'reference', attempts: 1, step: 0 });
+  const again = await claimEndpoints(database.db, CLAIM);
+  expect(again.claimed[0]).toMatchObject({ id, attempt: 2, step: 1, form: 'reference' });
+  expect(again.claimed[0]?.body.toString()).toBe('{"reference":1}');
+});
+
+test('Retry-After pauses the whole endpoint, not one delivery', async () => {
+  await open('https://one.example.org/');
+  await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(database.db, { ...CLAIM, room: 1 });
+  await record(database.db, [
+    recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 5_000, pauseEndpointMs: 60_000 }),
+  ]);
+  await releaseEndpoints(database.db, leases);
+  await open('https://one.example.org/');
+  const [endpoint] = await endpoints();
+  expect(Number(endpoint?.next_due) - Date.now()).toBeGreaterThan(55_000);
+});
+
+test('a dead holder: its lease runs out, what it had in flight is due again and says so; its late answer changes nothing but the record', async () => {
+  const id = await open('https://one.example.org/');
+  const dead = await claimEndpoints(database.db, CLAIM);
+  await endAllLeases(database.db);
+  const heir = await claimEndpoints(database.db, CLAIM);
+  expect(heir.claimed[0]).toMatchObject({ id, attempt: 2, step: 2 });
+  const attempts = () => database.db.selectFrom('attempt').selectAll().orderBy('number').execute();
+  expect(await attempts()).toMatchObject([{ number: 1, outcome: 'unknown', error_class: 'interrupted' }]);
+
+  expect(await record(database.db, [recorded(dead.claimed[0] as Claimed, {})])).toEqual(new Set());
+  expect(await stateOf(id)).toMatchObject({ state: 'delivering' });
+  expect(await attempts()).toMatchObject([{ number: 1, outcome: 'delivered', status: 200 }]);
+
+  expect(await record(database.db, [recorded(heir.claimed[0] as Claimed, {})])).toEqual(new Set([id]));
+  expect(await stateOf(id)).toMatchObject({ state: 'delivered', attempts: 2 });
+});
+
+test('a delivery that commits while its endpoint is being released is not forgotten', async () => {
+  await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
+  await record(
+    database.db,
+    claimed.map((item) => recorded(item, {})),
+  );
+  const arrived = Promise.withResolvers<void>();
+  const mayCommit = Promise.withResolvers<void>();
+  const opening = database.db.transaction().execute(async (trx) => {
+    const id = await openDelivery(trx, {
+      accountId: account,
+      jobId: randomUUID(),
+      url: 'https://one.example.org/',
+      method: 'PUT',
+      event: 'error',
+      form: 'full',
+      fullBody: Buffer.from('{}'),
+      referenceBody: Buffer.from('{}'),
+    });
+    arrived.resolve();
+    await mayCommit.promise;
+    return id;
+  });
+  await arrived.promise;
+  const releasing = releaseEndpoints(database.db, leases);
+  mayCommit.resolve();
+  const id = await opening;
+  await releasing;
+  expect((await claimEndpoints(database.db, CLAIM)).claimed.map((item) => item.id)).toEqual([id]);
+});
+
+test('the reminder marks an endpoint that says nothing while a delivery waits, and leaves the others alone', async () => {
+  const id = await open('https://one.example.org/');
+  expect(await remindEndpoints(database.db)).toBe(0);
+  await database.db.updateTable('endpoint').set({ next_due: null }).execute();
+  expect((await claimEndpoints(database.db, CLAIM)).leases).toEqual([]);
+  expect(await remindEndpoints(database.db)).toBe(1);
+  expect((await claimEndpoints(database.db, CLAIM)).claimed.map((item) => item.id)).toEqual([id]);
+});
+
+test('the reminder frees a delivery that its released endpoint left in flight', async () => {
+  const id = await open('https://one.example.org/');
+  const { leases } = await claimEndpoints(database.db, CLAIM);
+  await releaseEndpoints(database.db, leases);
+  expect(await stateOf(id)).toMatchObject({ state: 'delivering' });
+  expect(await remindEndpoints(database.db)).toBe(1);
+  expect((await claimEndpoints(database.db, CLAIM)).claimed[0]).toMatchObject({ id, attempt: 2 });
+});
+
+test('resend: due now, with a full schedule and the form first asked for; not while it is being sent', async () => {
+  const id = await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
+  expect(await resend(database.db, account, id)).toBe('in_flight');
+  await record(database.db, [
+    recorded(claimed[0] as Claimed, { state: 'failed', form: 'reference', reason: 'used up' }),
+  ]);
+  await releaseEndpoints(database.db, leases);
+  expect(await resend(database.db, randomUUID(), id)).toBe('unknown');
+  expect(await resend(database.db, account, id)).toBe('resent');
+  expect(await stateOf(id)).toEqual({ state: 'pending', attempts: 1, step: 0, form: 'full', reason: null });
+  expect((await claimEndpoints(database.db, CLAIM)).claimed[0]).toMatchObject({
+    id,
+    attempt: 2,
+    step: 1,
+    trigger: 'resend',
+  });
+});
+
+test('the database itself refuses states that cannot be', async () => {
+  const id = await open('https://one.example.org/');
+  const set = (assignment: string) =>
+    sql`UPDATE delivery SET ${sql.raw(assignment)} WHERE id = ${id}`.execute(database.db);
+  await expect(set(`state = 'delivered', due_at = NULL`)).rejects.toThrow('delivery_final_has_time');
+  await expect(set(`due_at = NULL`)).rejects.toThrow('delivery_pending_has_due');
+  await expect(set(`token = 3`)).rejects.toThrow('delivery_delivering_has_token');
+  await expect(set(`state = 'failed', due_at = NULL, final_at = now()`)).rejects.toThrow(
+    'delivery_refused_has_reason',
+  );
+  await expect(set(`full_body = NULL`)).rejects.toThrow('delivery_open_has_body');
+});
