@@ -1,0 +1,158 @@
+// The speech engine: recorded audio in, utterances with timed words out. One engine does one recording at a time and
+// keeps its thread busy; run it in a process or worker of its own.
+
+import { JobError } from '../errors.ts';
+import { Moonshine } from './moonshine.ts';
+import { PcmReader } from './pcm.ts';
+import { type Piece, recognise } from './recognise.ts';
+import { type Region, RegionFinder } from './regions.ts';
+import { type PcmFile, SAMPLE_RATE, type Utterance } from './transcript.ts';
+import { FRAME, VoiceDetector } from './voice.ts';
+import { brokenModel, prepareWeights, type Weights } from './weights.ts';
+import { type TimedWord, utterancesOf } from './words.ts';
+
+export type EngineOptions = {
+  /** `moonshine-base`, `moonshine-tiny`, or a folder with an English Moonshine model. */
+  model: string;
+  /** Where derived files are kept; made when it is missing, may be shared by processes. */
+  cacheDirectory: string;
+  /** Threads of one recognition. */
+  threads: number;
+};
+
+export type RecogniseOptions = {
+  /** Written into the utterances. */
+  channel: number;
+  /** Told how many seconds of the audio are done, never less than before. */
+  onProgress?: (secondsDone: number) => void;
+  /** Its reason is thrown, at the latest after the region in work (about 12 s of audio). */
+  signal?: AbortSignal;
+};
+
+export interface Engine {
+  readonly model: string;
+  /** Rejects with JobError `engine_failed`, or with the reason of an aborted signal. Silence gives no utterances. */
+  recognise(audio: PcmFile, options: RecogniseOptions): Promise<Utterance[]>;
+  close(): Promise<void>;
+}
+
+/** The models are English. */
+const LANGUAGE = 'en';
+
+/** Quiet that is heard before and after the speech of a region, seconds; never the speech of a neighbour. */
+const BEFORE = 0.25;
+const AFTER = 0.3;
+/** The voice detector is this much late at the start of speech and early at its end, at most. Seconds. */
+const DETECTOR_SLACK = 0.06;
+
+/** Rejects with an Error for the operator, which names RINGBACK_MODEL, when the model cannot be used. */
+export async function loadEngine(options: EngineOptions): Promise<Engine> {
+  const weights = await prepareWeights(options.model, options.cacheDirectory);
+  try {
+    const network = await Moonshine.load(weights, options.threads);
+    const detector = await VoiceDetector.load(weights.voiceDetector);
+    return new MoonshineEngine(options.model, weights, network, detector);
+  } catch (error) {
+    throw brokenModel(options.model, error);
+  }
+}
+
+class MoonshineEngine implements Engine {
+  readonly model: string;
+  readonly #weights: Weights;
+  readonly #network: Moonshine;
+  readonly #detector: VoiceDetector;
+
+  constructor(model: string, weights: Weights, network: Moonshine, detector: VoiceDetector) {
+    this.model = model;
+    this.#weights = weights;
+    this.#network = network;
+    this.#detector = detector;
+  }
+
+  async recognise(audio: PcmFile, options: RecogniseOptions): Promise<Utterance[]> {
+    options.signal?.throwIfAborted();
+    try {
+      const reader = await PcmReader.open(audio);
+      try {
+        return utterancesOf(await this.#words(reader, options), options.channel, LANGUAGE);
+      } finally {
+        await reader.close();
+      }
+    } catch (error) {
+      if (options.signal?.aborted === true) throw options.signal.reason;
+      throw new JobError('engine_failed', 'The speech engine failed on this audio. Submit it again.', {
+        cause: error,
+      });
+    }
+  }
+
+  async #words(reader: PcmReader, options: RecogniseOptions): Promise<TimedWord[]> {
+    const words: TimedWord[] = [];
+    let before = 0;
+    let region: Region | undefined;
+    // A region is recognised when the next one is known: it may not hear into its neighbour's speech.
+    for await (const next of this.#regions(reader, options)) {
+      if (region !== undefined)
+        words.push(...(await this.#recognise(reader, region, before, next.start * FRAME)));
+      before = region === undefined ? 0 : region.end * FRAME;
+      region = next;
+    }
+    if (region !== undefined) words.push(...(await this.#recognise(reader, region, before, reader.samples)));
+    options.onProgress?.(reader.samples / SAMPLE_RATE);
+    return words;
+  }
+
+  async *#regions(reader: PcmReader, options: RecogniseOptions): AsyncGenerator<Region> {
+    const listen = this.#detector.listen();
+    const finder = new RegionFinder();
+    for (let from = 0; from < reader.samples; from += BLOCK) {
+      const block = await reader.read(from, from + BLOCK);
+      const end = Math.min(BLOCK, reader.samples - from);
+      for (let at = 0; at < end; at += FRAME) {
+        const found = finder.push(await listen(block.subarray(at, at + FRAME)));
+        for (const region of found) {
+          options.signal?.throwIfAborted();
+          yield region;
+        }
+      }
+      options.signal?.throwIfAborted();
+      options.onProgress?.((from + end) / SAMPLE_RATE);
+    }
+    yield* finder.finish();
+  }
+
+  /** `before` and `after` are the samples where the speech of the neighbours ends and begins. */
+  async #recognise(reader: PcmReader, region: Region, before: number, after: number): Promise<TimedWord[]> {
+    const piece = await hear(reader, region, before, after);
+    return recognise(this.#network, this.#weights.tokens, piece);
+  }
+
+  async close(): Promise<void> {
+    await this.#network.close();
+    await this.#detector.close();
+  }
+}
+
+/** How much of the file is in memory while it is searched for speech: 16 s. */
+const BLOCK = 500 * FRAME;
+
+async function hear(reader: PcmReader, region: Region, before: number, after: number): Promise<Piece> {
+  const start = region.start * FRAME;
+  const end = Math.min(region.end * FRAME, reader.samples);
+  const from = Math.max(before, start - BEFORE * SAMPLE_RATE);
+  const to = Math.min(after, end + AFTER * SAMPLE_RATE);
+  return {
+    samples: await reader.read(from, to),
+    offset: from / SAMPLE_RATE,
+    // Neighbours share the pause between them.
+    bounds: {
+      start: (before === 0 ? from : Math.max(from, (before + start) / 2)) / SAMPLE_RATE,
+      end: Math.min(to, after === reader.samples ? to : (end + after) / 2) / SAMPLE_RATE,
+    },
+    speech: region.speech.map((stretch) => ({
+      start: (stretch.start * FRAME) / SAMPLE_RATE - DETECTOR_SLACK,
+      end: (stretch.end * FRAME) / SAMPLE_RATE + DETECTOR_SLACK,
+    })),
+  };
+}

@@ -1,0 +1,102 @@
+// From a stretch of audio with speech in it to its words. Notices when the decoder ran in circles or skipped
+// speech, and then cuts the stretch at its quietest point and tries the parts.
+
+import { firstFrames } from './align.ts';
+import { type Decoded, ENCODER_HOP, type Moonshine } from './moonshine.ts';
+import { quietest, type Stretch } from './regions.ts';
+import { loopAtEnd, tokenLimit } from './repetition.ts';
+import { SAMPLE_RATE } from './transcript.ts';
+import { FRAME, levelOf } from './voice.ts';
+import { inOrder, type TimedWord, timedWords } from './words.ts';
+
+/** What is recognised together. Seconds of the whole audio. */
+export type Piece = {
+  /** Samples to hear: the speech with some quiet around it. */
+  samples: Float32Array;
+  /** When the first sample is. */
+  offset: number;
+  /** Words may lie in here. */
+  bounds: Stretch;
+  /** Where the voice detector heard speech. */
+  speech: readonly Stretch[];
+};
+
+/** A shorter piece is not cut again, seconds. */
+const SHORTEST_CUT = 2;
+/** A word that takes longer, pauses not counted, probably hides words that were skipped. Seconds. */
+const LONGEST_WORD = 2;
+
+/** The words of `piece`. `tokens` is the text of each token id. */
+export async function recognise(
+  network: Moonshine,
+  tokens: readonly string[],
+  piece: Piece,
+): Promise<TimedWord[]> {
+  const limit = tokenLimit(piece.samples.length / SAMPLE_RATE);
+  const decoded = await network.decode(piece.samples, {
+    limit,
+    stop: (made) => loopAtEnd(made) !== undefined,
+  });
+  const cuttable = piece.samples.length >= 2 * SHORTEST_CUT * SAMPLE_RATE;
+  if (!decoded.ended) {
+    return cuttable ? inParts(network, tokens, piece) : wordsOf(withoutLoop(decoded), tokens, piece);
+  }
+  const words = wordsOf(decoded, tokens, piece);
+  if (!cuttable || !words.some((word) => word.end - word.start > LONGEST_WORD)) return words;
+  const again = await inParts(network, tokens, piece);
+  return again.length > words.length ? again : words;
+}
+
+async function inParts(network: Moonshine, tokens: readonly string[], piece: Piece): Promise<TimedWord[]> {
+  const [left, right] = cut(piece);
+  return [...(await recognise(network, tokens, left)), ...(await recognise(network, tokens, right))];
+}
+
+/** Two pieces that meet at the quietest point in the middle third. */
+export function cut(piece: Piece): [Piece, Piece] {
+  const levels: number[] = [];
+  for (let at = 0; at + FRAME <= piece.samples.length; at += FRAME) {
+    levels.push(levelOf(piece.samples.subarray(at, at + FRAME)));
+  }
+  const at = quietest(levels) * FRAME;
+  const time = piece.offset + at / SAMPLE_RATE;
+  const part = (samples: Float32Array, offset: number, bounds: Stretch): Piece => ({
+    samples,
+    offset,
+    bounds,
+    speech: piece.speech
+      .map((stretch) => ({
+        start: Math.max(stretch.start, bounds.start),
+        end: Math.min(stretch.end, bounds.end),
+      }))
+      .filter((stretch) => stretch.end > stretch.start),
+  });
+  return [
+    part(piece.samples.subarray(0, at), piece.offset, { start: piece.bounds.start, end: time }),
+    part(piece.samples.subarray(at), time, { start: time, end: piece.bounds.end }),
+  ];
+}
+
+/** What came before the loop, and its first round. */
+function withoutLoop(decoded: Decoded): Decoded {
+  const loop = loopAtEnd(decoded.tokens);
+  if (loop === undefined) return decoded;
+  const kept = loop.start + loop.length;
+  return {
+    ...decoded,
+    tokens: decoded.tokens.slice(0, kept),
+    probabilities: decoded.probabilities.slice(0, kept),
+    attention: decoded.attention.slice(0, kept + 1),
+  };
+}
+
+function wordsOf(decoded: Decoded, tokens: readonly string[], piece: Piece): TimedWord[] {
+  const end = piece.offset + piece.samples.length / SAMPLE_RATE;
+  const times = firstFrames(decoded.attention, decoded.frames).map(
+    (frame) => piece.offset + (frame * ENCODER_HOP) / SAMPLE_RATE,
+  );
+  // A decoder that was stopped has no row for the end.
+  if (times.length === decoded.tokens.length) times.push(end);
+  const pieces = decoded.tokens.map((token) => tokens[token] ?? '');
+  return inOrder(timedWords(pieces, decoded.probabilities, times, piece.speech), piece.bounds);
+}
