@@ -91,17 +91,17 @@ export const ERRORS = { ...JOB_ERRORS, ...HTTP_ERRORS } as const;
 
 export type HttpErrorCode = keyof typeof ERRORS;
 
-/** A refused request. `validation` holds one sentence a field, each beginning with its dotted path. */
+/** A refused request. `sentences` says what is wrong, one a field, each beginning with its dotted path. */
 export class HttpError extends Error {
   readonly code: HttpErrorCode;
-  readonly validation: readonly string[];
+  readonly sentences: readonly string[];
   constructor(
     code: HttpErrorCode,
-    options: { message?: string; validation?: readonly string[]; cause?: unknown } = {},
+    options: { message?: string; sentences?: readonly string[]; cause?: unknown } = {},
   ) {
     super(options.message ?? ERRORS[code].says, { cause: options.cause });
     this.name = 'HttpError';
     this.code = code;
-    this.validation = options.validation ?? [];
+    this.sentences = options.sentences ?? [];
   }
 }

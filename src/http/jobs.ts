@@ -33,7 +33,7 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     const upload = uploadId === null ? undefined : await findAudio(db, request.account, uploadId);
     if (uploadId !== null && !upload && new URL(body.audio_url).origin === new URL(publicUrl()).origin)
       problems.push('audio_url must name an uploaded file: there is none with this id');
-    if (problems.length > 0) throw new HttpError('request_invalid', { validation: problems });
+    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
 
     const id = randomUUID();
     await insertJob(db, queue, {
@@ -50,7 +50,7 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
 
   routes.get('/', async (request, reply) => {
     const { filter, problems } = readListQuery(request.query as Record<string, unknown>);
-    if (problems.length > 0) throw new HttpError('request_invalid', { validation: problems });
+    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     // One more than asked for tells whether a next page exists.
     const rows = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
     const page = (offset: number) => {

@@ -21,11 +21,11 @@ export function problem(error: HttpError, request: { url: string; id: string }, 
     request_id: request.id,
     statusCode: status,
     message: error.message,
-    ...(error.code === 'request_invalid' && { validation_errors: error.validation }),
+    ...(error.code === 'request_invalid' && { validation_errors: error.sentences }),
     error: {
       code: integer,
       reason: error.code,
-      message: error.validation.length > 0 ? error.validation.join('; ') : error.message,
+      message: error.sentences.length > 0 ? error.sentences.join('; ') : error.message,
     },
   };
 }
@@ -46,9 +46,9 @@ export function asRefusal(error: unknown): HttpError | undefined {
       return new HttpError('media_type_unsupported');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new HttpError('request_invalid', { validation: ['body must be valid JSON'] });
+      return new HttpError('request_invalid', { sentences: ['body must be valid JSON'] });
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new HttpError('request_invalid', { validation: [`request is malformed: ${message}`] });
+    return new HttpError('request_invalid', { sentences: [`request is malformed: ${message}`] });
   return undefined;
 }

@@ -1,7 +1,7 @@
 // Builds the HTTP side; never listens. Requests become rows, rows become responses.
 import { randomBytes } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
@@ -37,7 +37,7 @@ const CORS = {
 export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   const server = Fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     // An upload may take long; a client that sends nothing may not.
     connectionTimeout: 0,
@@ -49,8 +49,9 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
     },
-    schemaErrorFormatter: (errors) => new HttpError('request_invalid', { validation: sentences(errors) }),
+    schemaErrorFormatter: (errors) => new HttpError('request_invalid', { sentences: sentences(errors) }),
   });
+  server.removeContentTypeParser('text/plain');
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);

@@ -93,7 +93,7 @@ async function receivePart(
   if (part?.fieldname !== 'audio') {
     part?.file.resume();
     throw new HttpError('request_invalid', {
-      validation: ['audio is required: send the file in a multipart part named audio'],
+      sentences: ['audio is required: send the file in a multipart part named audio'],
     });
   }
   await pipeline(part.file, createWriteStream(path, { mode: 0o600 }));
@@ -114,11 +114,11 @@ async function receiveUrl(
   const url = (request.body as { audio_url?: unknown } | undefined)?.audio_url;
   if (typeof url !== 'string')
     throw new HttpError('request_invalid', {
-      validation: ['audio_url is required: send JSON with a URL, or a multipart part named audio'],
+      sentences: ['audio_url is required: send JSON with a URL, or a multipart part named audio'],
     });
   const trouble = judgeUrl(url);
   if (trouble !== null)
-    throw new HttpError('request_invalid', { validation: [`audio_url must be a URL address: ${trouble}`] });
+    throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
   const { filename } = await fetchAudio(url, path, signal);
   return { filename: nameOnly(filename) || 'audio', sourceUrl: url };
 }
