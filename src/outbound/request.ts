@@ -160,7 +160,7 @@ export class Outbound {
   async #vettedAddresses(target: Target, policy: AddressPolicy, run: Run): Promise<readonly string[]> {
     if (target.literal !== 0) return [target.host];
     run.enter('dns');
-    let addresses = await run.within(this.#resolve(target.host), this.#dnsMs);
+    let addresses = await run.within(() => this.#resolve(target.host), this.#dnsMs);
     run.enter(null);
     const judge = (address: string) => judgeAddress(address, target.port, policy);
     // These two answers are our own, not a resolver's: where only one loopback family is allowed, that one is used.
@@ -185,15 +185,16 @@ export class Outbound {
     policy: AddressPolicy,
     run: Run,
   ): Promise<Connection> {
-    const opening = dial({
-      target,
-      addresses,
-      policy,
-      ...(this.#connect ? { connect: this.#connect } : {}),
-      ...(this.#ca === undefined ? {} : { ca: this.#ca }),
-      onPhase: (phase) => run.enter(phase),
-      onSocket: (socket) => run.hold(socket),
-    });
+    const opening = () =>
+      dial({
+        target,
+        addresses,
+        policy,
+        ...(this.#connect ? { connect: this.#connect } : {}),
+        ...(this.#ca === undefined ? {} : { ca: this.#ca }),
+        onPhase: (phase) => run.enter(phase),
+        onSocket: (socket) => run.hold(socket),
+      });
     const socket = await run.within(opening, run.request.connectMs ?? 5_000);
     return new Connection(originOf(target), socket, performance.now());
   }
@@ -260,14 +261,18 @@ class Run {
   }
 
   /** `work` in at most `milliseconds` and within the deadline. */
-  within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  within<T>(work: () => Promise<T>, milliseconds: number): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#stopped) return reject(this.#stopped);
       const timer = setTimeout(() => this.#timeOut(milliseconds), milliseconds);
-      this.#onStop = reject;
-      work.then(resolve, reject).finally(() => {
+      this.#onStop = (error) => {
         clearTimeout(timer);
-      });
+        reject(error);
+      };
+      // Also after a stop: whatever the abandoned work comes to must have somebody to come to.
+      work()
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
     });
   }
 
