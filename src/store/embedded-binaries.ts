@@ -153,7 +153,12 @@ async function packageVersion(native: string): Promise<string> {
 
 /** `folder`, made if need be, when nobody but us (or root) can put anything else into it or in its place. Throws the reason. */
 async function safeFolder(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const firstMade = await mkdir(folder, { recursive: true });
+  // Past a strict umask. Only what was made here: the mode of what was there is its owner's business.
+  if (firstMade) {
+    for (let at = path.resolve(folder); at.length >= firstMade.length; at = path.dirname(at))
+      await chmod(at, 0o755);
+  }
   const real = await realpath(folder);
   const me = process.geteuid?.() ?? 0;
   for (let at = real, last = false; !last; at = path.dirname(at)) {
@@ -164,7 +169,6 @@ async function safeFolder(folder: string): Promise<string> {
     const protects = !othersWrite || (at !== real && (mode & 0o1000) !== 0);
     if ((uid !== 0 && uid !== me) || !protects) throw new Error(`${at} can be changed by other users`);
   }
-  if (me === 0) await chmod(real, 0o755); // past a strict umask
   return real;
 }
 
@@ -220,13 +224,18 @@ async function replaceByCopy(native: string, copy: string): Promise<void> {
       }
     }
     await linkLibraries(aside);
-    await rename(copy, `${aside}.old`).catch((error) => {
-      if (systemErrorCode(error) !== 'ENOENT') throw error;
-    });
-    await rename(aside, copy).catch((error) => {
-      // Somebody else was faster with the same files.
-      if (!['ENOTEMPTY', 'EEXIST'].includes(systemErrorCode(error) ?? '')) throw error;
-    });
+    const taken = await rename(aside, copy).then(
+      () => false,
+      (error) => {
+        if (['ENOTEMPTY', 'EEXIST'].includes(systemErrorCode(error) ?? '')) return true;
+        throw error;
+      },
+    );
+    // Either somebody else was faster, and may be running from it by now, or it is the broken one that this replaces.
+    if (taken && !(await sameFiles(native, copy))) {
+      await rename(copy, `${aside}.old`);
+      await rename(aside, copy);
+    }
   } finally {
     await rm(aside, { recursive: true, force: true });
     await rm(`${aside}.old`, { recursive: true, force: true });
