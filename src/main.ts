@@ -11,7 +11,7 @@ import { Outbound } from './outbound/request.ts';
 import { judgeUrl } from './outbound/url.ts';
 import { signingSecrets } from './secrets.ts';
 import { describeSettings, type Settings } from './settings.ts';
-import { findFfmpeg } from './speech/decode.ts';
+import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
 import { clockOffset } from './store/clock.ts';

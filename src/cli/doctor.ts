@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { sql } from 'kysely';
 import type { Settings } from '../settings.ts';
-import { findFfmpeg } from '../speech/decode.ts';
+import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
 import { loadEngine } from '../speech/engine.ts';
 import { clockOffset } from '../store/clock.ts';
 import { type Database, openDatabase } from '../store/database.ts';

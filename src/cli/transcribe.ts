@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
-import { findFfmpeg } from '../speech/decode.ts';
+import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
 import { createSpeechPool } from '../speech/pool.ts';
 import { renderSrt, renderText, renderVtt } from '../speech/render.ts';
 import type { Transcript } from '../speech/transcript.ts';

@@ -58,6 +58,8 @@ export class Dispatcher {
   readonly #cutOff = new AbortController();
   #inFlight = 0;
   #look = true;
+  /** When a retry that we recorded ourselves falls due (performance.now); polling would find it up to POLL_MS late. */
+  #soonest = Number.POSITIVE_INFINITY;
   #wakeClaiming: () => void = () => {};
   #wakeRecording: () => void = () => {};
   #loops: Promise<unknown> = Promise.resolve();
@@ -120,10 +122,13 @@ export class Dispatcher {
 
   async #pause(woken: Promise<void>): Promise<void> {
     const { promise: polled, resolve } = Promise.withResolvers<void>();
+    const wait = Math.min(POLL_MS, Math.max(0, this.#soonest - performance.now()));
     const timer = setTimeout(() => {
+      this.#soonest = Number.POSITIVE_INFINITY;
       this.#look = true;
+      for (const held of this.#held.values()) held.more = true;
       resolve();
-    }, POLL_MS);
+    }, wait);
     await Promise.race([woken, polled]);
     clearTimeout(timer);
   }
@@ -220,6 +225,7 @@ export class Dispatcher {
         const held = this.#held.get(endpointId);
         // A paused endpoint goes back at once: its next look is at the end of the pause.
         if (held && next.pauseEndpointMs !== null) held.sliceEnds = 0;
+        if (next.waitMs !== null) this.#soonest = Math.min(this.#soonest, performance.now() + next.waitMs + 1);
         this.#landed(endpointId);
       }
     }
