@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
+import { JobError } from '../errors.ts';
 import { ChannelSpool } from './channels.ts';
 import {
   type DecodedChannels,
@@ -43,6 +44,8 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
   const child = spawn(file, args, {
     cwd: task.directory,
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Its own group: Ctrl-C is for the server to handle, which lets this job finish or stops it.
+    detached: true,
     // No FFREPORT, no proxy, no secrets of the server.
     env: {
       PATH: process.env.PATH,
@@ -139,6 +142,12 @@ function failure(
   if (/matches no streams|does not contain any stream/.test(complaints)) return noAudio(task.kind, cause);
   if (/not on whitelist|Decoder .* not found|Unknown\/unsupported|unsupported codec/i.test(complaints)) {
     return unsupportedCodec(task.kind, cause);
+  }
+  // 255 is ffmpeg's own answer to SIGTERM and SIGINT; SIGKILL is not ours here, so it is the kernel's, short of memory.
+  if (end.code === 255 || end.signal === 'SIGTERM' || end.signal === 'SIGKILL') {
+    return new JobError('internal', 'Decoding was interrupted on the server. Send the audio again.', {
+      cause,
+    });
   }
   if (end.signal === 'SIGXCPU') return decodingTimedOut(task.timeoutMs);
   if (/Cannot allocate memory/.test(complaints)) return tooMuchMemory(cause);

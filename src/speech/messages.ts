@@ -1,0 +1,36 @@
+// What the pool and its child processes say to one another over IPC. Data only: classes do not survive the boundary.
+
+import type { JobErrorCode } from '../errors.ts';
+import type { Transcript } from './transcript.ts';
+
+export type Phase = 'decoding' | 'recognising';
+
+/** `fraction` of this phase, 0 to 1; null where the length of the audio is not known yet. */
+export type Progress = { phase: Phase; fraction: number | null };
+
+export type ChildSettings = {
+  model: string;
+  cacheDirectory: string;
+  ffmpeg: string | null;
+  maxDurationSeconds: number;
+  decodeTimeoutMs: number;
+  /** URL of the module with `loadEngine`. */
+  engineModule: string;
+};
+
+export type ToChild =
+  | { type: 'settings'; settings: ChildSettings }
+  | { type: 'load' }
+  | { type: 'job'; id: number; path: string; directory: string }
+  | { type: 'abort'; id: number };
+
+export type FromChild =
+  | { type: 'loaded' }
+  | { type: 'unloadable'; message: string; cause: string }
+  | { type: 'progress'; id: number; progress: Progress }
+  | { type: 'done'; id: number; transcript: Transcript }
+  | { type: 'failed'; id: number; code: JobErrorCode; message: string; cause: string }
+  /** The job stopped because of `abort`. */
+  | { type: 'stopped'; id: number }
+  /** Bytes of resident memory; sent only where the parent cannot look for itself. */
+  | { type: 'memory'; rss: number };

@@ -1,0 +1,201 @@
+// One child process (worker.ts) seen from its parent: starts it, hands it one job at a time, watches its memory, and
+// turns every way in which it can end into an answer for the job.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { JobError } from '../errors.ts';
+import { tooMuchMemory } from './decoder.ts';
+import type { ChildSettings, FromChild, Phase, Progress, ToChild } from './messages.ts';
+import type { Transcript } from './transcript.ts';
+
+export type ProcessJob = {
+  path: string;
+  directory: string;
+  timeoutMs: number;
+  signal: AbortSignal;
+  onProgress: (progress: Progress) => void;
+};
+
+type Running = {
+  id: number;
+  phase: Phase;
+  resolve: (transcript: Transcript) => void;
+  reject: (error: unknown) => void;
+  /** Set once the job is to stop: what to reject with when it has stopped. */
+  stopping: { why: unknown } | null;
+  onProgress: (progress: Progress) => void;
+};
+
+const MEMORY_POLL_MS = 500;
+/** A job that is told to stop has so long before its process is killed. Stopping must take 10 s at most. */
+const GRACE_MS = 2000;
+
+export class SpeechProcess {
+  readonly #child: ChildProcess;
+  readonly #memoryLimitBytes: number;
+  readonly #exited: Promise<void>;
+  #gone = false;
+  #running: Running | null = null;
+  #loading: PromiseWithResolvers<void> | null = null;
+  #nextId = 1;
+  #errorText = '';
+
+  constructor(settings: ChildSettings, memoryLimitBytes: number) {
+    this.#memoryLimitBytes = memoryLimitBytes;
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    this.#child = fork(new URL(`./worker.${extension}`, import.meta.url), {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // It handles files of strangers: none of the server's secrets.
+      env: pick(process.env, ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'LANG', 'LD_LIBRARY_PATH', 'SYSTEMROOT']),
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errorText = (this.#errorText + text).slice(-4096);
+    });
+    this.#child.on('message', (message: FromChild) => this.#receive(message));
+    this.#exited = new Promise((done) => {
+      const gone = (how: string) => {
+        if (this.#gone) return;
+        this.#gone = true;
+        this.#onExit(how);
+        done();
+      };
+      this.#child.once('exit', (code, signal) => gone(String(signal ?? code)));
+      // Could not be started at all: no 'exit' follows.
+      this.#child.once('error', (error) => {
+        if (this.#child.pid === undefined) gone(error.message);
+      });
+    });
+    this.#send({ type: 'settings', settings });
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Loads the engine ahead of the first job. Rejects with the engine's own sentence. */
+  load(): Promise<void> {
+    if (this.#gone) return Promise.reject(new Error('the speech process has ended'));
+    this.#loading ??= Promise.withResolvers<void>();
+    this.#send({ type: 'load' });
+    return this.#loading.promise;
+  }
+
+  /** Settles only when the job no longer touches its folder: done, stopped, or its process gone. */
+  async run(job: ProcessJob): Promise<Transcript> {
+    if (this.#running) throw new Error('the speech process is busy');
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Transcript>();
+    this.#running = { id, phase: 'decoding', resolve, reject, stopping: null, onProgress: job.onProgress };
+    const onAbort = () => this.#stop(job.signal.reason);
+    job.signal.addEventListener('abort', onAbort, { once: true });
+    const timer = setTimeout(() => this.#stop(outOfTime(job.timeoutMs)), job.timeoutMs);
+    const poll = setInterval(() => void this.#watchMemory(), MEMORY_POLL_MS);
+    try {
+      if (this.#gone) this.#onExit('gone');
+      else this.#send({ type: 'job', id, path: job.path, directory: job.directory });
+      if (job.signal.aborted) onAbort();
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      clearInterval(poll);
+      job.signal.removeEventListener('abort', onAbort);
+      this.#running = null;
+    }
+  }
+
+  /** Ends the process, at the latest after the grace period. */
+  async close(): Promise<void> {
+    if (this.#gone) return;
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), GRACE_MS);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  #stop(why: unknown): void {
+    const running = this.#running;
+    if (!running || running.stopping) return;
+    running.stopping = { why };
+    this.#send({ type: 'abort', id: running.id });
+    const timer = setTimeout(() => {
+      if (this.#running === running) this.#child.kill('SIGKILL');
+    }, GRACE_MS);
+    this.#exited.then(() => clearTimeout(timer));
+  }
+
+  #receive(message: FromChild): void {
+    if (message.type === 'loaded') this.#loading?.resolve();
+    if (message.type === 'unloadable') {
+      this.#loading?.reject(new Error(message.message, { cause: message.cause }));
+      this.#loading = null;
+    }
+    if (message.type === 'memory') this.#checkMemory(message.rss);
+    const running = this.#running;
+    if (!running || !('id' in message) || message.id !== running.id) return;
+    if (message.type === 'progress') {
+      running.phase = message.progress.phase;
+      running.onProgress(message.progress);
+    } else if (running.stopping) running.reject(running.stopping.why);
+    else if (message.type === 'done') running.resolve(message.transcript);
+    else if (message.type === 'failed') {
+      running.reject(new JobError(message.code, message.message, { cause: message.cause }));
+    } else running.reject(new JobError('internal', 'The transcription was stopped on the server.'));
+  }
+
+  #onExit(how: string): void {
+    const cause = new Error(`speech process ended with ${how}: ${this.#errorText.trim()}`);
+    this.#loading?.reject(cause);
+    const running = this.#running;
+    if (!running) return;
+    running.reject(running.stopping ? running.stopping.why : crashed(running.phase, cause));
+  }
+
+  async #watchMemory(): Promise<void> {
+    if (process.platform !== 'linux' || this.#gone) return;
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'latin1').catch(() => '');
+    const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    if (kibibytes) this.#checkMemory(Number(kibibytes) * 1024);
+  }
+
+  /** No grace here: the next allocation may take the machine down. */
+  #checkMemory(rss: number): void {
+    const running = this.#running;
+    if (!running || rss <= this.#memoryLimitBytes) return;
+    running.stopping ??= {
+      why:
+        running.phase === 'decoding'
+          ? tooMuchMemory(`${rss} bytes`)
+          : new JobError('engine_failed', 'The speech engine needed more memory than the server allows.', {
+              cause: `${rss} bytes`,
+            }),
+    };
+    this.#child.kill('SIGKILL');
+  }
+
+  #send(message: ToChild): void {
+    // A process that has just gone is answered for by 'exit'.
+    if (this.#child.connected) this.#child.send(message, () => {});
+  }
+}
+
+function crashed(phase: Phase, cause: Error): JobError {
+  return phase === 'decoding'
+    ? new JobError(
+        'audio_corrupt',
+        'The decoder crashed on this file, so it is probably damaged. Convert it to WAV or MP3 and send it again.',
+        { cause },
+      )
+    : new JobError('engine_failed', 'The speech engine crashed on this audio. Send it again.', { cause });
+}
+
+function outOfTime(timeoutMs: number): JobError {
+  return new JobError(
+    'engine_timeout',
+    `The transcription took longer than the allowed ${Math.round(timeoutMs / 1000)} seconds and was stopped.`,
+  );
+}
+
+function pick(env: NodeJS.ProcessEnv, names: readonly string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}

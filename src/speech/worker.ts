@@ -1,0 +1,162 @@
+// The child process of the pool: one engine, one job at a time. It goes when its parent goes, at low priority, and
+// never talks to the network. Started by speech-process.ts only.
+
+import { setPriority } from 'node:os';
+import { JobError } from '../errors.ts';
+import { decode } from './decode.ts';
+import type { ChildSettings, FromChild, ToChild } from './messages.ts';
+import type { PcmFile, Utterance } from './transcript.ts';
+
+/** The part of engine.ts that is used here. */
+type Engine = {
+  recognise(
+    audio: PcmFile,
+    options: { channel: number; onProgress: (fraction: number) => void; signal: AbortSignal },
+  ): Promise<Utterance[]>;
+};
+type EngineModule = {
+  loadEngine(options: { model: string; cacheDirectory: string; threads: number }): Promise<Engine>;
+};
+
+const MEMORY_REPORT_MS = 1000;
+
+let settings: ChildSettings | null = null;
+let engine: Promise<Engine> | null = null;
+let current: { id: number; abort: AbortController } | null = null;
+
+// A parent that was killed -9 cannot say goodbye, but its end of the pipe closes.
+process.once('disconnect', () => process.exit(0));
+// Ctrl-C and a service manager signal the whole group; the parent drains and then disconnects.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+try {
+  // The HTTP side must stay quick while every core transcribes.
+  setPriority(10);
+} catch {
+  // Not allowed in this container: only a courtesy.
+}
+if (process.platform !== 'linux') {
+  setInterval(() => send({ type: 'memory', rss: process.memoryUsage.rss() }), MEMORY_REPORT_MS).unref();
+}
+
+process.on('message', (message: ToChild) => {
+  if (message.type === 'settings') settings = message.settings;
+  else if (message.type === 'load') void load();
+  else if (message.type === 'job') void run(message);
+  else if (message.type === 'abort' && current?.id === message.id) current.abort.abort();
+});
+
+async function load(): Promise<void> {
+  try {
+    await theEngine();
+    send({ type: 'loaded' });
+  } catch (error) {
+    send({ type: 'unloadable', message: messageOf(error), cause: inFull(error) });
+  }
+}
+
+function theEngine(): Promise<Engine> {
+  const { model, cacheDirectory, engineModule } = known();
+  engine ??= (async () => {
+    const module = (await import(engineModule)) as EngineModule;
+    return module.loadEngine({ model, cacheDirectory, threads: 1 });
+  })();
+  // A failed load is tried again by the next job.
+  engine.catch(() => {
+    engine = null;
+  });
+  return engine;
+}
+
+async function run(job: { id: number; path: string; directory: string }): Promise<void> {
+  const abort = new AbortController();
+  current = { id: job.id, abort };
+  try {
+    const utterances: Utterance[] = [];
+    const decoded = await decodeJob(job, abort.signal);
+    progress(job.id, 'recognising', 0);
+    const loaded = await theEngine().catch((error) => {
+      throw new JobError('engine_failed', 'The speech model could not be loaded on the server.', {
+        cause: error,
+      });
+    });
+    for (const [index, { channel, pcm }] of decoded.distinct.entries()) {
+      const found = await loaded.recognise(pcm, {
+        channel,
+        signal: abort.signal,
+        onProgress: (fraction) => {
+          progress(job.id, 'recognising', (index + fraction) / decoded.distinct.length);
+        },
+      });
+      utterances.push(...found);
+    }
+    utterances.sort((a, b) => a.start - b.start || a.channel - b.channel);
+    send({
+      type: 'done',
+      id: job.id,
+      transcript: {
+        audioDuration: decoded.durationSeconds,
+        channels: decoded.channels,
+        distinctChannels: decoded.distinct.length,
+        utterances,
+      },
+    });
+  } catch (error) {
+    if (abort.signal.aborted) send({ type: 'stopped', id: job.id });
+    else send({ type: 'failed', id: job.id, ...asFailure(error) });
+  } finally {
+    current = null;
+  }
+}
+
+function decodeJob(job: { id: number; path: string; directory: string }, signal: AbortSignal) {
+  const { ffmpeg, maxDurationSeconds, decodeTimeoutMs } = known();
+  progress(job.id, 'decoding', 0);
+  return decode({
+    path: job.path,
+    scratchDirectory: job.directory,
+    ffmpeg,
+    maxDurationSeconds,
+    timeoutMs: decodeTimeoutMs,
+    signal,
+    onProgress: (seconds, of) => {
+      progress(job.id, 'decoding', of === null ? null : Math.min(1, seconds / of));
+    },
+  });
+}
+
+function asFailure(
+  error: unknown,
+): Pick<Extract<FromChild, { type: 'failed' }>, 'code' | 'message' | 'cause'> {
+  if (error instanceof JobError) {
+    return { code: error.code, message: error.message, cause: inFull(error.cause) };
+  }
+  return {
+    code: 'engine_failed',
+    message: 'The speech engine failed on this audio.',
+    cause: inFull(error),
+  };
+}
+
+function known(): ChildSettings {
+  if (!settings) throw new Error('no settings yet');
+  return settings;
+}
+
+function progress(id: number, phase: 'decoding' | 'recognising', fraction: number | null): void {
+  send({ type: 'progress', id, progress: { phase, fraction } });
+}
+
+function send(message: FromChild): void {
+  // The parent may go at any instant; 'disconnect' then ends this process.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function inFull(error: unknown): string {
+  if (error === undefined) return '';
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
