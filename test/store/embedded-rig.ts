@@ -8,13 +8,17 @@ import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { afterAll, onTestFinished } from 'vitest';
 import { type EmbeddedPostgres, startEmbedded } from '../../src/store/embedded.ts';
+import { clearLeftovers } from '../../src/store/embedded-orphan.ts';
 
 export const CHILD = path.join(import.meta.dirname, 'embedded-child.ts');
 
 /** A new folder, removed at the end of the test; call before what writes to it (the last made is the first undone). */
 export function temporaryFolder(parent = os.tmpdir()): string {
   const folder = mkdtempSync(path.join(parent, 'ringback-embedded-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  onTestFinished(async () => {
+    await clearLeftovers(clusterOf(folder)); // of children that were killed, or are on their way out
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
   return folder;
 }
 
