@@ -2,12 +2,11 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import { sql } from 'kysely';
 import type { Settings } from '../settings.ts';
 import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
 import { loadEngine } from '../speech/engine.ts';
 import { clockOffset } from '../store/clock.ts';
-import { type Database, openDatabase } from '../store/database.ts';
+import { type Database, openDatabase, serverVersion } from '../store/database.ts';
 import { startEmbedded } from '../store/embedded.ts';
 import { formatBytes } from '../units.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
@@ -78,10 +77,7 @@ async function database(settings: Settings): Promise<[string, Finding][]> {
       size: 1,
       onError: () => {},
     });
-    const { rows } = await sql<{
-      version: string;
-    }>`SELECT current_setting('server_version') AS version`.execute(opened.db);
-    const version = rows[0]?.version ?? 'unknown';
+    const version = await serverVersion(opened.db);
     const where = postgres ? 'embedded' : 'DATABASE_URL';
     findings.push([
       'database',

@@ -225,7 +225,8 @@ export class Dispatcher {
         const held = this.#held.get(endpointId);
         // A paused endpoint goes back at once: its next look is at the end of the pause.
         if (held && next.pauseEndpointMs !== null) held.sliceEnds = 0;
-        if (next.waitMs !== null) this.#soonest = Math.min(this.#soonest, performance.now() + next.waitMs + 1);
+        if (next.waitMs !== null)
+          this.#soonest = Math.min(this.#soonest, performance.now() + next.waitMs + 1);
         this.#landed(endpointId);
       }
     }

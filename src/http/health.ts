@@ -1,8 +1,7 @@
 // Live and ready. Neither needs a key.
 import type { FastifyInstance } from 'fastify';
-import { sql } from 'kysely';
 import { HttpError } from '../errors.ts';
-import type { Db } from '../store/database.ts';
+import { type Db, serverVersion } from '../store/database.ts';
 
 export type HealthDeps = { db: Db; version: string; draining: () => boolean };
 
@@ -13,7 +12,7 @@ export function healthRoutes(server: FastifyInstance, { db, version, draining }:
   server.get('/readyz', async () => {
     if (draining()) throw new HttpError('not_ready', { message: 'Ringback is shutting down.' });
     try {
-      await sql`SELECT 1`.execute(db);
+      await serverVersion(db);
     } catch (cause) {
       throw new HttpError('not_ready', { cause });
     }

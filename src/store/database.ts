@@ -1,5 +1,5 @@
 // The one connection pool, its transactions and its LISTEN connection. Every other store file takes a `Db`.
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { Schema } from './schema.ts';
 
@@ -48,6 +48,14 @@ export function openDatabase({ connectionString, size, onError }: Options): Data
     listen: (channel, heard) => listen(connection, channel, heard, onError),
     close: () => db.destroy(),
   };
+}
+
+/** `18.4`; also the shortest proof that the database answers. */
+export async function serverVersion(db: Db): Promise<string> {
+  const { rows } = await sql<{
+    version: string;
+  }>`SELECT current_setting('server_version') AS version`.execute(db);
+  return rows[0]?.version ?? 'unknown';
 }
 
 const RECONNECT_MS = 500;

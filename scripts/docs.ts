@@ -1,0 +1,85 @@
+// Writes the pages of docs/ that are made from tables in the code; with --check, only says which are stale.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { HTTP_ERRORS, JOB_ERRORS } from '../src/errors.ts';
+import { flagOf, SETTINGS } from '../src/settings.ts';
+
+const MADE = '<!-- Made by "npm run docs" from the code: edit the table there. -->';
+
+const cell = (text: string) => text.replaceAll('|', '\\|');
+
+function settingsPage(): string {
+  const rows = SETTINGS.map(
+    (row) =>
+      `| \`${row.variable}\` | \`--${flagOf(row.variable)}\` | ${row.fallback ? `\`${row.fallback}\`` : ''} | ${cell(row.meaning)}${row.secret ? ' (secret: never logged)' : ''} |`,
+  );
+  return `${MADE}
+
+# Settings
+
+Flags over environment over a \`.env\` file in the current folder over defaults. An empty value counts as unset; an
+unknown \`RINGBACK_…\` variable is refused, so a typo cannot go unnoticed. Durations are written \`500ms\`, \`15s\`, \`10m\`,
+\`6h\`, \`30d\`; sizes \`500KB\`, \`1000MB\` (10^6) or \`512MiB\` (2^20).
+
+| variable | flag of \`ringback serve\` | default | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function errorsPage(): string {
+  const row = ([code, { status, integer, says }]: [
+    string,
+    { status: number; integer: number; says: string },
+  ]) => `| \`${code}\` | ${status} | ${integer} | ${cell(says)} |`;
+  return `${MADE}
+
+# Errors
+
+Every error answer has the hosted API's body; \`error.reason\` is the code below, \`error.code\` its integer:
+
+\`\`\`json
+{ "timestamp": "…", "path": "/v2/pre-recorded", "request_id": "G-3f9ad01c", "statusCode": 400,
+  "message": "Invalid parameter(s). See validation_errors for more details.",
+  "validation_errors": ["callback_config.url is required when callback is true"],
+  "error": { "code": 400, "reason": "request_invalid", "message": "callback_config.url is required when callback is true" } }
+\`\`\`
+
+## Why a request is refused
+
+| code | HTTP status | integer | sentence |
+|---|---|---|---|
+${Object.entries(HTTP_ERRORS).map(row).join('\n')}
+
+## Why a job ends in \`error\`
+
+In the error callback as \`error.code\` (\`short\` format) or as the integer (\`gladia\` format), with a sentence that fits
+the case; in the record as \`error_code\` (the integer), \`error_reason\` and \`error_message\`. An upload that is no usable
+audio is refused at once with the status given here.
+
+| code | HTTP status of a refused upload | integer | sentence |
+|---|---|---|---|
+${Object.entries(JOB_ERRORS).map(row).join('\n')}
+`;
+}
+
+const PAGES = { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage() };
+
+const check = process.argv.includes('--check');
+let stale = false;
+for (const [path, text] of Object.entries(PAGES)) {
+  if (!check) writeFileSync(path, text);
+  else if (readIfThere(path) !== text) {
+    stale = true;
+    process.stderr.write(`${path} is stale: run "npm run docs"\n`);
+  }
+}
+process.exitCode = stale ? 1 : 0;
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
