@@ -43,7 +43,7 @@ export function nextAttempt(options: NextAttemptOptions): Date | null {
   const { schedule, attempt, now, random, retryAfterMs } = options;
   const planned = schedule[attempt];
   if (planned === undefined) return null;
-  const asked = Math.min(Math.max(retryAfterMs ?? 0, 0), RETRY_AFTER_CAP_MS);
+  const asked = Math.ceil(Math.min(Math.max(retryAfterMs ?? 0, 0), RETRY_AFTER_CAP_MS));
   return new Date(now.getTime() + withJitter(Math.max(planned, asked), random));
 }
 

@@ -1,9 +1,9 @@
 // Standard Webhooks signatures (https://www.standardwebhooks.com, symmetric `v1`): HMAC-SHA256 of "id.timestamp.body"
 // under a `whsec_` secret of 24 to 64 random bytes. Pure but for the generator's randomness.
 //
-// Signing uses node:crypto, not the `standardwebhooks` package: that one computes SHA-256 in JavaScript (see the numbers
-// in the test) and turns a Buffer to text first. The package is the judge: every signature is checked with it in the
-// tests, and `verify` is it.
+// Signing uses node:crypto, not the `standardwebhooks` package, which computes SHA-256 in JavaScript: a body of 5 MB
+// held the event loop for 202 ms there and for 3.7 ms here (1 kB: 68 µs and 12 µs; Node 26, one core). The package is the
+// judge: the tests check every signature with it, and `verify` is it.
 import { createHmac, randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 

@@ -56,6 +56,7 @@ export class OutboundError extends Error {
 }
 
 const SENTENCES: Record<string, string> = {
+  HPE_INVALID: 'What came back is not HTTP/1.1: check that the port belongs to a web server.',
   ECONNREFUSED:
     'The host refused the connection: check that something listens there and that the port is right.',
   EHOSTUNREACH: 'There is no route to the host: check the address and its firewall.',
@@ -114,7 +115,7 @@ export function failureOf(error: unknown, phase: Phase | null): Failure {
 function classify(code: string | null, phase: Phase | null): FailureClass {
   if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return 'timeout';
   if (phase === 'dns') return 'dns';
-  if (phase === 'connect') return code === null ? 'internal' : 'connect';
+  if (phase === 'connect') return code === null ? 'internal' : code === 'ECONNRESET' ? 'reset' : 'connect';
   if (phase === 'tls') return 'tls';
   if (code === null) return 'internal';
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') return 'too_large_headers';
@@ -130,8 +131,10 @@ function classify(code: string | null, phase: Phase | null): FailureClass {
 /** The first code found on the error, its members (happy eyeballs tries several addresses) or its causes. */
 function codeOf(error: unknown, depth = 0): string | null {
   if (typeof error !== 'object' || error === null || depth > 5) return null;
-  const { code, errors, cause } = error as { code?: unknown; errors?: unknown; cause?: unknown };
+  const { code, name, errors, cause } = error as Record<'code' | 'name' | 'errors' | 'cause', unknown>;
   if (typeof code === 'string') return code;
+  // undici 8.12 loses llhttp's code on the way (its table is not indexed by number): the name is all there is.
+  if (name === 'HTTPParserError') return 'HPE_INVALID';
   if (Array.isArray(errors)) {
     for (const member of errors) {
       const inner = codeOf(member, depth + 1);

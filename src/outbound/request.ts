@@ -424,7 +424,7 @@ class Run {
 
   #timeOut(milliseconds: number): void {
     const within = `within ${milliseconds / 1000} s`;
-    const phase = this.#phase ?? 'dns';
+    const phase = this.#phase ?? 'connect';
     if (phase === 'dns')
       this.stop(
         new OutboundError('dns', `The host name could not be resolved ${within}.`, {
