@@ -10,6 +10,7 @@ export type Envelope = {
 };
 
 const NOT_YET = {
+  subtitles: 'subtitles',
   diarization: 'telling speakers apart',
   translation: 'translation',
   summarization: 'summarization',
