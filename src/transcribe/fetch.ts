@@ -116,7 +116,7 @@ async function download(
   await finished(file);
 
   if (refusal) throw refusal;
-  if (exchange.failure) throw failed(exchange.failure);
+  if (exchange.failure) throw failed(exchange.failure, hop);
   const { head } = exchange;
   if (!head) throw new JobError('audio_unreachable', 'The audio host sent no answer.');
   if (REDIRECTS.has(head.status)) {
@@ -147,10 +147,14 @@ async function download(
   return { bytes: exchange.bodyBytes, filename: filenameOf(head, url), contentType: contentType(head) };
 }
 
-function failed(failure: Failure): JobError {
+function failed(failure: Failure, hop: number): JobError {
   const cause = { cause: new Error(`${failure.class} ${failure.code ?? ''} ${failure.detail ?? ''}`) };
   if (failure.class === 'blocked_address')
-    return new JobError('audio_blocked_address', `audio_url: ${failure.message}`, cause);
+    return new JobError(
+      'audio_blocked_address',
+      `audio_url${hop > 0 ? ' leads, by a redirect, to a place that is not called' : ''}: ${failure.message}`,
+      cause,
+    );
   return new JobError('audio_unreachable', `The audio could not be fetched. ${failure.message}`, cause);
 }
 
