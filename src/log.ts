@@ -12,10 +12,31 @@ const SECRET = [
   'databaseUrl',
 ];
 
+type Plain = { type: string; message: string; code?: string; stack?: string; cause?: Plain | string };
+
+/** What tells the fault, and no more: database errors carry their whole client with them. */
+function plainError(error: unknown, depth = 0): Plain | string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === 'string' && { code }),
+    ...(error.stack !== undefined && { stack: error.stack }),
+    ...(error.cause !== undefined && depth < 5 && { cause: plainError(error.cause, depth + 1) }),
+  };
+}
+
 export function createLog(level: Settings['logLevel'], destination?: DestinationStream): Logger {
   const paths = SECRET.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `err["${name}"]`]);
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths, censor: '[redacted]' } },
+    {
+      level,
+      base: null,
+      serializers: { err: (error) => plainError(error) },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths, censor: '[redacted]' },
+    },
     destination ?? pino.destination({ fd: 1, sync: false }),
   );
 }

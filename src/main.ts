@@ -43,6 +43,7 @@ const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
 const WORST_CLOCK_OFFSET_MS = 30_000;
 const CONNECTIONS = 20;
+const PROBES = 2;
 
 export async function startRingback(settings: Settings, log: Logger): Promise<Ringback> {
   const stops: [name: string, stop: () => Promise<unknown>][] = [];
@@ -127,15 +128,19 @@ async function start(
       signal,
     });
 
-  const speech = createSpeechPool({
+  const speechOptions = {
     size: settings.workers,
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
     scratchDirectory: join(settings.dataDirectory, 'scratch'),
     ffmpeg: await findFfmpeg(),
     maxDurationSeconds: settings.maxAudioSeconds,
-  });
+  };
+  const speech = createSpeechPool(speechOptions);
   stops.push(['speech', () => speech.close()]);
+  // Uploads are measured in processes of their own: with every worker busy for an hour, an upload must not wait.
+  const probes = createSpeechPool({ ...speechOptions, size: PROBES });
+  stops.push(['probes', () => probes.close()]);
 
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
@@ -158,7 +163,7 @@ async function start(
       judge: { audio: judge, callback: judge },
       judgeUrl: judge,
       fetchAudio: fetchTo,
-      probe: (path, signal) => speech.probe({ path, signal }),
+      probe: (path, signal) => probes.probe({ path, signal }),
       draining: () => draining,
     });
     stops.push(['http', () => server.close()]);

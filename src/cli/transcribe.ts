@@ -7,7 +7,7 @@ import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
 import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
-import { createSpeechPool } from '../speech/pool.ts';
+import { createSpeechPool, type Progress } from '../speech/pool.ts';
 import { renderSrt, renderText, renderVtt } from '../speech/render.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
@@ -108,15 +108,14 @@ async function locate(
 const WIDTH = 30;
 
 /** On a terminal only: piped output stays clean either way, since the bar goes to stderr. */
-function progressBar(): { show: (done: number) => void; clear: () => void } {
+function progressBar(): { show: (progress: Progress) => void; clear: () => void } {
   if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
   return {
-    show(done) {
-      const filled = Math.round(done * WIDTH);
-      process.stderr.write(
-        `\r[${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}] ${Math.round(done * 100)} %`,
-      );
+    show({ phase, fraction }) {
+      const filled = Math.round((fraction ?? 0) * WIDTH);
+      const bar = '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
+      process.stderr.write(`\r${phase.padEnd(11)} [${bar}] ${Math.round((fraction ?? 0) * 100)} % `);
     },
-    clear: () => process.stderr.write(`\r${' '.repeat(WIDTH + 10)}\r`),
+    clear: () => process.stderr.write(`\r${' '.repeat(WIDTH + 25)}\r`),
   };
 }

@@ -21,7 +21,8 @@ export type ChildSettings = {
 export type ToChild =
   | { type: 'settings'; settings: ChildSettings }
   | { type: 'load' }
-  | { type: 'job'; id: number; path: string; directory: string }
+  /** Without `recognise` the file is decoded, for its length and channels, and no word is looked for. */
+  | { type: 'job'; id: number; path: string; directory: string; recognise: boolean }
   | { type: 'abort'; id: number };
 
 export type FromChild =

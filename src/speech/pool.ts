@@ -43,6 +43,8 @@ export type SpeechPool = {
   ready(): Promise<void>;
   /** Waits for a free process, first come first served. Rejects with JobError or the reason of the signal. */
   transcribe(job: TranscribeJob): Promise<Transcript>;
+  /** Seconds and channels of a file, by decoding it: what a container says of itself may be wrong. Errors as above. */
+  probe(job: Pick<TranscribeJob, 'path' | 'signal'>): Promise<{ durationSeconds: number; channels: number }>;
   /** Stops what runs and what waits, ends the processes. At most about 5 s. */
   close(): Promise<void>;
 };
@@ -90,7 +92,17 @@ class Pool implements SpeechPool {
   }
 
   transcribe(job: TranscribeJob): Promise<Transcript> {
-    const running = this.#transcribe(job);
+    return this.#tracked(this.#run(job, true));
+  }
+
+  async probe(
+    job: Pick<TranscribeJob, 'path' | 'signal'>,
+  ): Promise<{ durationSeconds: number; channels: number }> {
+    const { audioDuration, channels } = await this.#tracked(this.#run(job, false));
+    return { durationSeconds: audioDuration, channels };
+  }
+
+  #tracked(running: Promise<Transcript>): Promise<Transcript> {
     this.#jobs.add(running);
     const forget = () => this.#jobs.delete(running);
     running.then(forget, forget);
@@ -103,7 +115,7 @@ class Pool implements SpeechPool {
     await Promise.all(this.#processes.map((one) => one?.close()));
   }
 
-  async #transcribe(job: TranscribeJob): Promise<Transcript> {
+  async #run(job: TranscribeJob, recognise: boolean): Promise<Transcript> {
     const signal = job.signal ? AbortSignal.any([job.signal, this.#closing.signal]) : this.#closing.signal;
     const slot = await this.#acquire(signal);
     let folder: string | null = null;
@@ -114,6 +126,7 @@ class Pool implements SpeechPool {
       return await this.#process(slot).run({
         path: job.path,
         directory: folder,
+        recognise,
         timeoutMs: job.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal,
         onProgress: job.onProgress ?? (() => {}),

@@ -11,6 +11,7 @@ import type { Transcript } from './transcript.ts';
 export type ProcessJob = {
   path: string;
   directory: string;
+  recognise: boolean;
   timeoutMs: number;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
@@ -93,7 +94,8 @@ export class SpeechProcess {
     const poll = setInterval(() => void this.#watchMemory(), MEMORY_POLL_MS);
     try {
       if (this.#gone) this.#onExit('gone');
-      else this.#send({ type: 'job', id, path: job.path, directory: job.directory });
+      else
+        this.#send({ type: 'job', id, path: job.path, directory: job.directory, recognise: job.recognise });
       if (job.signal.aborted) onAbort();
       return await promise;
     } finally {

@@ -3,20 +3,11 @@
 
 import { setPriority } from 'node:os';
 import { JobError } from '../errors.ts';
-import { decode } from './decode.ts';
+import { assemble } from './assemble.ts';
+import { type Decoded, decode } from './decode.ts';
+import type { Engine, loadEngine } from './engine.ts';
 import type { ChildSettings, FromChild, ToChild } from './messages.ts';
-import type { PcmFile, Utterance } from './transcript.ts';
-
-/** The part of engine.ts that is used here. */
-type Engine = {
-  recognise(
-    audio: PcmFile,
-    options: { channel: number; onProgress: (fraction: number) => void; signal: AbortSignal },
-  ): Promise<Utterance[]>;
-};
-type EngineModule = {
-  loadEngine(options: { model: string; cacheDirectory: string; threads: number }): Promise<Engine>;
-};
+import type { Transcript, Utterance } from './transcript.ts';
 
 const MEMORY_REPORT_MS = 1000;
 
@@ -58,7 +49,7 @@ async function load(): Promise<void> {
 function theEngine(): Promise<Engine> {
   const { model, cacheDirectory, engineModule } = known();
   engine ??= (async () => {
-    const module = (await import(engineModule)) as EngineModule;
+    const module = (await import(engineModule)) as { loadEngine: typeof loadEngine };
     return module.loadEngine({ model, cacheDirectory, threads: 1 });
   })();
   // A failed load is tried again by the next job.
@@ -68,12 +59,15 @@ function theEngine(): Promise<Engine> {
   return engine;
 }
 
-async function run(job: { id: number; path: string; directory: string }): Promise<void> {
+type Job = Extract<ToChild, { type: 'job' }>;
+
+async function run(job: Job): Promise<void> {
   const abort = new AbortController();
   current = { id: job.id, abort };
   try {
-    const utterances: Utterance[] = [];
+    const distinct: Utterance[][] = [];
     const decoded = await decodeJob(job, abort.signal);
+    if (!job.recognise) return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
     progress(job.id, 'recognising', 0);
     const loaded = await theEngine().catch((error) => {
       throw new JobError('engine_failed', 'The speech model could not be loaded on the server.', {
@@ -81,26 +75,19 @@ async function run(job: { id: number; path: string; directory: string }): Promis
       });
     });
     for (const [index, { channel, pcm }] of decoded.distinct.entries()) {
-      const found = await loaded.recognise(pcm, {
-        channel,
-        signal: abort.signal,
-        onProgress: (fraction) => {
-          progress(job.id, 'recognising', (index + fraction) / decoded.distinct.length);
-        },
-      });
-      utterances.push(...found);
+      distinct.push(
+        await loaded.recognise(pcm, {
+          channel,
+          signal: abort.signal,
+          onProgress: (seconds) => {
+            const done = (index + seconds / decoded.durationSeconds) / decoded.distinct.length;
+            progress(job.id, 'recognising', Math.min(1, done));
+          },
+        }),
+      );
     }
-    utterances.sort((a, b) => a.start - b.start || a.channel - b.channel);
-    send({
-      type: 'done',
-      id: job.id,
-      transcript: {
-        audioDuration: decoded.durationSeconds,
-        channels: decoded.channels,
-        distinctChannels: decoded.distinct.length,
-        utterances,
-      },
-    });
+    const { durationSeconds: audioDuration, channels } = decoded;
+    send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct }) });
   } catch (error) {
     if (abort.signal.aborted) send({ type: 'stopped', id: job.id });
     else send({ type: 'failed', id: job.id, ...asFailure(error) });
@@ -109,7 +96,7 @@ async function run(job: { id: number; path: string; directory: string }): Promis
   }
 }
 
-function decodeJob(job: { id: number; path: string; directory: string }, signal: AbortSignal) {
+function decodeJob(job: Job, signal: AbortSignal) {
   const { ffmpeg, maxDurationSeconds, decodeTimeoutMs } = known();
   progress(job.id, 'decoding', 0);
   return decode({
@@ -123,6 +110,15 @@ function decodeJob(job: { id: number; path: string; directory: string }, signal:
       progress(job.id, 'decoding', of === null ? null : Math.min(1, seconds / of));
     },
   });
+}
+
+function withoutWords({ durationSeconds, channels, distinct }: Decoded): Transcript {
+  return {
+    audioDuration: durationSeconds,
+    channels,
+    distinctChannels: distinct.length,
+    utterances: [],
+  };
 }
 
 function asFailure(

@@ -41,12 +41,19 @@ export function openDatabase({ connectionString, size, onError }: Options): Data
   };
   const pool = new pg.Pool({ ...connection, max: size, types, connectionTimeoutMillis: 10_000 });
   // An idle connection that breaks (database restarted) must not end the process: the next query opens a new one.
-  pool.on('error', onError);
+  let closing = false;
+  pool.on('error', (error) => {
+    // Idle connections that the server cuts while we close them ourselves are no news.
+    if (!closing) onError(error);
+  });
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,
     listen: (channel, heard) => listen(connection, channel, heard, onError),
-    close: () => db.destroy(),
+    close: () => {
+      closing = true;
+      return db.destroy();
+    },
   };
 }
 

@@ -4,13 +4,13 @@
 import { readFile } from 'node:fs/promises';
 import type { PcmFile, Utterance } from '../../src/speech/transcript.ts';
 
-type Options = { channel: number; onProgress: (fraction: number) => void; signal: AbortSignal };
+type Options = { channel: number; onProgress: (seconds: number) => void; signal: AbortSignal };
 
 export async function loadEngine({ model }: { model: string }) {
   if (model === 'unloadable') throw new Error('no such model: unloadable');
   return {
     async recognise(audio: PcmFile, { channel, onProgress, signal }: Options): Promise<Utterance[]> {
-      onProgress(0.5);
+      onProgress(1);
       if (model === 'crash') process.abort();
       if (model === 'throw') throw new Error('tensor of the wrong shape');
       if (model === 'deaf') for (;;);
