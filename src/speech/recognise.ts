@@ -9,6 +9,9 @@ import { SAMPLE_RATE } from './transcript.ts';
 import { FRAME, levelOf } from './voice.ts';
 import { inOrder, type TimedWord, timedWords } from './words.ts';
 
+/** The part of Moonshine that is needed here. */
+export type Network = Pick<Moonshine, 'decode'>;
+
 /** What is recognised together. Seconds of the whole audio. */
 export type Piece = {
   /** Samples to hear: the speech with some quiet around it. */
@@ -28,7 +31,7 @@ const LONGEST_WORD = 2;
 
 /** The words of `piece`. `tokens` is the text of each token id. */
 export async function recognise(
-  network: Moonshine,
+  network: Network,
   tokens: readonly string[],
   piece: Piece,
 ): Promise<TimedWord[]> {
@@ -47,7 +50,7 @@ export async function recognise(
   return again.length > words.length ? again : words;
 }
 
-async function inParts(network: Moonshine, tokens: readonly string[], piece: Piece): Promise<TimedWord[]> {
+async function inParts(network: Network, tokens: readonly string[], piece: Piece): Promise<TimedWord[]> {
   const [left, right] = cut(piece);
   return [...(await recognise(network, tokens, left)), ...(await recognise(network, tokens, right))];
 }

@@ -63,7 +63,7 @@ export class RegionFinder {
       this.#open = undefined;
       return this.#add({ start: open.start, end: open.pause });
     }
-    if (open.frames.length >= rules.longest) return this.#cut(open);
+    if (open.pause === undefined && open.frames.length >= rules.longest) return this.#cut(open);
     return [];
   }
 
