@@ -95,7 +95,7 @@ const STOPPING = [
  * Starts PostgreSQL on `dataDirectory/postgres` and returns when it answers. Throws `EmbeddedError`; nothing is left running then.
  *
  * The data stays under `dataDirectory` also as root with the folder in root's home: see `folderFor`. As root the files belong
- * to `nobody` (see `embeddedAccount`). First start 1 s (initdb), later 0.1 s. A server that a killed Ringback left behind is
+ * to `nobody` (see `embeddedAccount`). First start 1 to 2.5 s (initdb, bound by processor and disk), later 0.1 s. A server that a killed Ringback left behind is
  * stopped first; a second living Ringback on the folder gets `embedded_in_use`.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { embeddedAccount } from '../../src/store/embedded-account.ts';
-import { packagedBinaries, usableBinaries } from '../../src/store/embedded-binaries.ts';
+import { copyFoldersFor, packagedBinaries, usableBinaries } from '../../src/store/embedded-binaries.ts';
 import { serverLog } from '../../src/store/embedded-log.ts';
 import { isServerOf, parsePostmasterPid } from '../../src/store/embedded-orphan.ts';
 import { folderFor, launch, run } from '../../src/store/embedded-process.ts';
@@ -209,7 +209,7 @@ describe('crashes', () => {
     const { postgres } = await usableBinaries({
       native: await packagedBinaries(),
       account,
-      copyFolders: [],
+      copyFolders: copyFoldersFor(account, temporaryFolder()),
       log: () => {},
     });
     const { cwd, argument } = folderFor(cluster, account);
