@@ -118,16 +118,7 @@ async function singleUser(
   statements: readonly string[],
 ): Promise<void> {
   const { cwd, argument } = folderFor(directory, account);
-  const args = [
-    '--single',
-    '-D',
-    argument,
-    ...settings,
-    '-c',
-    'log_checkpoints=off',
-    '-c',
-    'log_statement=none',
-  ];
+  const args = ['--single', '-D', argument, '-c', 'log_checkpoints=off', '-c', 'log_statement=none'];
   const input = `${statements.join('\n')}\n`; // one statement a line: in this mode a newline ends it
   const text = await must('postgres --single', binaries.postgres, account, cwd, [...args, 'postgres'], input);
   if (/\b(ERROR|FATAL|PANIC):/.test(text)) throw failed('postgres --single', text);
