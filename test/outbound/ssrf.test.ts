@@ -189,6 +189,19 @@ describe.each(Object.entries(senders))('%s', (_name, send) => {
     await elsewhere.close();
   });
 
+  it('destroys a socket to a peer that is allowed but was not vetted for this name', async () => {
+    const { connect } = await import('node:net');
+    const elsewhere = await startReceiver();
+    const outbound = new Outbound({
+      policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] },
+      resolve: async () => ['127.0.0.5'],
+      connect: () => connect({ host: '127.0.0.1', port: elsewhere.port }),
+    });
+    expect((await send(outbound, `http://a.example:${elsewhere.port}/`)).refused).toBe(true);
+    expect(elsewhere.requests).toEqual([]);
+    await elsewhere.close();
+  });
+
   it('never calls its own listener, allowed network or not', async () => {
     const outbound = new Outbound({
       policy: {
