@@ -93,9 +93,12 @@ export function exposeFromIf(model: Uint8Array, exposed: readonly Exposed[]): Ui
     const computed = namesComputedIn(graph);
     const missing = exposed.find((value) => !computed.has(value.inside));
     if (missing !== undefined) throw new Error(`a branch of the If does not compute ${missing.inside}`);
-    const rest = parts.filter((part) => part.number !== ATTRIBUTE.graph).map((part) => part.whole);
-    const edited = lengthDelimited(ATTRIBUTE.graph, Buffer.concat([graph, ...insides]));
-    return [lengthDelimited(NODE.attribute, Buffer.concat([...rest, edited]))];
+    const edited = parts.map((part) =>
+      part.number === ATTRIBUTE.graph
+        ? lengthDelimited(ATTRIBUTE.graph, Buffer.concat([graph, ...insides]))
+        : part.whole,
+    );
+    return [lengthDelimited(NODE.attribute, Buffer.concat(edited))];
   };
 
   const editIf = (node: Field): Uint8Array => {
