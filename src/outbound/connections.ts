@@ -99,8 +99,11 @@ export class Connections {
     this.#count += 1;
     connection.onClose = () => this.#drop(key, connection);
     if (this.#count > MAX_IDLE) {
-      const oldest = this.#idle.values().next().value?.[0];
-      oldest?.destroy();
+      const [oldestKey, [oldest]] = this.#idle.entries().next().value ?? ['', []];
+      if (oldest) {
+        this.#drop(oldestKey, oldest);
+        oldest.destroy();
+      }
     }
   }
 

@@ -23,6 +23,14 @@ export const URL_REFUSALS = {
 } as const;
 export type UrlRefusal = keyof typeof URL_REFUSALS;
 
+/** Refused for where the URL leads, not for how it is written. */
+export const ADDRESS_REFUSALS: ReadonlySet<UrlRefusal> = new Set([
+  'port',
+  'private_name',
+  'not_public',
+  'own_listener',
+]);
+
 export type Target = {
   readonly url: URL;
   /** For DNS and TLS: lower case, no brackets, no trailing dot. */

@@ -86,6 +86,22 @@ describe('connections', () => {
     }
   });
 
+  it('are kept for 256 endpoints at most', async () => {
+    const receiver = kept(await startReceiver());
+    const out = outbound({ resolve: async () => ['127.0.0.1'] });
+    for (let from = 0; from < 300; from += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          out.exchange(get(`http://e${from + index}.example:${receiver.port}/`)),
+        ),
+      );
+    expect(receiver.connections).toBe(300);
+    expect(out.idleConnections).toBeLessThanOrEqual(256);
+    expect(out.idleConnections).toBeGreaterThan(0);
+    out.close();
+    expect(out.idleConnections).toBe(0);
+  });
+
   it('that answered `connection: close` are not kept', async () => {
     const receiver = kept(await startReceiver({ respond: { headers: { connection: 'close' } } }));
     const out = outbound();
