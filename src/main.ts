@@ -9,7 +9,7 @@ import { startDeliver } from './deliver/start.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
-import { judgeUrl } from './outbound/url.ts';
+import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
 import { describeSettings, type Settings } from './settings.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
@@ -147,9 +147,15 @@ async function start(
   let draining = false;
   let url: string | null = null;
   if (has('api')) {
-    const judge = (text: string) => {
+    const judgeCallback = (text: string) => {
       const verdict = judgeUrl(text, outbound.policy);
       return verdict.ok ? null : verdict.message;
+    };
+    // An address that may not be reached is found out when it is fetched (it may hide behind a name or a redirect), so
+    // it is a job's error in every case; what is no URL at all is refused at once.
+    const judgeAudio = (text: string) => {
+      const verdict = judgeUrl(text, outbound.policy);
+      return verdict.ok || ADDRESS_REFUSALS.has(verdict.reason) ? null : verdict.message;
     };
     const server = await buildServer({
       db,
@@ -160,8 +166,7 @@ async function start(
       publicUrl,
       maxBytes: settings.maxAudioBytes,
       findAccount: (key) => findAccount(db, key),
-      judge: { audio: judge, callback: judge },
-      judgeUrl: judge,
+      judge: { audio: judgeAudio, callback: judgeCallback },
       fetchAudio: fetchTo,
       probe: (path, signal) => probes.probe({ path, signal }),
       draining: () => draining,

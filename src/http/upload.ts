@@ -15,7 +15,7 @@ export type UploadDeps = {
   db: Db;
   audio: AudioFolder;
   maxBytes: number;
-  judgeUrl: JudgeUrl;
+  judge: { audio: JudgeUrl };
   /** Downloads to a file; throws JobError. */
   fetchAudio: (
     url: string,
@@ -108,7 +108,7 @@ async function receivePart(
 async function receiveUrl(
   request: FastifyRequest,
   path: string,
-  { judgeUrl, fetchAudio }: UploadDeps,
+  { judge, fetchAudio }: UploadDeps,
   signal: AbortSignal,
 ): Promise<Received> {
   const url = (request.body as { audio_url?: unknown } | undefined)?.audio_url;
@@ -116,7 +116,7 @@ async function receiveUrl(
     throw new HttpError('request_invalid', {
       sentences: ['audio_url is required: send JSON with a URL, or a multipart part named audio'],
     });
-  const trouble = judgeUrl(url);
+  const trouble = judge.audio(url);
   if (trouble !== null)
     throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
   const { filename } = await fetchAudio(url, path, signal);

@@ -44,7 +44,6 @@ beforeAll(async () => {
     maxBytes: MAX_BYTES,
     findAccount: (given) => findAccount(database.db, given),
     judge: { audio: judge, callback: judge },
-    judgeUrl: judge,
     fetchAudio: async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
     },
