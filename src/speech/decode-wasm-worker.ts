@@ -30,7 +30,8 @@ const PIECE_BYTES: Partial<Record<MediaKind, number>> = { flac: 8192, mp4: 131_0
 class Sink {
   readonly #task: WasmTask;
   #spool: ChannelSpool | null = null;
-  #resamplers: Resampler[] = [];
+  /** One per channel; null while the channel has been exactly as channel 0, which then does the work for both. */
+  #resamplers: (Resampler | null)[] = [];
   #rate = 0;
   #reported = 0;
 
@@ -48,10 +49,11 @@ class Sink {
     if (channelData.length > MAX_CHANNELS) throw tooManyChannels(channelData.length);
     this.#spool ??= new ChannelSpool(this.#task.directory, channelData.length);
     if (sampleRate !== this.#rate) this.#start(sampleRate);
-    if (this.#spool.channels === 1 && channelData.length > 1) this.#grow(channelData.length);
-    this.#spool.write(
-      this.#resamplers.map((resampler, channel) => toInt16(resampler.push(channelData[channel] ?? first))),
-    );
+    if (this.#spool.channels === 1 && channelData.length > 1) {
+      this.#spool.grow(channelData.length);
+      this.#share();
+    }
+    this.#spool.write(this.#resample(channelData, first));
     const seconds = this.#spool.samples / SAMPLE_RATE;
     if (seconds > this.#task.maxDurationSeconds) throw tooLong(this.#task.maxDurationSeconds);
     if (seconds - this.#reported >= 10) {
@@ -60,8 +62,12 @@ class Sink {
     }
   }
 
+  /** The tail of the resamplers. Nothing can be written after it but a stream of another rate. */
   finish(): void {
-    if (this.#resamplers.length > 0) this.#spool?.write(this.#resamplers.map((one) => toInt16(one.flush())));
+    const [first, ...others] = this.#resamplers;
+    if (!first) return;
+    const tail = toInt16(first.flush());
+    this.#spool?.write([tail, ...others.map((one) => (one ? toInt16(one.flush()) : tail))]);
     this.#resamplers = [];
   }
 
@@ -69,14 +75,33 @@ class Sink {
   #start(sampleRate: number): void {
     this.finish();
     this.#rate = sampleRate;
-    this.#resamplers = Array.from({ length: this.#spool?.channels ?? 0 }, () => new Resampler(sampleRate));
+    this.#resamplers = [new Resampler(sampleRate)];
+    this.#share();
   }
 
-  #grow(channels: number): void {
-    const only = this.#resamplers[0];
-    this.#spool?.grow(channels);
-    while (only && this.#resamplers.length < channels) this.#resamplers.push(only.clone(this.#rate));
+  #share(): void {
+    while (this.#resamplers.length < (this.#spool?.channels ?? 0)) this.#resamplers.push(null);
   }
+
+  #resample(channelData: readonly Float32Array[], first: Float32Array): Int16Array[] {
+    const [leader] = this.#resamplers;
+    if (!leader) throw new Error('no resampler');
+    for (const [channel, own] of this.#resamplers.entries()) {
+      const samples = channelData[channel] ?? first;
+      if (own === null && !equal(samples, first)) this.#resamplers[channel] = leader.clone(this.#rate);
+    }
+    const lead = toInt16(leader.push(first));
+    return this.#resamplers.map((own, channel) => {
+      if (channel === 0 || own === null) return lead;
+      return toInt16(own.push(channelData[channel] ?? first));
+    });
+  }
+}
+
+function equal(a: Float32Array, b: Float32Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Bytes of the file in the order in which the decoder can use them at once. */
