@@ -49,15 +49,16 @@ export async function prepareCluster(cluster: Cluster): Promise<{ password: stri
   await removeUnfinished(folder);
   const stored = await readPassword(folder);
   if (!(await exists(directory))) {
-    const password = stored ?? (await newPassword(folder));
+    const password = stored ?? (await storePassword(folder, newPassword()));
     await createCluster(cluster, password);
     return { password, created: true };
   }
   await checkVersion(cluster);
   if (account && (await lstat(directory)).uid !== account.uid) await giveTo(account, directory);
   if (stored) return { password: stored, created: false };
-  const password = await newPassword(folder);
-  await setPassword(cluster, directory, password);
+  const password = newPassword();
+  await setPassword(cluster, directory, password); // stored after: killed in between, the next start sets another
+  await storePassword(folder, password);
   return { password, created: false };
 }
 
@@ -118,7 +119,16 @@ async function singleUser(
   statements: readonly string[],
 ): Promise<void> {
   const { cwd, argument } = folderFor(directory, account);
-  const args = ['--single', '-D', argument, '-c', 'log_checkpoints=off', '-c', 'log_statement=none'];
+  // What fails is not quoted: a statement may hold the password, and the text ends up in an error.
+  const quiet = [
+    '-c',
+    'log_checkpoints=off',
+    '-c',
+    'log_statement=none',
+    '-c',
+    'log_min_error_statement=panic',
+  ];
+  const args = ['--single', '-D', argument, ...quiet];
   const input = `${statements.join('\n')}\n`; // one statement a line: in this mode a newline ends it
   const text = await must('postgres --single', binaries.postgres, account, cwd, [...args, 'postgres'], input);
   if (/\b(ERROR|FATAL|PANIC):/.test(text)) throw failed('postgres --single', text);
@@ -198,9 +208,11 @@ async function readPassword(folder: string): Promise<string | undefined> {
   }
 }
 
-/** 256 random bits in the URL-safe alphabet, so that it needs no quoting in SQL or in a connection string; readable by us alone. */
-async function newPassword(folder: string): Promise<string> {
-  const password = randomBytes(32).toString('base64url');
+/** 256 random bits in the URL-safe alphabet, so that it needs no quoting in SQL or in a connection string. */
+const newPassword = () => randomBytes(32).toString('base64url');
+
+/** Readable by us alone, and on disk when this returns. */
+async function storePassword(folder: string, password: string): Promise<string> {
   const aside = `${passwordFile(folder)}.new`;
   await rm(aside, { force: true });
   const handle = await open(aside, 'wx', 0o600);

@@ -86,6 +86,31 @@ describe('start and stop', () => {
     expect(await ask(second.connectionString, 'SELECT answer FROM kept')).toBe(42);
   });
 
+  it('does not show the password when it cannot be set', async () => {
+    const folder = await folderWithDatabase();
+    await (await startHere(folder)).stop();
+    const account = await embeddedAccount(clusterOf(folder));
+    const { postgres } = await usableBinaries({
+      native: await packagedBinaries(),
+      account,
+      copyFolders: copyFoldersFor(account, temporaryFolder()),
+      log: () => {},
+    });
+    const { cwd, argument } = folderFor(clusterOf(folder), account);
+    await run(postgres, ['--single', '-D', argument, 'postgres'], account, {
+      cwd,
+      input: 'ALTER ROLE ringback RENAME TO other\n',
+    });
+    await rm(path.join(folder, 'postgres', 'password'));
+    const refusal = await startHere(folder).catch((error) => error);
+    expect(refusal).toMatchObject({
+      code: 'embedded_start',
+      message: expect.stringContaining('role "ringback" does not exist'),
+    });
+    expect(refusal.message).not.toContain('PASSWORD');
+    expect(existsSync(path.join(folder, 'postgres', 'password'))).toBe(false);
+  });
+
   it('shows what the server said when it does not start, and lets go of the folder', async () => {
     const folder = await folderWithDatabase();
     await expect(startHere(folder, { shared_buffers: 'plenty' })).rejects.toMatchObject({
