@@ -2,8 +2,10 @@
 // tests all start the program here; nothing else joins the parts.
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
 import { buildServer } from './http/server.ts';
@@ -74,6 +76,7 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<Ringback> {
   const version = readVersion();
+  const allow = parseNetworks(settings.allowNetworks);
   const has = (role: Settings['roles'][number]) => settings.roles.includes(role);
   log.info({ version, settings: describeSettings(settings) }, 'starting');
   await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
@@ -113,7 +116,6 @@ async function start(
   stops.push(['queue', () => queue.stop()]);
 
   const audio = await openAudioFolder(settings.storage);
-  const allow = parseNetworks(settings.allowNetworks);
   const outbound = new Outbound({ policy: { allow, own: [] } });
   stops.push(['outbound', async () => outbound.close()]);
   const fetchTo = (url: string, path: string, signal: AbortSignal) =>
@@ -189,7 +191,11 @@ async function start(
       audio,
       log,
       workers: settings.workers,
-      callback: { format: settings.callbackFormat, publicUrl },
+      callback: {
+        format: settings.callbackFormat,
+        publicUrl,
+        firstWaitMs: () => firstWaitMs(settings.retrySchedule, Math.random),
+      },
       fetchAudio: fetchTo,
       transcribe: (path, signal) => speech.transcribe({ path, signal }),
     });
@@ -237,7 +243,8 @@ function listeningUrl({ address, port, family }: AddressInfo): string {
 
 /** Callbacks and audio_url must not reach ourselves, whatever networks are allowed. */
 function ownAddresses({ address, port }: AddressInfo): { address: string; port: number }[] {
-  const addresses =
-    address === '0.0.0.0' || address === '::' ? ['127.0.0.1', '::1', '0.0.0.0', '::'] : [address];
+  const everywhere = address === '0.0.0.0' || address === '::';
+  const here = Object.values(networkInterfaces()).flatMap((list) => list?.map((one) => one.address) ?? []);
+  const addresses = everywhere ? ['127.0.0.1', '::1', '0.0.0.0', '::', ...here] : [address];
   return addresses.map((own) => ({ address: own, port }));
 }

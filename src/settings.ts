@@ -1,6 +1,5 @@
 // Every setting of the server, once. The parser, `--help`, the start-up summary and docs/settings.md are made from
 // this table. Nothing is read at import: the caller hands in flags, environment and `.env`.
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
@@ -87,15 +86,6 @@ function url(value: string, protocols: readonly string[]): string {
   const parsed = URL.canParse(value) ? new URL(value) : null;
   if (!parsed || !protocols.includes(parsed.protocol))
     throw new Error(`this is not a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
-  return value;
-}
-
-function network(value: string): string {
-  const [address = '', bits, ...rest] = value.split('/');
-  const family = isIP(address);
-  const most = family === 4 ? 32 : 128;
-  if (family === 0 || rest.length > 0 || bits === undefined || !/^\d+$/.test(bits) || Number(bits) > most)
-    throw new Error(`"${value}" is not a network: write it like 10.0.0.0/8 or fd00::/8`);
   return value;
 }
 
@@ -217,8 +207,8 @@ export const SETTINGS = [
     placeholder: 'CIDRS',
     fallback: '',
     meaning:
-      'networks beyond the public internet that callbacks and audio_url may reach, such as 127.0.0.0/8,::1/128 for local work',
-    parse: (value) => items(value).map(network),
+      'networks beyond the public internet that callbacks and audio_url may reach, such as 127.0.0.0/8,::1/128 for local work; a port may follow, as in 10.1.2.3/32:8443',
+    parse: items,
     show: (value) => (value.length === 0 ? 'the public internet only' : list(value)),
   }),
   entry({

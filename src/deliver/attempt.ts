@@ -1,4 +1,5 @@
 // One attempt of one delivery, from its claim to what is to be recorded of it: prepare → post → verdict → schedule.
+import type { Logger } from 'pino';
 import type { Outbound } from '../outbound/request.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
 import { type AttemptOutcome, post } from './post.ts';
@@ -17,6 +18,7 @@ export type AttemptDeps = {
   version: string;
   now: () => Date;
   random: () => number;
+  log: Logger;
 };
 
 export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Recorded> {
@@ -29,7 +31,10 @@ export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: Abort
     version: deps.version,
   });
   const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
-  const judged = verdict({ outcome, form: claimed.form, now: deps.now() });
+  // An error has no payload to leave out: its only form is what a receiver called too large.
+  const form = claimed.event === 'error' ? 'reference' : claimed.form;
+  const judged = verdict({ outcome, form, now: deps.now() });
+  if (outcome.errorDetail) deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'no answer');
   const next = decide(deps, claimed, judged, outcome);
   return {
     endpointId: claimed.endpointId,

@@ -1,5 +1,4 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
-import type { Logger } from 'pino';
 import { startChore } from '../chore.ts';
 import type { Database } from '../store/database.ts';
 import { DUE_CHANNEL } from '../store/endpoints.ts';
@@ -16,7 +15,6 @@ import { Dispatcher } from './dispatcher.ts';
 export type DeliverDeps = AttemptDeps & {
   database: Database;
   endpointConcurrency: number;
-  log: Logger;
 };
 
 /** Attempts in flight in one process. */

@@ -16,11 +16,13 @@ export type NewDelivery = {
   form: DeliveryForm;
   fullBody: Buffer;
   referenceBody: Buffer;
+  /** Milliseconds until its first attempt. */
+  waitMs: number;
 };
 
 /** Part of the transaction that ends the job: the delivery and its endpoint's due time exist with the result or not at all. */
 export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<string> {
-  const endpointId = await markDue(trx, delivery.accountId, delivery.url);
+  const endpointId = await markDue(trx, delivery.accountId, delivery.url, delivery.waitMs);
   const id = randomUUID();
   await trx
     .insertInto('delivery')
@@ -36,7 +38,7 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
       asked_form: delivery.form,
       full_body: delivery.fullBody,
       reference_body: delivery.referenceBody,
-      due_at: sql`now()`,
+      due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
     })
     .execute();
   return id;
@@ -124,7 +126,7 @@ export function resend(db: Db, accountId: string, id: string): Promise<Resent> {
     // The endpoint is locked before the delivery, as everywhere, so that two transactions cannot wait for one another.
     const found = await findDelivery(trx, accountId, id);
     if (!found) return 'unknown';
-    await markDue(trx, accountId, found.url);
+    await markDue(trx, accountId, found.url, 0);
     const changed = await trx
       .updateTable('delivery')
       .set({

@@ -11,12 +11,13 @@ export function endpointUrl(url: string): string {
   return `${parsed.origin}${parsed.pathname}`;
 }
 
-/** The endpoint of this URL, made if new, and due now; notifies at the commit. */
-export async function markDue(trx: Trx, accountId: string, url: string): Promise<string> {
+/** The endpoint of this URL, made if new, and due in `waitMs`; notifies at the commit. */
+export async function markDue(trx: Trx, accountId: string, url: string, waitMs: number): Promise<string> {
+  const due = sql`now() + ${waitMs} * interval '1 millisecond'`;
   const { rows } = await sql<{ id: string }>`
-    INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${endpointUrl(url)}, now())
+    INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${endpointUrl(url)}, ${due})
     ON CONFLICT (account_id, url) DO UPDATE
-      SET next_due = least(endpoint.next_due, greatest(now(), endpoint.paused_until))
+      SET next_due = least(endpoint.next_due, greatest(${due}, endpoint.paused_until))
     RETURNING id`.execute(trx);
   await notifyDue(trx);
   return (rows[0] as { id: string }).id;

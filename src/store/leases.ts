@@ -4,7 +4,7 @@
 //
 // Locks are always taken endpoint first, then delivery, each in order of id, so that no two statements deadlock.
 import { sql } from 'kysely';
-import type { DeliveryForm, DeliveryState, Method, Trigger } from '../delivery.ts';
+import type { DeliveryForm, DeliveryState, Event, Method, Trigger } from '../delivery.ts';
 import type { Db, Trx } from './database.ts';
 
 export type Lease = { endpointId: string; token: number };
@@ -15,6 +15,7 @@ export type Claimed = {
   id: string;
   url: string;
   method: Method;
+  event: Event;
   form: DeliveryForm;
   /** Attempts begun, this one included. */
   attempt: number;
@@ -71,6 +72,7 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     id: string;
     url: string;
     method: Method;
+    event: Event;
     form: DeliveryForm;
     attempts: number;
     step: number;
@@ -91,7 +93,7 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     UPDATE delivery SET state = 'delivering', attempts = attempts + 1, step = step + 1, token = due.token,
       claimed_at = now(), due_at = NULL
     FROM due WHERE delivery.id = due.id
-    RETURNING delivery.endpoint_id, delivery.token, delivery.id, url, method, form, attempts, step, trigger,
+    RETURNING delivery.endpoint_id, delivery.token, delivery.id, url, method, event, form, attempts, step, trigger,
       CASE form WHEN 'full' THEN full_body ELSE reference_body END AS body`.execute(trx);
   return rows.map((row) => ({
     endpointId: row.endpoint_id,
@@ -99,6 +101,7 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     id: row.id,
     url: row.url,
     method: row.method,
+    event: row.event,
     form: row.form,
     attempt: row.attempts,
     step: row.step,

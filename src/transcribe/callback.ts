@@ -6,7 +6,12 @@ import type { NewDelivery } from '../store/deliveries.ts';
 import type { Callback } from '../store/jobs.ts';
 import type { Json } from '../store/schema.ts';
 
-export type CallbackSettings = { format: CallbackFormat; publicUrl: () => string };
+export type CallbackSettings = {
+  format: CallbackFormat;
+  publicUrl: () => string;
+  /** Milliseconds until the first attempt: the head of the retry schedule. */
+  firstWaitMs: () => number;
+};
 
 type Job = {
   id: string;
@@ -18,7 +23,7 @@ type End = { result: string } | { error: { code: JobErrorCode; message: string }
 
 /** Both forms, so that a receiver's 413 needs no second look at the job. Null when no callback was asked for. */
 export function renderDelivery(
-  { format, publicUrl }: CallbackSettings,
+  { format, publicUrl, firstWaitMs }: CallbackSettings,
   job: Job,
   end: End,
 ): NewDelivery | null {
@@ -48,5 +53,6 @@ export function renderDelivery(
     form: callback.form,
     fullBody: body('full'),
     referenceBody: body('reference'),
+    waitMs: firstWaitMs(),
   };
 }

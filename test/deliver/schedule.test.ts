@@ -1,34 +1,16 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import {
-  firstAttempt,
-  horizonMs,
-  nextAttempt,
-  parseSchedule,
-  RETRY_AFTER_CAP_MS,
-} from '../../src/deliver/schedule.ts';
+import { describe, expect, it, test } from 'vitest';
+import { firstWaitMs, horizonMs, nextAttempt, RETRY_AFTER_CAP_MS } from '../../src/deliver/schedule.ts';
+import { readSettings } from '../../src/settings.ts';
 
 const NOW = new Date('2026-11-22T09:00:00Z');
 const wait = (date: Date | null) => (date === null ? null : date.getTime() - NOW.getTime());
 
-describe('parseSchedule', () => {
-  it('reads the default', () => {
-    expect(parseSchedule('0s,5s,30s,2m,10m,30m,1h,3h,6h,12h,24h,24h')).toEqual(
-      [0, 5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 86_400].map((s) => s * 1_000),
-    );
-  });
-  it.each(['', '0s,', '5', 'soon', '-5s', '0s;5s', '31d', Array(101).fill('1s').join()])(
-    'refuses "%s"',
-    (text) => {
-      expect(() => parseSchedule(text)).toThrow(/^RINGBACK_RETRY_SCHEDULE: .*0s,5s,30s,2m,1h$/);
-    },
-  );
-  it('the default spans about 71 hours', () => {
-    const schedule = parseSchedule('0s,5s,30s,2m,10m,30m,1h,3h,6h,12h,24h,24h');
-    expect(schedule).toHaveLength(12);
-    expect(schedule.reduce((sum, ms) => sum + ms, 0) / 3_600_000).toBeCloseTo(70.71, 1);
-    expect(horizonMs(schedule) / 3_600_000).toBeCloseTo(77.78, 1);
-  });
+test('the default schedule spans about 71 hours, jitter at its most 78', () => {
+  const schedule = readSettings({}).retrySchedule;
+  expect(schedule).toHaveLength(12);
+  expect(schedule.reduce((sum, ms) => sum + ms, 0) / 3_600_000).toBeCloseTo(70.71, 1);
+  expect(horizonMs(schedule) / 3_600_000).toBeCloseTo(77.78, 1);
 });
 
 describe('nextAttempt', () => {
@@ -49,7 +31,7 @@ describe('nextAttempt', () => {
   });
   it('jitter adds up to a tenth', () => {
     expect(next(1, null, 0.999)).toBe(5_499);
-    expect(wait(firstAttempt([10_000], NOW, () => 0.5))).toBe(10_500);
+    expect(firstWaitMs([10_000], () => 0.5)).toBe(10_500);
   });
 
   it('is never early and never later than the wait, the cap and a tenth', () => {

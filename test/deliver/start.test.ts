@@ -73,6 +73,7 @@ function open(url = `${receiver.url}/hooks?job=1`, method: 'POST' | 'PUT' = 'POS
       form: 'full',
       fullBody: Buffer.from(`{"id":"${id}","payload":{"text":"naïve  café"}}`),
       referenceBody: Buffer.from(`{"id":"${id}","reason":"payload_too_large"}`),
+      waitMs: 0,
     }),
   );
 }

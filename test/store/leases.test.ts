@@ -38,6 +38,7 @@ function open(url: string): Promise<string> {
       form: 'full',
       fullBody: Buffer.from('{"full":1}'),
       referenceBody: Buffer.from('{"reference":1}'),
+      waitMs: 0,
     }),
   );
 }
@@ -201,6 +202,7 @@ test('a delivery that commits while its endpoint is being released is not forgot
       form: 'full',
       fullBody: Buffer.from('{}'),
       referenceBody: Buffer.from('{}'),
+      waitMs: 0,
     });
     arrived.resolve();
     await mayCommit.promise;
