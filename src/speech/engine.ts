@@ -25,7 +25,7 @@ export type RecogniseOptions = {
   channel: number;
   /** Told how many seconds of the audio are done, never less than before. */
   onProgress?: (secondsDone: number) => void;
-  /** Its reason is thrown, at the latest after the region in work (about 12 s of audio). */
+  /** Its reason is thrown, at the latest after the region in work (at most 20 s of audio). */
   signal?: AbortSignal;
 };
 
