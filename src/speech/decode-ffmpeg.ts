@@ -88,7 +88,7 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
     if (stopped) throw stopped;
     if (end.failure) throw end.failure;
     if (end.code !== 0) throw failure(task, end, complaints);
-    if (!reader.spool) throw noAudio(task.kind, complaints);
+    if (!reader.spool) return { samples: 0, channels: 0, distinct: [], complaints };
     const { samples, channels } = reader.spool;
     return { samples, channels, distinct: reader.spool.finish(), complaints };
   } finally {

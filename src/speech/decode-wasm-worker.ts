@@ -107,7 +107,7 @@ function equal(a: Float32Array, b: Float32Array): boolean {
 /** Bytes of the file in the order in which the decoder can use them at once. */
 function* pieces(fd: number, task: WasmTask): Generator<Uint8Array> {
   const fileBytes = fstatSync(fd).size;
-  let ranges: [number, number][] = [[task.audioStart, fileBytes]];
+  let ranges: [number, number][] = [[task.audioStart, Math.min(task.audioEnd, fileBytes)]];
   if (task.kind === 'mp4') {
     const layout = mp4Layout(fd, fileBytes);
     const moov = readMoov(fd, layout);
@@ -121,7 +121,8 @@ function* pieces(fd: number, task: WasmTask): Generator<Uint8Array> {
   const size = PIECE_BYTES[task.kind] ?? 65_536;
   for (const [start, end] of ranges) {
     for (let at = start; at < end; ) {
-      const piece = new Uint8Array(Math.min(size, end - at));
+      // The WMA decoder loses its place when its header comes in two pieces.
+      const piece = new Uint8Array(Math.min(Math.max(size, task.headerBytes - at), end - at));
       const got = readFully(fd, piece, at);
       if (got === 0) return;
       at += got;
@@ -165,10 +166,9 @@ async function run(task: WasmTask): Promise<void> {
     }
     sink.write(await decoder());
     sink.finish();
-    const spool = sink.spool;
-    if (!spool) throw noAudio(task.kind);
-    const { samples, channels } = spool;
-    post({ type: 'done', result: { samples, channels, distinct: spool.finish(), complaints: '' } });
+    const { spool } = sink;
+    const [samples, channels] = [spool?.samples ?? 0, spool?.channels ?? 0];
+    post({ type: 'done', result: { samples, channels, distinct: spool?.finish() ?? [], complaints: '' } });
   } catch (error) {
     sink.spool?.discard();
     const failure = error instanceof JobError ? error : asJobError(task.kind, error);

@@ -22,6 +22,8 @@ export type WasmTask = {
   path: string;
   kind: MediaKind;
   audioStart: number;
+  audioEnd: number;
+  headerBytes: number;
   directory: string;
   maxDurationSeconds: number;
 };
@@ -53,6 +55,8 @@ function run(task: DecodeTask): Promise<DecodedChannels> {
       path: task.path,
       kind: task.kind,
       audioStart: task.probe.audioStart,
+      audioEnd: task.probe.audioEnd,
+      headerBytes: task.probe.headerBytes,
       directory: task.directory,
       maxDurationSeconds: task.maxDurationSeconds,
     } satisfies WasmTask,

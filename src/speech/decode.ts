@@ -59,7 +59,8 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   });
   const durationSeconds = result.samples / SAMPLE_RATE;
   if (result.samples === 0) {
-    throw result.complaints === '' ? noAudio(kind) : damaged(kind, result.complaints);
+    const hollow = found.seconds === null && found.fileBytes - found.audioStart < HOLLOW_BYTES;
+    throw hollow && result.complaints === '' ? noAudio(kind) : damaged(kind, result.complaints);
   }
   if (found.exact && found.seconds !== null && isShort(durationSeconds, found.seconds)) {
     throw new JobError(
@@ -75,6 +76,9 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
     decoder: ffmpeg === null ? 'wasm' : 'ffmpeg',
   };
 }
+
+/** A file of headers and tags alone is smaller; a larger one without a single sample in it is damaged. */
+const HOLLOW_BYTES = 4096;
 
 /** Encoders pad and trim tenths of a second, so half a second and 1 % may be missing. */
 function isShort(decoded: number, announced: number): boolean {

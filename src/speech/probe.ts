@@ -13,6 +13,10 @@ export type Probe = {
   looksLike: string | null;
   /** Bytes of ID3v2 tag before the audio. */
   audioStart: number;
+  /** Where the sound ends, so that tags behind it are not played. */
+  audioEnd: number;
+  /** Bytes of header that a decoder needs in one piece; 0 where any piece will do. */
+  headerBytes: number;
   /** Length of the audio the container declares, in seconds; null when it declares none. */
   seconds: number | null;
   /** `seconds` counts the audio itself, so decoding must give it; false: the longest of all tracks, or a guess. */
@@ -37,6 +41,8 @@ export function probe(path: string): Probe {
       kind: null,
       looksLike: null,
       audioStart: 0,
+      audioEnd: fileBytes,
+      headerBytes: 0,
       seconds: null,
       exact: false,
       cutShort: false,
@@ -124,7 +130,10 @@ function readAiff(found: Probe, _head: Uint8Array, fd: number): void {
       found.seconds = comm.getUint32(2) / extended80(comm, 8);
       found.exact = true;
     }
-    if (chunk.id === 'SSND') found.cutShort = endsBefore(found, chunk.body + chunk.size);
+    if (chunk.id === 'SSND' && chunk.size > 8) {
+      found.audioEnd = chunk.body + chunk.size;
+      found.cutShort = endsBefore(found, found.audioEnd);
+    }
   }
 }
 
@@ -248,10 +257,17 @@ const ASF_STREAM_PROPERTIES = [0x91, 0x07, 0xdc, 0xb7, 0xb7, 0xa9, 0xcf, 0x11];
 const ASF_AUDIO = [0x40, 0x9e, 0x69, 0xf8, 0x4d, 0x5b, 0xcf, 0x11];
 const ASF_VIDEO = [0xc0, 0xef, 0x19, 0xbc, 0x4d, 0x5b, 0xcf, 0x11];
 
+/** A header may hold a picture; one larger than this holds nothing good. */
+const MAX_ASF_HEADER = 16 * 2 ** 20;
+
 /** Advanced Systems Format 01.20.03, §3.2 and §3.3. */
-function readAsf(found: Probe, head: Uint8Array): void {
+function readAsf(found: Probe, start: Uint8Array, fd: number): void {
+  const declaredHeader = Number(view(start).getBigUint64(16, true));
+  // And the 50 bytes of the data object's own header.
+  found.headerBytes = Math.min(declaredHeader + 50, MAX_ASF_HEADER, found.fileBytes);
+  const head = found.headerBytes > start.length ? readAt(fd, 0, found.headerBytes) : start;
   const bytes = view(head);
-  const end = Math.min(head.length, Number(bytes.getBigUint64(16, true)));
+  const end = Math.min(head.length, declaredHeader);
   for (let at = 30; at + 24 <= end; ) {
     const size = Number(bytes.getBigUint64(at + 16, true));
     if (size < 24) return;

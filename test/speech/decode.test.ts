@@ -285,6 +285,9 @@ describe.skipIf(ffmpeg === null)(
       ['ogg-flac.ogg', '-c:a flac'],
       ['adts.aac', '-c:a aac'],
       ['eac3.eac3', '-c:a eac3'],
+      // Tags of 360 KB: before the sound in WMA, behind it in AIFF.
+      ['tagged.wma', `-c:a wmav2 -ar 44100 ${bigTags()}`],
+      ['tagged.aiff', `-c:a pcm_s16be -write_id3v2 1 ${bigTags()}`],
       ['float.wav', '-c:a pcm_f32le -ar 96000'],
       ['deep.wav', '-c:a pcm_s24le -ar 11111'],
       ['ulaw.caf', '-c:a pcm_mulaw'],
@@ -328,6 +331,10 @@ describe.skipIf(ffmpeg === null)(
     });
   },
 );
+
+function bigTags(): string {
+  return Array.from({ length: 12 }, (_, i) => `-metadata x${i}=${'B'.repeat(30_000)}`).join(' ');
+}
 
 async function reference(): Promise<Int16Array> {
   const bytes = await readFile(jfk);
