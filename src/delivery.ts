@@ -15,6 +15,28 @@ export type Event = (typeof EVENTS)[number];
 export const DELIVERY_FORMS = ['full', 'reference'] as const;
 export type DeliveryForm = (typeof DELIVERY_FORMS)[number];
 
+export const ENDPOINT_STATES = ['closed', 'open', 'half_open', 'disabled'] as const;
+export type EndpointState = (typeof ENDPOINT_STATES)[number];
+
+/** What an endpoint's last answers made of it. Times are the database's. */
+export type EndpointHealth = {
+  readonly state: EndpointState;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  /** The first of them. */
+  readonly failingSince: Date | null;
+  /** 410s in a row. */
+  readonly gone: number;
+  /** Times in a row that it opened. */
+  readonly trips: number;
+  readonly openUntil: Date | null;
+  /** No attempt before this time (Retry-After). */
+  readonly pausedUntil: Date | null;
+  /** Start of the last slow start. */
+  readonly rampFrom: Date | null;
+  readonly disabledReason: string | null;
+};
+
 /** Why an attempt was made. */
 export const TRIGGERS = ['schedule', 'resend'] as const;
 export type Trigger = (typeof TRIGGERS)[number];

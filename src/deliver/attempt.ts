@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Outbound } from '../outbound/request.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
+import type { HealthOutcome } from './breaker.ts';
 import { type AttemptOutcome, post } from './post.ts';
 import { prepare } from './prepare.ts';
 import { nextAttempt } from './schedule.ts';
@@ -21,7 +22,15 @@ export type AttemptDeps = {
   log: Logger;
 };
 
-export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Recorded> {
+/** What is to be recorded, and what it tells about the endpoint. */
+export type Landed = {
+  recorded: Recorded;
+  health: HealthOutcome;
+  /** Retry-After: the endpoint waits so many milliseconds. */
+  pauseMs: number | null;
+};
+
+export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Landed> {
   const startedAt = deps.now();
   const request = prepare({
     delivery: claimed,
@@ -34,9 +43,9 @@ export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: Abort
   // An error has no payload to leave out: its only form is what a receiver called too large.
   const form = claimed.event === 'error' ? 'reference' : claimed.form;
   const judged = verdict({ outcome, form, now: deps.now() });
-  if (outcome.errorDetail) deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'no answer');
-  const next = decide(deps, claimed, judged, outcome);
-  return {
+  if (outcome.errorDetail)
+    deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'why an attempt failed');
+  const recorded: Recorded = {
     endpointId: claimed.endpointId,
     token: claimed.token,
     deliveryId: claimed.id,
@@ -57,8 +66,35 @@ export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: Abort
       errorClass: outcome.errorClass,
       errorMessage: outcome.errorMessage,
     },
-    next,
+    next: decide(deps, claimed, judged, outcome),
   };
+  return {
+    recorded,
+    health: healthOutcome(judged),
+    pauseMs: judged.kind === 'paused' ? judged.retryAfterMs : null,
+  };
+}
+
+/** An endpoint that answers on purpose is alive, whatever it thinks of this one message. */
+function healthOutcome(judged: Verdict): HealthOutcome {
+  switch (judged.kind) {
+    case 'delivered':
+      return judged.disables ? 'disable' : 'success';
+    case 'retry':
+      return judged.blame === 'theirs' ? 'failure' : 'neither';
+    case 'gone':
+    case 'disable':
+      return judged.kind;
+    case 'abort':
+    case 'still_too_large':
+      return 'success';
+    case 'paused':
+    case 'too_large':
+    case 'interrupted':
+      return 'neither';
+    default:
+      return judged satisfies never;
+  }
 }
 
 type Next = Recorded['next'];
@@ -70,7 +106,7 @@ export function decide(
   judged: Verdict,
   outcome: Pick<AttemptOutcome, 'status' | 'errorMessage'>,
 ): Next {
-  const next = { form: claimed.form, waitMs: null, reason: null, refund: false, pauseEndpointMs: null };
+  const next = { form: claimed.form, waitMs: null, reason: null, refund: false };
   const failed = (reason: string): Next => ({ ...next, state: 'failed', reason });
   switch (judged.kind) {
     case 'delivered':
@@ -84,21 +120,17 @@ export function decide(
     case 'abort':
       return failed('the receiver refused this message with webhook-delivery: abort-message');
     case 'interrupted':
-      return { ...next, state: 'pending', waitMs: 0, refund: true };
+    // Its endpoint is disabled by the same answer: it waits there, and enabling sends it.
     case 'disable':
+      return { ...next, state: 'pending', waitMs: 0, refund: true };
     case 'retry':
     case 'paused': {
       const now = new Date(0);
       const retryAfterMs = judged.kind === 'paused' ? judged.retryAfterMs : null;
       const due = nextAttempt({ ...deps, attempt: claimed.step, now, retryAfterMs });
-      if (due === null)
-        return {
-          ...failed(
-            `all ${deps.schedule.length} attempts of the schedule failed; the last: ${outcome.errorMessage ?? `status ${outcome.status}`}`,
-          ),
-          pauseEndpointMs: retryAfterMs,
-        };
-      return { ...next, state: 'pending', waitMs: due.getTime(), pauseEndpointMs: retryAfterMs };
+      if (due !== null) return { ...next, state: 'pending', waitMs: due.getTime() };
+      const last = outcome.errorMessage ?? `status ${outcome.status}`;
+      return failed(`all ${deps.schedule.length} attempts of the schedule failed; the last: ${last}`);
     }
     default:
       return judged satisfies never;

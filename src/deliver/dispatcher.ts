@@ -5,19 +5,21 @@
 // themselves: while one statement runs, the next collects. An attempt's slot is free only once its answer is recorded,
 // so what is unrecorded can never pile up.
 import type { Logger } from 'pino';
-import type { Claimed, ClaimOptions, Lease, Recorded } from '../store/leases.ts';
+import type { Claimed, ClaimOptions, ClaimResult, Lease, Recorded, RecordedHealth } from '../store/leases.ts';
+import type { Landed } from './attempt.ts';
+import { firstRoom, HeldEndpoint } from './held.ts';
 
 export type DispatcherStore = {
-  claimEndpoints(options: ClaimOptions): Promise<{ leases: Lease[]; claimed: Claimed[] }>;
+  claimEndpoints(options: ClaimOptions): Promise<ClaimResult>;
   claimDeliveries(wanted: readonly (Lease & { room: number })[]): Promise<Claimed[]>;
-  record(batch: readonly Recorded[]): Promise<unknown>;
+  record(batch: readonly Recorded[], healths: readonly RecordedHealth[]): Promise<unknown>;
   releaseEndpoints(leases: readonly Lease[]): Promise<void>;
 };
 
 export type DispatcherOptions = {
   store: DispatcherStore;
   /** One attempt; resolves for every far-end failure, rejects only on a bug. */
-  send: (claimed: Claimed, signal: AbortSignal) => Promise<Recorded>;
+  send: (claimed: Claimed, signal: AbortSignal) => Promise<Landed>;
   /** Attempts in flight per endpoint. */
   concurrency: number;
   /** Attempts in flight in this process. */
@@ -27,18 +29,11 @@ export type DispatcherOptions = {
   log: Logger;
 };
 
-type Held = {
-  lease: Lease;
-  /** No claim after this time (performance.now): what starts later could outlive the lease. */
-  sliceEnds: number;
-  inFlight: number;
-  /** More may be due. */
-  more: boolean;
-};
-
 /** Polling is the safety net; a NOTIFY wakes the loop at once. */
 const POLL_MS = 500;
 const BATCH = 200;
+/** While a slow start holds deliveries back, the loop looks this often. */
+const RAMP_TICK_MS = 20;
 /** Between the end of an attempt and its record, and for clocks that run apart. */
 const MARGIN_MS = 10_000;
 
@@ -52,14 +47,18 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #leaseMs: number;
   readonly #sliceMs: number;
-  readonly #held = new Map<string, Held>();
-  readonly #unrecorded: Recorded[] = [];
+  readonly #held = new Map<string, HeldEndpoint>();
+  readonly #unrecorded: Landed[] = [];
+  /** The database's time at a moment of ours (performance.now): our wall clock may be wrong, or step. */
+  #clock = { database: Date.now(), at: performance.now() };
   readonly #stopping = new AbortController();
   readonly #cutOff = new AbortController();
   #inFlight = 0;
   #look = true;
   /** When a retry that we recorded ourselves falls due (performance.now); polling would find it up to POLL_MS late. */
   #soonest = Number.POSITIVE_INFINITY;
+  /** When due endpoints were last looked for. */
+  #looked = Number.NEGATIVE_INFINITY;
   #wakeClaiming: () => void = () => {};
   #wakeRecording: () => void = () => {};
   #loops: Promise<unknown> = Promise.resolve();
@@ -114,84 +113,95 @@ export class Dispatcher {
     this.#wakeRecording();
   }
 
+  /** The database's time, now. */
+  #now(): Date {
+    return new Date(this.#clock.database + performance.now() - this.#clock.at);
+  }
+
   /** Whether another claim right now could bring anything. */
   #canClaim(): boolean {
     if (this.#stopped || this.#inFlight >= this.#options.slots) return false;
-    return this.#look || [...this.#held.values()].some((held) => this.#room(held) > 0);
+    const [now, at] = [this.#now(), performance.now()];
+    return this.#look || [...this.#held.values()].some((held) => held.room(now, at) > 0);
   }
 
   async #pause(woken: Promise<void>): Promise<void> {
-    const { promise: polled, resolve } = Promise.withResolvers<void>();
-    const wait = Math.min(POLL_MS, Math.max(0, this.#soonest - performance.now()));
-    const timer = setTimeout(() => {
-      this.#soonest = Number.POSITIVE_INFINITY;
-      this.#look = true;
-      for (const held of this.#held.values()) held.more = true;
-      resolve();
-    }, wait);
-    await Promise.race([woken, polled]);
+    const { promise: slept, resolve } = Promise.withResolvers<void>();
+    const at = performance.now();
+    const ramping = [...this.#held.values()].some((held) => !held.isOver(at));
+    const wait = Math.min(ramping ? RAMP_TICK_MS : POLL_MS, Math.max(0, this.#soonest - at));
+    const timer = setTimeout(resolve, wait);
+    await Promise.race([woken, slept]);
     clearTimeout(timer);
-  }
-
-  #room(held: Held): number {
-    if (!held.more || performance.now() > held.sliceEnds) return 0;
-    return this.#options.concurrency - held.inFlight;
+    const since = performance.now();
+    if (since < this.#soonest && since - this.#looked < POLL_MS) return;
+    this.#soonest = Number.POSITIVE_INFINITY;
+    this.#look = true;
+    for (const held of this.#held.values()) held.more = true;
   }
 
   async #claim(): Promise<void> {
-    const { store, slots, concurrency } = this.#options;
+    const { store, slots } = this.#options;
     let free = slots - this.#inFlight;
-    const wanted = [];
+    const [now, at] = [this.#now(), performance.now()];
+    const wanted: (Lease & { room: number; held: HeldEndpoint })[] = [];
     for (const held of this.#held.values()) {
-      const room = Math.min(this.#room(held), free);
+      const room = Math.min(held.room(now, at), free);
       if (room <= 0) continue;
-      wanted.push({ ...held.lease, room });
+      wanted.push({ endpointId: held.id, token: held.token, room, held });
       held.more = false;
       free -= room;
     }
     if (wanted.length > 0) {
-      const claimed = await store.claimDeliveries(wanted);
-      for (const { endpointId, room } of wanted) {
-        const held = this.#held.get(endpointId);
-        // A full answer means there may be more.
-        if (held && claimed.filter((item) => item.endpointId === endpointId).length === room)
-          held.more = true;
-      }
+      const claimed = await store.claimDeliveries(wanted.map(({ held: _, ...lease }) => lease));
       for (const item of claimed) this.#launch(item);
+      const counts = Map.groupBy(claimed, (item) => item.endpointId);
+      // A full answer means there may be more.
+      for (const { held, room } of wanted) if (counts.get(held.id)?.length === room) held.more = true;
     }
-    if (!this.#look || free <= 0) return;
+    if (this.#look && free > 0) await this.#claimEndpoints(free);
+  }
+
+  async #claimEndpoints(free: number): Promise<void> {
+    const { store, concurrency } = this.#options;
     this.#look = false;
     const endpoints = Math.max(1, Math.floor(free / concurrency));
-    const sliceEnds = performance.now() + this.#sliceMs;
-    const { leases, claimed } = await store.claimEndpoints({
+    const at = performance.now();
+    this.#looked = at;
+    const { now, leases, claimed } = await store.claimEndpoints({
       endpoints,
-      room: concurrency,
+      room: (health, claimedAt) => firstRoom(health, claimedAt, concurrency),
       leaseMs: this.#leaseMs,
     });
+    if (now === null) return;
     if (leases.length === endpoints) this.#look = true;
-    for (const lease of leases)
-      this.#held.set(lease.endpointId, { lease, sliceEnds, inFlight: 0, more: false });
+    this.#clock = { database: now.getTime(), at };
+    const counts = Map.groupBy(claimed, (item) => item.endpointId);
+    for (const leased of leases) {
+      const held = new HeldEndpoint({ leased, now, sliceEnds: at + this.#sliceMs, concurrency });
+      const room = firstRoom(held.health, now, concurrency);
+      held.more = (counts.get(held.id)?.length ?? 0) >= room;
+      this.#held.set(held.id, held);
+    }
     for (const item of claimed) this.#launch(item);
-    for (const held of this.#held.values()) if (held.inFlight === concurrency) held.more = true;
   }
 
   async #release(): Promise<void> {
-    const idle = [...this.#held.values()].filter(
-      (held) => held.inFlight === 0 && (this.#stopped || this.#room(held) <= 0),
+    const at = performance.now();
+    const over = [...this.#held.values()].filter(
+      (held) => held.inFlight === 0 && (this.#stopped || held.isOver(at)),
     );
-    if (idle.length === 0) return;
-    const leases = idle.map((held) => held.lease);
-    for (const { endpointId } of leases) this.#held.delete(endpointId);
-    await this.#options.store.releaseEndpoints(leases);
+    if (over.length === 0) return;
+    for (const { id } of over) this.#held.delete(id);
+    await this.#options.store.releaseEndpoints(over.map(({ id, token }) => ({ endpointId: id, token })));
   }
 
   #launch(claimed: Claimed): void {
-    const held = this.#held.get(claimed.endpointId);
-    if (held) held.inFlight++;
+    this.#held.get(claimed.endpointId)?.take();
     this.#inFlight++;
     this.#options.send(claimed, this.#cutOff.signal).then(
-      (recorded) => {
-        this.#unrecorded.push(recorded);
+      (landed) => {
+        this.#unrecorded.push(landed);
         this.#wakeRecording();
       },
       (error: unknown) => {
@@ -204,8 +214,7 @@ export class Dispatcher {
 
   #landed(endpointId: string): void {
     this.#inFlight--;
-    const held = this.#held.get(endpointId);
-    if (held) held.inFlight--;
+    this.#held.get(endpointId)?.landed();
     this.#wakeClaiming();
   }
 
@@ -220,23 +229,35 @@ export class Dispatcher {
         continue;
       }
       const batch = this.#unrecorded.splice(0, BATCH);
-      await this.#record(batch);
-      for (const { endpointId, next } of batch) {
-        const held = this.#held.get(endpointId);
-        // A paused endpoint goes back at once: its next look is at the end of the pause.
-        if (held && next.pauseEndpointMs !== null) held.sliceEnds = 0;
-        if (next.waitMs !== null)
-          this.#soonest = Math.min(this.#soonest, performance.now() + next.waitMs + 1);
-        this.#landed(endpointId);
+      await this.#record(
+        batch.map((landed) => landed.recorded),
+        this.#judge(batch),
+      );
+      for (const { recorded } of batch) {
+        const { waitMs } = recorded.next;
+        if (waitMs !== null) this.#soonest = Math.min(this.#soonest, performance.now() + waitMs + 1);
+        this.#landed(recorded.endpointId);
       }
     }
   }
 
+  /** Healths that the batch changed. */
+  #judge(batch: readonly Landed[]): RecordedHealth[] {
+    const now = this.#now();
+    for (const landed of batch) this.#held.get(landed.recorded.endpointId)?.judge(landed, now);
+    const changed = [...new Set(batch.map((landed) => this.#held.get(landed.recorded.endpointId)))];
+    return changed.flatMap((held) => {
+      if (!held?.unwritten) return [];
+      held.unwritten = false;
+      return { endpointId: held.id, token: held.token, health: held.health };
+    });
+  }
+
   /** An answer in hand is never dropped: it is written when the database is back, or, when we must stop, put back by the next holder. */
-  async #record(batch: readonly Recorded[]): Promise<void> {
+  async #record(batch: readonly Recorded[], healths: readonly RecordedHealth[]): Promise<void> {
     for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
       try {
-        await this.#options.store.record(batch);
+        await this.#options.store.record(batch, healths);
         return;
       } catch (error) {
         this.#options.log.warn({ err: error, attempts: batch.length }, 'could not record attempts');

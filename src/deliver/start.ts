@@ -5,6 +5,7 @@ import { DUE_CHANNEL } from '../store/endpoints.ts';
 import {
   claimDeliveries,
   claimEndpoints,
+  freeDisabledEndpoints,
   record,
   releaseEndpoints,
   remindEndpoints,
@@ -30,11 +31,12 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     store: {
       claimEndpoints: (options) => claimEndpoints(db, options),
       claimDeliveries: (wanted) => claimDeliveries(db, wanted),
-      record: (batch) => record(db, batch),
+      record: (batch, healths) => record(db, batch, healths),
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
     },
     send: async (claimed, signal) => {
-      const recorded = await attempt(deps, claimed, signal);
+      const landed = await attempt(deps, claimed, signal);
+      const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
       log.info(
         {
@@ -49,7 +51,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
-      return recorded;
+      return landed;
     },
     concurrency: deps.endpointConcurrency,
     slots: SLOTS,
@@ -59,7 +61,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const deaf = await database.listen(DUE_CHANNEL, () => dispatcher.wake());
   dispatcher.start();
   const remind = startChore('remind endpoints', REMIND_MS, log, async () => {
-    const endpoints = await remindEndpoints(db);
+    const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));
     if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
   });
   return async () => {

@@ -17,7 +17,8 @@ export async function markDue(trx: Trx, accountId: string, url: string, waitMs: 
   const { rows } = await sql<{ id: string }>`
     INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${endpointUrl(url)}, ${due})
     ON CONFLICT (account_id, url) DO UPDATE
-      SET next_due = least(endpoint.next_due, greatest(${due}, endpoint.paused_until))
+      SET next_due = CASE WHEN endpoint.disabled_at IS NULL
+        THEN least(endpoint.next_due, greatest(${due}, endpoint.paused_until, endpoint.open_until)) END
     RETURNING id`.execute(trx);
   await notifyDue(trx);
   return (rows[0] as { id: string }).id;

@@ -3,11 +3,13 @@
 // taken over, and what it left in flight is put back with an attempt on record that says so.
 //
 // Locks are always taken endpoint first, then delivery, each in order of id, so that no two statements deadlock.
-import { sql } from 'kysely';
-import type { DeliveryForm, DeliveryState, Event, Method, Trigger } from '../delivery.ts';
+import { type Selectable, sql } from 'kysely';
+import type { DeliveryForm, DeliveryState, EndpointHealth, Event, Method, Trigger } from '../delivery.ts';
 import type { Db, Trx } from './database.ts';
+import type { Schema } from './schema.ts';
 
 export type Lease = { endpointId: string; token: number };
+export type LeasedEndpoint = Lease & { health: EndpointHealth };
 
 export type Claimed = {
   endpointId: string;
@@ -25,36 +27,70 @@ export type Claimed = {
   body: Buffer;
 };
 
-export type ClaimOptions = { endpoints: number; room: number; leaseMs: number };
+export type ClaimOptions = {
+  endpoints: number;
+  /** How many deliveries to take at once of an endpoint in this health. */
+  room: (health: EndpointHealth, now: Date) => number;
+  leaseMs: number;
+};
 
-/** Takes due endpoints that nobody holds, and at once their first due deliveries, `room` of each. */
-export function claimEndpoints(
-  db: Db,
-  options: ClaimOptions,
-): Promise<{ leases: Lease[]; claimed: Claimed[] }> {
+export type ClaimResult = {
+  /** The database's; null when nothing was taken. */
+  now: Date | null;
+  leases: LeasedEndpoint[];
+  claimed: Claimed[];
+};
+
+/** Takes due endpoints that nobody holds, and at once the first due deliveries of each. */
+export function claimEndpoints(db: Db, options: ClaimOptions): Promise<ClaimResult> {
   return db.transaction().execute(async (trx) => {
     // A claim lost in a database crash is a claim that never was: no need to wait for the disk.
     await sql`SET LOCAL synchronous_commit = off`.execute(trx);
-    const { rows } = await sql<{ id: string; token: number; taken_over: boolean }>`
+    const { rows } = await sql<HealthRow & { id: string; token: number; taken_over: boolean; now: Date }>`
       WITH due AS (
         SELECT id, leased_until IS NOT NULL AS taken_over FROM endpoint
-        WHERE next_due <= now() AND (leased_until IS NULL OR leased_until < now())
+        WHERE next_due <= now() AND (leased_until IS NULL OR leased_until < now()) AND disabled_at IS NULL
         ORDER BY next_due LIMIT ${options.endpoints}
         FOR UPDATE SKIP LOCKED)
       UPDATE endpoint SET token = token + 1, leased_until = now() + ${options.leaseMs} * interval '1 millisecond'
       FROM due WHERE endpoint.id = due.id
-      RETURNING endpoint.id, endpoint.token, due.taken_over`.execute(trx);
-    const leases = rows.map((row) => ({ endpointId: row.id, token: row.token }));
+      RETURNING endpoint.id, endpoint.token, due.taken_over, now() AS now, breaker, failures, failing_since, gone, trips,
+        open_until, paused_until, ramp_from, disabled_at, disabled_reason`.execute(trx);
+    const now = rows[0]?.now;
+    if (now === undefined) return { now: null, leases: [], claimed: [] };
+    const leases = rows.map((row) => ({ endpointId: row.id, token: row.token, health: healthOf(row) }));
     if (rows.some((row) => row.taken_over)) await putBack(trx, leases);
-    const claimed =
-      leases.length === 0
-        ? []
-        : await claim(
-            trx,
-            leases.map((lease) => ({ ...lease, room: options.room })),
-          );
-    return { leases, claimed };
+    const wanted = leases.map((lease) => ({ ...lease, room: options.room(lease.health, now) }));
+    return { now, leases, claimed: await claim(trx, wanted) };
   });
+}
+
+type HealthRow = Pick<
+  Selectable<Schema['endpoint']>,
+  | 'breaker'
+  | 'failures'
+  | 'failing_since'
+  | 'gone'
+  | 'trips'
+  | 'open_until'
+  | 'paused_until'
+  | 'ramp_from'
+  | 'disabled_at'
+  | 'disabled_reason'
+>;
+
+export function healthOf(row: HealthRow): EndpointHealth {
+  return {
+    state: row.disabled_at === null ? row.breaker : 'disabled',
+    failures: row.failures,
+    failingSince: row.failing_since,
+    gone: row.gone,
+    trips: row.trips,
+    openUntil: row.open_until,
+    pausedUntil: row.paused_until,
+    rampFrom: row.ramp_from,
+    disabledReason: row.disabled_reason,
+  };
 }
 
 /** More due deliveries of endpoints we hold. Those whose lease is gone give nothing. */
@@ -83,7 +119,8 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
       SELECT wanted.* FROM unnest(
           ${wanted.map((w) => w.endpointId)}::uuid[], ${wanted.map((w) => w.token)}::bigint[],
           ${wanted.map((w) => w.room)}::int[]) AS wanted (endpoint_id, token, room)
-      JOIN endpoint ON endpoint.id = wanted.endpoint_id AND endpoint.token = wanted.token),
+      JOIN endpoint ON endpoint.id = wanted.endpoint_id AND endpoint.token = wanted.token
+        AND endpoint.disabled_at IS NULL),
     due AS (
       SELECT delivery.id, lease.token FROM lease CROSS JOIN LATERAL (
         SELECT id FROM delivery
@@ -161,28 +198,23 @@ export type Recorded = {
     refund: boolean;
     /** When `failed` or `cancelled`. */
     reason: string | null;
-    /** Milliseconds for which the whole endpoint waits (Retry-After). */
-    pauseEndpointMs: number | null;
   };
 };
 
-/**
- * One transaction for many attempts. The attempt is always put on record; the delivery changes only where the token
- * still holds. Returns the ids of the deliveries that changed.
- */
-export function record(db: Db, batch: readonly Recorded[]): Promise<Set<string>> {
-  return db.transaction().execute(async (trx) => {
-    const pauses = batch.filter((item) => item.next.pauseEndpointMs !== null);
-    if (pauses.length > 0)
-      await sql`
-        WITH pause AS (
-          SELECT endpoint_id, token, max(ms) AS ms FROM unnest(
-            ${pauses.map((p) => p.endpointId)}::uuid[], ${pauses.map((p) => p.token)}::bigint[],
-            ${pauses.map((p) => p.next.pauseEndpointMs)}::float8[]) AS pause (endpoint_id, token, ms)
-          GROUP BY endpoint_id, token)
-        UPDATE endpoint SET paused_until = greatest(paused_until, now() + pause.ms * interval '1 millisecond')
-        FROM pause WHERE endpoint.id = pause.endpoint_id AND endpoint.token = pause.token`.execute(trx);
+/** The health of a leased endpoint after the answers that are recorded with it. */
+export type RecordedHealth = Lease & { health: EndpointHealth };
 
+/**
+ * One transaction for many attempts and what they make of their endpoints. The attempt is always put on record; the
+ * delivery changes only where the token still holds. Returns the ids of the deliveries that changed.
+ */
+export function record(
+  db: Db,
+  batch: readonly Recorded[],
+  healths: readonly RecordedHealth[],
+): Promise<Set<string>> {
+  return db.transaction().execute(async (trx) => {
+    if (healths.length > 0) await writeHealth(trx, healths);
     const sorted = batch.toSorted((a, b) => (a.deliveryId < b.deliveryId ? -1 : 1));
     const attempts = sorted.map((item) => item.attempt);
     const nexts = sorted.map((item) => item.next);
@@ -232,6 +264,27 @@ export function record(db: Db, batch: readonly Recorded[]): Promise<Set<string>>
   });
 }
 
+async function writeHealth(trx: Trx, unsorted: readonly RecordedHealth[]): Promise<void> {
+  const healths = unsorted.toSorted((a, b) => (a.endpointId < b.endpointId ? -1 : 1));
+  const of = <K extends keyof EndpointHealth>(key: K) => healths.map(({ health }) => health[key]);
+  await sql`
+    UPDATE endpoint SET
+      breaker = CASE WHEN h.state = 'disabled' THEN 'closed' ELSE h.state END,
+      failures = h.failures, failing_since = h.failing_since, gone = h.gone, trips = h.trips,
+      open_until = h.open_until, ramp_from = h.ramp_from, paused_until = h.paused_until,
+      disabled_at = CASE WHEN h.state = 'disabled' THEN coalesce(disabled_at, now()) ELSE disabled_at END,
+      disabled_reason = CASE WHEN h.state = 'disabled' THEN coalesce(endpoint.disabled_reason, h.disabled_reason)
+        ELSE endpoint.disabled_reason END
+    FROM unnest(
+      ${healths.map((h) => h.endpointId)}::uuid[], ${healths.map((h) => h.token)}::bigint[], ${of('state')}::text[],
+      ${of('failures')}::int[], ${of('failingSince')}::timestamptz[], ${of('gone')}::int[], ${of('trips')}::int[],
+      ${of('openUntil')}::timestamptz[], ${of('rampFrom')}::timestamptz[], ${of('pausedUntil')}::timestamptz[],
+      ${of('disabledReason')}::text[])
+    AS h (endpoint_id, token, state, failures, failing_since, gone, trips, open_until, ramp_from, paused_until,
+      disabled_reason)
+    WHERE endpoint.id = h.endpoint_id AND endpoint.token = h.token`.execute(trx);
+}
+
 /**
  * Gives endpoints back with the time at which each has to be looked at again. First the lock, then the look: a
  * delivery that commits in between is then either seen here or lowers `next_due` after us.
@@ -242,9 +295,9 @@ export function releaseEndpoints(db: Db, leases: readonly Lease[]): Promise<void
     const ids = leases.map((lease) => lease.endpointId);
     await sql`SELECT FROM endpoint WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`.execute(trx);
     await sql`
-      UPDATE endpoint SET leased_until = NULL, next_due = (
-        SELECT greatest(min(due_at), endpoint.paused_until) FROM delivery
-        WHERE endpoint_id = endpoint.id AND state = 'pending' HAVING min(due_at) IS NOT NULL)
+      UPDATE endpoint SET leased_until = NULL, next_due = CASE WHEN disabled_at IS NULL THEN (
+        SELECT greatest(min(due_at), endpoint.paused_until, endpoint.open_until) FROM delivery
+        WHERE endpoint_id = endpoint.id AND state = 'pending' HAVING min(due_at) IS NOT NULL) END
       FROM unnest(${ids}::uuid[], ${leases.map((lease) => lease.token)}::bigint[]) AS lease (endpoint_id, token)
       WHERE endpoint.id = lease.endpoint_id AND endpoint.token = lease.token`.execute(trx);
   });
@@ -257,6 +310,30 @@ export async function endAllLeases(db: Db): Promise<void> {
     .set({ leased_until: sql`'-infinity'` })
     .where('leased_until', 'is not', null)
     .execute();
+}
+
+/**
+ * A disabled endpoint is not claimed, so a holder that died takes its deliveries in flight with it: they are put back
+ * here, to wait with the others. Returns how many endpoints were mended.
+ */
+export function freeDisabledEndpoints(db: Db): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const { rows } = await sql<{ id: string; token: number }>`
+      WITH stranded AS (
+        SELECT id FROM endpoint
+        WHERE disabled_at IS NOT NULL AND (leased_until IS NULL OR leased_until < now())
+          AND EXISTS (SELECT FROM delivery WHERE endpoint_id = endpoint.id AND state = 'delivering')
+        ORDER BY id FOR UPDATE SKIP LOCKED)
+      UPDATE endpoint SET token = token + 1, leased_until = NULL, next_due = NULL
+      FROM stranded WHERE endpoint.id = stranded.id
+      RETURNING endpoint.id, endpoint.token`.execute(trx);
+    if (rows.length > 0)
+      await putBack(
+        trx,
+        rows.map((row) => ({ endpointId: row.id, token: row.token })),
+      );
+    return rows.length;
+  });
 }
 
 /**
@@ -273,13 +350,14 @@ export async function remindEndpoints(db: Db): Promise<number> {
       SELECT endpoint.id, least(owed.due, stranded.due) AS due, stranded.due IS NOT NULL AS stranded FROM endpoint
       LEFT JOIN owed ON owed.endpoint_id = endpoint.id
       LEFT JOIN stranded ON stranded.endpoint_id = endpoint.id
-      WHERE endpoint.leased_until IS NULL AND least(owed.due, stranded.due) IS NOT NULL
-        AND (endpoint.next_due IS NULL
-          OR endpoint.next_due > greatest(least(owed.due, stranded.due), endpoint.paused_until)))
-    UPDATE endpoint SET next_due = greatest(silent.due, endpoint.paused_until),
+      WHERE endpoint.leased_until IS NULL AND endpoint.disabled_at IS NULL
+        AND least(owed.due, stranded.due) IS NOT NULL
+        AND (endpoint.next_due IS NULL OR endpoint.next_due
+          > greatest(least(owed.due, stranded.due), endpoint.paused_until, endpoint.open_until)))
+    UPDATE endpoint SET next_due = greatest(silent.due, endpoint.paused_until, endpoint.open_until),
       -- An expired lease makes the next claim put back what is stranded.
       leased_until = CASE WHEN silent.stranded THEN '-infinity'::timestamptz END
-    FROM silent WHERE endpoint.id = silent.id AND endpoint.leased_until IS NULL
+    FROM silent WHERE endpoint.id = silent.id AND endpoint.leased_until IS NULL AND endpoint.disabled_at IS NULL
     RETURNING endpoint.id`.execute(db);
   return rows.length;
 }

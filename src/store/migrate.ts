@@ -4,9 +4,11 @@ import { sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { type Db, SCHEMA } from './database.ts';
 import * as foundation from './migrations/0001_foundation.ts';
+import * as endpointHealth from './migrations/0002_endpoint_health.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
+  '0002_endpoint_health': endpointHealth,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -1,6 +1,6 @@
 // The tables as Kysely sees them; migrations/ holds the same, with the constraints that keep them true.
 import type { Generated, JSONColumnType } from 'kysely';
-import type { DeliveryForm, DeliveryState, Event, Method, Trigger } from '../delivery.ts';
+import type { DeliveryForm, DeliveryState, EndpointState, Event, Method, Trigger } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import type { JobState } from '../job.ts';
 
@@ -81,6 +81,21 @@ export type Schema = {
     /** No attempt before this time (Retry-After). */
     paused_until: Date | null;
     created_at: Generated<Date>;
+    breaker: Generated<Exclude<EndpointState, 'disabled'>>;
+    failures: Generated<number>;
+    failing_since: Date | null;
+    gone: Generated<number>;
+    trips: Generated<number>;
+    open_until: Date | null;
+    ramp_from: Date | null;
+    disabled_at: Date | null;
+    disabled_reason: string | null;
+  };
+  endpoint_hour: {
+    endpoint_id: string;
+    hour: Date;
+    succeeded: number;
+    failed: number;
   };
   delivery: {
     id: string;

@@ -7,6 +7,8 @@ import {
   claimDeliveries,
   claimEndpoints,
   endAllLeases,
+  freeDisabledEndpoints,
+  type LeasedEndpoint,
   type Recorded,
   record,
   releaseEndpoints,
@@ -43,7 +45,7 @@ function open(url: string): Promise<string> {
   );
 }
 
-const CLAIM = { endpoints: 10, room: 4, leaseMs: 60_000 };
+const CLAIM = { endpoints: 10, room: () => 4, leaseMs: 60_000 };
 
 function recorded(claimed: Claimed, next: Partial<Recorded['next']>): Recorded {
   return {
@@ -73,7 +75,6 @@ function recorded(claimed: Claimed, next: Partial<Recorded['next']>): Recorded {
       waitMs: null,
       refund: false,
       reason: null,
-      pauseEndpointMs: null,
       ...next,
     },
   };
@@ -99,7 +100,7 @@ test('an endpoint is leased once, with at most room deliveries; the rest is clai
   const second = await claimEndpoints(database.db, CLAIM);
   expect(first.leases).toHaveLength(1);
   expect(first.claimed).toHaveLength(4);
-  expect(second).toEqual({ leases: [], claimed: [] });
+  expect(second).toMatchObject({ leases: [], claimed: [] });
   const lease = first.leases[0] as { endpointId: string; token: number };
   const more = await claimDeliveries(database.db, [{ ...lease, room: 4 }]);
   expect([...first.claimed, ...more].map((item) => item.id).sort()).toEqual(ids.sort());
@@ -113,6 +114,7 @@ test('a recorded answer ends the delivery and is on record', async () => {
     await record(
       database.db,
       claimed.map((item) => recorded(item, {})),
+      [],
     ),
   ).toEqual(new Set([id]));
   expect(await stateOf(id)).toMatchObject({ state: 'delivered', attempts: 1 });
@@ -132,7 +134,7 @@ test('a recorded answer ends the delivery and is on record', async () => {
 test('a failed attempt is due again after its wait, and the endpoint is looked at then', async () => {
   const id = await open('https://one.example.org/');
   const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
-  await record(database.db, [recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 3_600_000 })]);
+  await record(database.db, [recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 3_600_000 })], []);
   await releaseEndpoints(database.db, leases);
   expect(await stateOf(id)).toMatchObject({ state: 'pending', attempts: 1, step: 1 });
   const [endpoint] = await endpoints();
@@ -143,9 +145,11 @@ test('a failed attempt is due again after its wait, and the endpoint is looked a
 test('413: the same delivery goes on at once in reference form, without using up the schedule', async () => {
   const id = await open('https://one.example.org/');
   const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
-  await record(database.db, [
-    recorded(claimed[0] as Claimed, { state: 'pending', form: 'reference', waitMs: 0, refund: true }),
-  ]);
+  await record(
+    database.db,
+    [recorded(claimed[0] as Claimed, { state: 'pending', form: 'reference', waitMs: 0, refund: true })],
+    [],
+  );
   await releaseEndpoints(database.db, leases);
   expect(await stateOf(id)).toMatchObject({ state: 'pending', form: 'reference', attempts: 1, step: 0 });
   const again = await claimEndpoints(database.db, CLAIM);
@@ -153,17 +157,60 @@ test('413: the same delivery goes on at once in reference form, without using up
   expect(again.claimed[0]?.body.toString()).toBe('{"reference":1}');
 });
 
-test('Retry-After pauses the whole endpoint, not one delivery', async () => {
+test('a health is written with the answers: Retry-After and an open breaker hold the whole endpoint back', async () => {
   await open('https://one.example.org/');
   await open('https://one.example.org/');
-  const { leases, claimed } = await claimEndpoints(database.db, { ...CLAIM, room: 1 });
-  await record(database.db, [
-    recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 5_000, pauseEndpointMs: 60_000 }),
-  ]);
+  const { leases, claimed } = await claimEndpoints(database.db, { ...CLAIM, room: () => 1 });
+  const leased = leases[0] as LeasedEndpoint;
+  expect(leased.health).toMatchObject({ state: 'closed', failures: 0, failingSince: null, rampFrom: null });
+  const soon = new Date(Date.now() + 60_000);
+  const later = new Date(Date.now() + 90_000);
+  const health = {
+    ...leased.health,
+    state: 'open',
+    failures: 5,
+    trips: 1,
+    openUntil: later,
+    pausedUntil: soon,
+  } as const;
+  await record(
+    database.db,
+    [recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 5_000 })],
+    [{ ...leased, health }],
+  );
   await releaseEndpoints(database.db, leases);
   await open('https://one.example.org/');
   const [endpoint] = await endpoints();
-  expect(Number(endpoint?.next_due) - Date.now()).toBeGreaterThan(55_000);
+  expect(endpoint).toMatchObject({
+    breaker: 'open',
+    failures: 5,
+    trips: 1,
+    paused_until: soon,
+    open_until: later,
+  });
+  expect(endpoint?.next_due).toEqual(later);
+});
+
+test('a disabled endpoint is not claimed, not even for a resend; what a dead holder left there is put back', async () => {
+  const id = await open('https://one.example.org/');
+  const { leases } = await claimEndpoints(database.db, CLAIM);
+  const leased = leases[0] as LeasedEndpoint;
+  const health = { ...leased.health, state: 'disabled', disabledReason: 'gone' } as const;
+  await record(database.db, [], [{ ...leased, health }]);
+  expect(await claimDeliveries(database.db, [{ ...leased, room: 4 }])).toEqual([]);
+  expect(await freeDisabledEndpoints(database.db)).toBe(0);
+  await endAllLeases(database.db);
+  expect((await claimEndpoints(database.db, CLAIM)).leases).toEqual([]);
+  expect(await freeDisabledEndpoints(database.db)).toBe(1);
+  expect(await stateOf(id)).toMatchObject({ state: 'pending', attempts: 1 });
+  expect(await resend(database.db, account, id)).toBe('resent');
+  expect(await remindEndpoints(database.db)).toBe(0);
+  expect((await claimEndpoints(database.db, CLAIM)).leases).toEqual([]);
+  expect((await endpoints())[0]).toMatchObject({
+    next_due: null,
+    leased_until: null,
+    disabled_reason: 'gone',
+  });
 });
 
 test('a dead holder: its lease runs out, what it had in flight is due again and says so; its late answer changes nothing but the record', async () => {
@@ -175,11 +222,11 @@ test('a dead holder: its lease runs out, what it had in flight is due again and 
   const attempts = () => database.db.selectFrom('attempt').selectAll().orderBy('number').execute();
   expect(await attempts()).toMatchObject([{ number: 1, outcome: 'unknown', error_class: 'interrupted' }]);
 
-  expect(await record(database.db, [recorded(dead.claimed[0] as Claimed, {})])).toEqual(new Set());
+  expect(await record(database.db, [recorded(dead.claimed[0] as Claimed, {})], [])).toEqual(new Set());
   expect(await stateOf(id)).toMatchObject({ state: 'delivering' });
   expect(await attempts()).toMatchObject([{ number: 1, outcome: 'delivered', status: 200 }]);
 
-  expect(await record(database.db, [recorded(heir.claimed[0] as Claimed, {})])).toEqual(new Set([id]));
+  expect(await record(database.db, [recorded(heir.claimed[0] as Claimed, {})], [])).toEqual(new Set([id]));
   expect(await stateOf(id)).toMatchObject({ state: 'delivered', attempts: 2 });
 });
 
@@ -189,6 +236,7 @@ test('a delivery that commits while its endpoint is being released is not forgot
   await record(
     database.db,
     claimed.map((item) => recorded(item, {})),
+    [],
   );
   const arrived = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
@@ -238,9 +286,11 @@ test('resend: due now, with a full schedule and the form first asked for; not wh
   const id = await open('https://one.example.org/');
   const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
   expect(await resend(database.db, account, id)).toBe('in_flight');
-  await record(database.db, [
-    recorded(claimed[0] as Claimed, { state: 'failed', form: 'reference', reason: 'used up' }),
-  ]);
+  await record(
+    database.db,
+    [recorded(claimed[0] as Claimed, { state: 'failed', form: 'reference', reason: 'used up' })],
+    [],
+  );
   await releaseEndpoints(database.db, leases);
   expect(await resend(database.db, randomUUID(), id)).toBe('unknown');
   expect(await resend(database.db, account, id)).toBe('resent');

@@ -1,0 +1,100 @@
+// The health of an endpoint: what its last answers make of it, and how much it may be sent now. Pure: one function
+// from (health, outcome, now) to health, one to the pace. Its holder keeps it in memory for the time of the lease and
+// writes it with the answers, in the same transaction.
+//
+//   closed ──5 failures in a row──▶ open ──its time is over──▶ half-open ──success──▶ closed, slowly
+//     │                              ▲                             └─────failure──▶ open, twice as long
+//     └── 410 three times in a row, 5 days of nothing but failure, or webhook-delivery: disable ──▶ disabled
+import type { EndpointHealth } from '../delivery.ts';
+
+export const TRIP_FAILURES = 5;
+/** First time open; doubles with every failed probe, up to the longest. */
+export const OPEN_MS = 30_000;
+export const LONGEST_OPEN_MS = 600_000;
+export const GONE_IN_A_ROW = 3;
+export const DISABLE_AFTER_MS = 5 * 86_400_000;
+
+/** What an attempt tells about its endpoint. `neither`: our own fault, or a configuration's; it is not held against anybody. */
+export type HealthOutcome = 'success' | 'failure' | 'gone' | 'disable' | 'neither';
+
+export function nextHealth(health: EndpointHealth, outcome: HealthOutcome, now: Date): EndpointHealth {
+  switch (outcome) {
+    case 'neither':
+      return health;
+    case 'disable':
+      return disabled(health, 'the receiver asked for it (webhook-delivery: disable)');
+    case 'success':
+      if (health.state === 'closed' && health.failures === 0 && health.failingSince === null) return health;
+      return {
+        ...health,
+        state: 'closed',
+        failures: 0,
+        failingSince: null,
+        gone: 0,
+        trips: 0,
+        openUntil: null,
+        // After an outage the backlog must not come all at once.
+        rampFrom: health.state === 'half_open' ? now : health.rampFrom,
+      };
+    case 'gone': {
+      const gone = health.gone + 1;
+      const failed = failure(health, now);
+      return gone >= GONE_IN_A_ROW
+        ? disabled(failed, `the receiver answered 410 ${GONE_IN_A_ROW} times in a row`)
+        : { ...failed, gone };
+    }
+    case 'failure':
+      return { ...failure(health, now), gone: 0 };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function failure(health: EndpointHealth, now: Date): EndpointHealth {
+  const failures = health.failures + 1;
+  const failingSince = health.failingSince ?? now;
+  const next = { ...health, failures, failingSince };
+  if (now.getTime() - failingSince.getTime() >= DISABLE_AFTER_MS)
+    return disabled(next, 'nothing but failures for 5 days');
+  if (health.state === 'disabled') return next;
+  // Several attempts were in flight when it opened: their failures do not open it again.
+  if (health.state === 'open' && health.openUntil !== null && health.openUntil > now) return next;
+  if (health.state !== 'half_open' && failures < TRIP_FAILURES) return next;
+  const trips = health.trips + 1;
+  const openMs = Math.min(OPEN_MS * 2 ** Math.min(trips - 1, 20), LONGEST_OPEN_MS);
+  return { ...next, state: 'open', trips, openUntil: new Date(now.getTime() + openMs) };
+}
+
+function disabled(health: EndpointHealth, reason: string): EndpointHealth {
+  if (health.state === 'disabled') return health;
+  return { ...health, state: 'disabled', openUntil: null, disabledReason: reason };
+}
+
+/** The receiver asked for patience: nothing before `until`, and gently then. */
+export function paused(health: EndpointHealth, until: Date): EndpointHealth {
+  if (health.pausedUntil !== null && health.pausedUntil >= until) return health;
+  return { ...health, pausedUntil: until, rampFrom: until };
+}
+
+/** An endpoint as it is claimed: open and its time over means it is being probed. */
+export function probing(health: EndpointHealth, now: Date): EndpointHealth {
+  const over = health.state === 'open' && (health.openUntil === null || health.openUntil <= now);
+  return over ? { ...health, state: 'half_open' } : health;
+}
+
+/** Deliveries per second at the start of a slow start, and the time in which that doubles. */
+export const RAMP_START_PER_S = 5;
+export const RAMP_DOUBLES_MS = 2_000;
+/** Above this the slow start is over: the endpoint's own concurrency is what limits it. 20 s after its start. */
+export const RAMP_END_PER_S = 5_000;
+
+/** Deliveries that may have been sent since `rampFrom`, in all; null when the slow start is over or there is none. */
+export function rampBudget(health: EndpointHealth, now: Date): number | null {
+  if (health.rampFrom === null) return null;
+  const elapsed = now.getTime() - health.rampFrom.getTime();
+  const doublings = elapsed / RAMP_DOUBLES_MS;
+  if (RAMP_START_PER_S * 2 ** doublings >= RAMP_END_PER_S) return null;
+  // The integral of start · 2^(t / doubling): what a rate that rises without steps adds up to.
+  const perDoubling = (RAMP_START_PER_S * RAMP_DOUBLES_MS) / 1_000 / Math.LN2;
+  return Math.max(0, perDoubling * (2 ** doublings - 1));
+}
