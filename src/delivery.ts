@@ -38,5 +38,22 @@ export type EndpointHealth = {
 };
 
 /** Why an attempt was made. */
-export const TRIGGERS = ['schedule', 'resend'] as const;
+export const TRIGGERS = ['schedule', 'resend', 'replay'] as const;
 export type Trigger = (typeof TRIGGERS)[number];
+
+/** Sending many again: running until its filter has no more, or until it is called off. */
+export const REPLAY_STATES = ['running', 'done', 'cancelled'] as const;
+export type ReplayState = (typeof REPLAY_STATES)[number];
+
+/** Which deliveries a replay sends again; what is absent does not narrow it. */
+export type ReplayFilter = {
+  state?: DeliveryState[];
+  /** An endpoint's id. */
+  endpoint?: string;
+  event?: Event;
+  transcription_id?: string;
+  /** ISO 8601; this instant included. */
+  created_after?: string;
+  /** ISO 8601; this instant excluded. */
+  created_before?: string;
+};

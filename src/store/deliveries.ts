@@ -5,6 +5,7 @@ import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
 import type { Db, Trx } from './database.ts';
 import { markDue } from './endpoints.ts';
+import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
 
 export type NewDelivery = {
@@ -46,6 +47,8 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
 
 export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body'> & {
   bytes: number | null;
+  /** With the id: its {@link Place} in the list. */
+  place_at: number;
 };
 export type AttemptRow = Selectable<Schema['attempt']>;
 
@@ -74,25 +77,24 @@ const SHOWN = [
 const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(
   'bytes',
 );
+const MEASURED = [bytes, placeAt.as('place_at')] as const;
 
 export type DeliveryFilter = {
   states?: readonly DeliveryState[];
   jobId?: string;
   endpointId?: string;
-  /** Only those older than this one. */
-  after?: { createdAt: Date; id: string };
+  /** Only those further down. */
+  after?: Place;
   limit: number;
 };
 
 /** Newest first. */
 export function listDeliveries(db: Db, accountId: string, filter: DeliveryFilter): Promise<DeliveryRow[]> {
-  let query = db.selectFrom('delivery').select(SHOWN).select(bytes).where('account_id', '=', accountId);
+  let query = db.selectFrom('delivery').select(SHOWN).select(MEASURED).where('account_id', '=', accountId);
   if (filter.states) query = query.where('state', 'in', filter.states);
   if (filter.jobId) query = query.where('job_id', '=', filter.jobId);
   if (filter.endpointId) query = query.where('endpoint_id', '=', filter.endpointId);
-  const { after } = filter;
-  if (after)
-    query = query.where((e) => e(e.refTuple('created_at', 'id'), '<', e.tuple(after.createdAt, after.id)));
+  if (filter.after) query = query.where(olderThan(filter.after));
   return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
 }
 
@@ -100,7 +102,7 @@ export async function findDelivery(db: Db, accountId: string, id: string): Promi
   return db
     .selectFrom('delivery')
     .select(SHOWN)
-    .select(bytes)
+    .select(MEASURED)
     .where('account_id', '=', accountId)
     .where('id', '=', id)
     .executeTakeFirst();

@@ -5,10 +5,12 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { type Db, SCHEMA } from './database.ts';
 import * as foundation from './migrations/0001_foundation.ts';
 import * as endpointHealth from './migrations/0002_endpoint_health.ts';
+import * as replay from './migrations/0003_replay.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
   '0002_endpoint_health': endpointHealth,
+  '0003_replay': replay,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -1,6 +1,15 @@
 // The tables as Kysely sees them; migrations/ holds the same, with the constraints that keep them true.
 import type { Generated, JSONColumnType } from 'kysely';
-import type { DeliveryForm, DeliveryState, EndpointState, Event, Method, Trigger } from '../delivery.ts';
+import type {
+  DeliveryForm,
+  DeliveryState,
+  EndpointState,
+  Event,
+  Method,
+  ReplayFilter,
+  ReplayState,
+  Trigger,
+} from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import type { JobState } from '../job.ts';
 
@@ -143,5 +152,26 @@ export type Schema = {
     error_class: string | null;
     error_message: string | null;
     next_at: Date | null;
+  };
+  replay: {
+    id: Generated<string>;
+    account_id: string;
+    filter: JSONColumnType<ReplayFilter>;
+    /** Deliveries a second. */
+    rate: number;
+    state: Generated<ReplayState>;
+    /** The place it came to: everything up to here, by (created_at, id), is dealt with. */
+    cursor_at: Generated<Date>;
+    cursor_id: Generated<string>;
+    /** When the next batch may go. */
+    next_at: Generated<Date>;
+    matched: Generated<number>;
+    resent: Generated<number>;
+    /** Skipped: being sent at that moment. */
+    in_flight: Generated<number>;
+    /** Skipped: the body went with its transcription. */
+    body_gone: Generated<number>;
+    created_at: Generated<Date>;
+    finished_at: Date | null;
   };
 };
