@@ -57,6 +57,7 @@ export const HTTP_ERRORS = {
     says: 'There is no such transcription, or it was deleted.',
   },
   audio_unknown: { status: 404, integer: 404, says: 'There is no such audio file, or it was removed.' },
+  endpoint_unknown: { status: 404, integer: 404, says: 'There is no such endpoint.' },
   callback_unknown: { status: 404, integer: 404, says: 'There is no such callback.' },
   callback_in_flight: {
     status: 409,
@@ -68,6 +69,7 @@ export const HTTP_ERRORS = {
     integer: 409,
     says: 'The transcription of this callback was deleted, and its body with it: there is nothing left to send.',
   },
+  replay_unknown: { status: 404, integer: 404, says: 'There is no such replay, or its record has expired.' },
   request_too_large: { status: 413, integer: 413, says: 'The request has more bytes than allowed.' },
   media_type_unsupported: {
     status: 415,

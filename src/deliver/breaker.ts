@@ -76,12 +76,6 @@ export function paused(health: EndpointHealth, until: Date): EndpointHealth {
   return { ...health, pausedUntil: until, rampFrom: until };
 }
 
-/** An endpoint as it is claimed: open and its time over means it is being probed. */
-export function probing(health: EndpointHealth, now: Date): EndpointHealth {
-  const over = health.state === 'open' && (health.openUntil === null || health.openUntil <= now);
-  return over ? { ...health, state: 'half_open' } : health;
-}
-
 /** Deliveries per second at the start of a slow start, and the time in which that doubles. */
 export const RAMP_START_PER_S = 5;
 export const RAMP_DOUBLES_MS = 2_000;

@@ -2,7 +2,7 @@
 import type { EndpointHealth } from '../delivery.ts';
 import type { LeasedEndpoint } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
-import { nextHealth, paused, probing, rampBudget } from './breaker.ts';
+import { nextHealth, paused, rampBudget } from './breaker.ts';
 
 type Options = {
   leased: LeasedEndpoint;
@@ -31,7 +31,7 @@ export class HeldEndpoint {
   constructor({ leased, now, sliceEnds, concurrency }: Options) {
     this.id = leased.endpointId;
     this.token = leased.token;
-    this.health = probing(leased.health, now);
+    this.health = leased.health;
     this.#sliceEnds = sliceEnds;
     this.#concurrency = concurrency;
     this.#budgetFrom = rampBudget(this.health, now) ?? 0;

@@ -1,7 +1,7 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
 import type { Database } from '../store/database.ts';
-import { DUE_CHANNEL } from '../store/endpoints.ts';
+import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
 import {
   claimDeliveries,
   claimEndpoints,
@@ -12,6 +12,8 @@ import {
 } from '../store/leases.ts';
 import { type AttemptDeps, attempt } from './attempt.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { startReplays } from './replay.ts';
+import { AttemptTally } from './tally.ts';
 
 export type DeliverDeps = AttemptDeps & {
   database: Database;
@@ -21,12 +23,14 @@ export type DeliverDeps = AttemptDeps & {
 /** Attempts in flight in one process. */
 const SLOTS = 256;
 const REMIND_MS = 15_000;
+const COUNT_MS = 2_000;
 /** Running attempts have this long to finish when we stop. */
 const GRACE_MS = 4_000;
 
 export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<void>> {
   const { database, log } = deps;
   const { db } = database;
+  const tally = new AttemptTally();
   const dispatcher = new Dispatcher({
     store: {
       claimEndpoints: (options) => claimEndpoints(db, options),
@@ -51,6 +55,8 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
+      if (landed.health !== 'neither')
+        tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);
       return landed;
     },
     concurrency: deps.endpointConcurrency,
@@ -64,9 +70,14 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));
     if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
   });
+  const count = startChore('count attempts', COUNT_MS, log, () => addTallies(db, tally.take()));
+  const stopReplays = startReplays({ db, log });
   return async () => {
     await deaf();
+    await stopReplays();
     await remind.stop();
     await dispatcher.stop(GRACE_MS);
+    await count.stop();
+    await addTallies(db, tally.take());
   };
 }

@@ -5,10 +5,12 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { HttpError } from '../errors.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { endpointRoutes } from './endpoints.ts';
 import { fileRoutes } from './files.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { asRefusal, problem } from './problem.ts';
+import { replayRoutes } from './replays.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { sentences, withoutNulls } from './validation.ts';
 
@@ -90,6 +92,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     fileRoutes(guarded, deps);
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
+    replayRoutes(guarded, deps);
+    endpointRoutes(guarded, deps);
   });
   return server;
 }

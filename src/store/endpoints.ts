@@ -1,6 +1,7 @@
 // Endpoints: a receiver's URL without its query, per account. Everything that paces deliveries hangs on its row.
-import { sql } from 'kysely';
-import type { Trx } from './database.ts';
+import { type Selectable, sql } from 'kysely';
+import type { Db, Trx } from './database.ts';
+import type { Schema } from './schema.ts';
 
 /** Woken at the commit of whatever makes a delivery due. */
 export const DUE_CHANNEL = 'ringback_due';
@@ -26,4 +27,118 @@ export async function markDue(trx: Trx, accountId: string, url: string, waitMs: 
 
 export async function notifyDue(trx: Trx): Promise<void> {
   await sql`SELECT pg_notify(${DUE_CHANNEL}, '')`.execute(trx);
+}
+
+export type EndpointRow = Selectable<Schema['endpoint']> & {
+  /** Deliveries that wait or are being sent. */
+  undelivered: number;
+  oldest_undelivered: Date | null;
+  /** Attempts of the last 24 hours, by the full hour. */
+  succeeded: number;
+  failed: number;
+};
+
+const SEEN_HOURS = 24;
+
+/** Endpoints by URL, each with what waits there and how it has answered. */
+export function listEndpoints(db: Db, accountId: string, id?: string): Promise<EndpointRow[]> {
+  let query = db
+    .selectFrom('endpoint')
+    .leftJoinLateral(
+      (e) =>
+        e
+          .selectFrom('delivery')
+          .select([
+            sql<number>`count(*)`.as('undelivered'),
+            sql<Date | null>`min(created_at)`.as('oldest_undelivered'),
+          ])
+          .whereRef('endpoint_id', '=', 'endpoint.id')
+          // Spelled as the partial indexes are, so that both are used.
+          .where(sql<boolean>`(state = 'pending' OR state = 'delivering')`)
+          .as('waiting'),
+      (join) => join.onTrue(),
+    )
+    .leftJoinLateral(
+      (e) =>
+        e
+          .selectFrom('endpoint_hour')
+          .select([
+            sql<number>`coalesce(sum(succeeded), 0)::bigint`.as('succeeded'),
+            sql<number>`coalesce(sum(failed), 0)::bigint`.as('failed'),
+          ])
+          .whereRef('endpoint_id', '=', 'endpoint.id')
+          .where('hour', '>', sql<Date>`now() - ${SEEN_HOURS} * interval '1 hour'`)
+          .as('seen'),
+      (join) => join.onTrue(),
+    )
+    .selectAll('endpoint')
+    .select(['waiting.undelivered', 'waiting.oldest_undelivered', 'seen.succeeded', 'seen.failed'])
+    .where('account_id', '=', accountId)
+    .$narrowType<{ undelivered: number; succeeded: number; failed: number }>();
+  if (id !== undefined) query = query.where('id', '=', id);
+  return query.orderBy('url').orderBy('id').execute() as Promise<EndpointRow[]>;
+}
+
+/** Nothing is sent there from now on; what waits, waits. False when there is no such endpoint. */
+export async function disableEndpoint(
+  db: Db,
+  accountId: string,
+  id: string,
+  reason: string,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('endpoint')
+    .set({
+      disabled_at: sql`coalesce(disabled_at, now())`,
+      disabled_reason: sql`coalesce(disabled_reason, ${reason})`,
+      next_due: null,
+    })
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** A clean slate, approached gently: what waits is sent from now on, slowly at first. False when there is no such endpoint. */
+export function enableEndpoint(db: Db, accountId: string, id: string): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const result = await trx
+      .updateTable('endpoint')
+      .set({
+        disabled_at: null,
+        disabled_reason: null,
+        breaker: 'closed',
+        failures: 0,
+        failing_since: null,
+        gone: 0,
+        trips: 0,
+        open_until: null,
+        paused_until: null,
+        ramp_from: sql`now()`,
+        // Looked at now, whatever waits: a look that finds nothing sets the right time.
+        next_due: sql`now()`,
+      })
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (result.numUpdatedRows !== 1n) return false;
+    await notifyDue(trx);
+    return true;
+  });
+}
+
+export type Tally = { endpointId: string; hour: Date; succeeded: number; failed: number };
+
+/** Adds attempts to the hours they fell in. */
+export async function addTallies(db: Db, tallies: readonly Tally[]): Promise<void> {
+  if (tallies.length === 0) return;
+  await sql`
+    INSERT INTO endpoint_hour (endpoint_id, hour, succeeded, failed)
+    SELECT * FROM unnest(
+      ${tallies.map((t) => t.endpointId)}::uuid[], ${tallies.map((t) => t.hour)}::timestamptz[],
+      ${tallies.map((t) => t.succeeded)}::bigint[], ${tallies.map((t) => t.failed)}::bigint[])
+    ON CONFLICT (endpoint_id, hour) DO UPDATE SET
+      succeeded = endpoint_hour.succeeded + excluded.succeeded, failed = endpoint_hour.failed + excluded.failed`.execute(
+    db,
+  );
 }

@@ -52,7 +52,9 @@ export function claimEndpoints(db: Db, options: ClaimOptions): Promise<ClaimResu
         WHERE next_due <= now() AND (leased_until IS NULL OR leased_until < now()) AND disabled_at IS NULL
         ORDER BY next_due LIMIT ${options.endpoints}
         FOR UPDATE SKIP LOCKED)
-      UPDATE endpoint SET token = token + 1, leased_until = now() + ${options.leaseMs} * interval '1 millisecond'
+      UPDATE endpoint SET token = token + 1, leased_until = now() + ${options.leaseMs} * interval '1 millisecond',
+        -- It is due only once its time is over: this claim is the probe.
+        breaker = CASE breaker WHEN 'open' THEN 'half_open' ELSE breaker END
       FROM due WHERE endpoint.id = due.id
       RETURNING endpoint.id, endpoint.token, due.taken_over, now() AS now, breaker, failures, failing_since, gone, trips,
         open_until, paused_until, ramp_from, disabled_at, disabled_reason`.execute(trx);
@@ -272,6 +274,7 @@ async function writeHealth(trx: Trx, unsorted: readonly RecordedHealth[]): Promi
       breaker = CASE WHEN h.state = 'disabled' THEN 'closed' ELSE h.state END,
       failures = h.failures, failing_since = h.failing_since, gone = h.gone, trips = h.trips,
       open_until = h.open_until, ramp_from = h.ramp_from, paused_until = h.paused_until,
+      next_due = CASE WHEN h.state = 'disabled' THEN NULL ELSE next_due END,
       disabled_at = CASE WHEN h.state = 'disabled' THEN coalesce(disabled_at, now()) ELSE disabled_at END,
       disabled_reason = CASE WHEN h.state = 'disabled' THEN coalesce(endpoint.disabled_reason, h.disabled_reason)
         ELSE endpoint.disabled_reason END
