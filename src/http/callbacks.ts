@@ -1,9 +1,11 @@
-// Did they get it? The deliveries of a job, every attempt of each, and sending again.
+// Did they get it? Deliveries in pages or of a job, every attempt of each, and sending again.
 import type { FastifyInstance } from 'fastify';
+import { DELIVERY_STATES, type DeliveryState } from '../delivery.ts';
 import { HttpError } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import {
   type AttemptRow,
+  type DeliveryFilter,
   type DeliveryRow,
   findDelivery,
   listAttempts,
@@ -12,6 +14,7 @@ import {
 } from '../store/deliveries.ts';
 import { endpointUrl } from '../store/endpoints.ts';
 import { findJob } from '../store/jobs.ts';
+import { page, type Query, readPage } from './page.ts';
 import { isUuid } from './params.ts';
 
 const JOB_DELIVERIES = 100;
@@ -25,6 +28,15 @@ export function callbackRoutes(server: FastifyInstance, { db }: { db: Db }): voi
       const rows = await listDeliveries(db, request.account, { jobId: id, limit: JOB_DELIVERIES });
       return { items: await withAttempts(db, rows) };
     });
+
+  server.get('/api/callbacks', async (request) => {
+    const { filter, limit, problems } = readCallbackQuery(request.query as Query);
+    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
+    const found = await listDeliveries(db, request.account, { ...filter, limit: limit + 1 });
+    const { rows, next } = page(found, limit);
+    // Without attempts: twelve answers of 16 KiB each would make a page of hundreds of megabytes.
+    return { items: rows.map(showDelivery), next };
+  });
 
   server.get<{ Params: { id: string } }>('/api/callbacks/:id', async (request) => {
     const row = await find(db, request.account, request.params.id);
@@ -40,6 +52,36 @@ export function callbackRoutes(server: FastifyInstance, { db }: { db: Db }): voi
     reply.code(202);
     return (await withAttempts(db, [await find(db, request.account, id)]))[0];
   });
+}
+
+function readCallbackQuery(query: Query): {
+  filter: Omit<DeliveryFilter, 'limit'>;
+  limit: number;
+  problems: string[];
+} {
+  const problems: string[] = [];
+  const { limit, after } = readPage(query, problems);
+  const states = [query.state ?? []].flat().map(String);
+  if (states.some((state) => !DELIVERY_STATES.includes(state as DeliveryState)))
+    problems.push(`state must be one of the following values: ${DELIVERY_STATES.join(', ')}`);
+  const id = (name: string): string | undefined => {
+    const value = query[name];
+    if (value === undefined || value === '') return undefined;
+    if (!isUuid(String(value))) problems.push(`${name} must be an id (UUID)`);
+    return String(value);
+  };
+  const endpointId = id('endpoint');
+  const jobId = id('transcription_id');
+  return {
+    filter: {
+      ...(states.length > 0 && { states: states as DeliveryState[] }),
+      ...(endpointId !== undefined && { endpointId }),
+      ...(jobId !== undefined && { jobId }),
+      ...(after && { after }),
+    },
+    limit,
+    problems,
+  };
 }
 
 async function find(db: Db, account: string, id: string): Promise<DeliveryRow> {

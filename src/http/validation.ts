@@ -37,6 +37,8 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
       return `${path} must not be greater than ${String(params.limit)}`;
     case 'minItems':
       return `${path} must contain at least ${String(params.limit)} elements`;
+    case 'additionalProperties':
+      return `${dotted(instancePath, String(params.additionalProperty))} is not known here: check its spelling`;
     case 'minLength':
       return `${path} must not be empty`;
     case 'maxLength':
