@@ -101,7 +101,7 @@ export function judgeFilter(filter: ReplayFilter): string[] {
   return problems;
 }
 
-/** In one spelling that every reader takes the same way: `2026-02-30` is a day to JavaScript and an error to SQL. */
+/** In one spelling, which every reader takes the same way. */
 function plainTimes(filter: ReplayFilter): ReplayFilter {
   const { created_after, created_before } = filter;
   return {
@@ -114,7 +114,10 @@ function plainTimes(filter: ReplayFilter): ReplayFilter {
 const INSTANT = /^(?:19|[2-9]\d)\d\d-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 function isInstant(text: string): boolean {
-  return INSTANT.test(text) && !Number.isNaN(Date.parse(text));
+  if (!INSTANT.test(text) || Number.isNaN(Date.parse(text))) return false;
+  // To JavaScript 30 February is the 2nd of March; nobody means that.
+  const day = text.slice(0, 10);
+  return new Date(day).toISOString().startsWith(day);
 }
 
 function showReplay(row: ReplayRow) {

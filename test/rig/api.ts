@@ -1,0 +1,102 @@
+// The HTTP side on a fresh database, queue and folder; decoding and downloading stand outside.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { generateSecret } from '../../src/deliver/signature.ts';
+import { JobError } from '../../src/errors.ts';
+import { buildServer, type HttpDeps } from '../../src/http/server.ts';
+import { judgeUrl } from '../../src/outbound/url.ts';
+import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
+import type { Db } from '../../src/store/database.ts';
+import { createKey, findAccount } from '../../src/store/keys.ts';
+import { openQueue } from '../../src/store/queue.ts';
+import { migratedDatabase } from './postgres.ts';
+
+export type Call = {
+  method?: 'GET' | 'POST' | 'DELETE';
+  url: string;
+  body?: object | string | Buffer;
+  headers?: Record<string, string>;
+  /** Another account's key. */
+  as?: string;
+};
+
+export type Api = {
+  server: FastifyInstance;
+  db: Db;
+  audio: AudioFolder;
+  /** Where the audio is. */
+  folder: string;
+  account: string;
+  key: string;
+  /** A key of another account. */
+  stranger: string;
+  // biome-ignore lint/suspicious/noExplicitAny: bodies are what the tests are about; each asserts their shape
+  call(call: Call): Promise<{ status: number; headers: Record<string, unknown>; text: string; json: any }>;
+  stop(): Promise<void>;
+};
+
+export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
+  const database = await migratedDatabase();
+  const { db } = database;
+  const queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
+  const folder = await mkdtemp(join(tmpdir(), 'ringback-api-'));
+  const audio = await openAudioFolder(folder);
+  const judge = (url: string) => {
+    const verdict = judgeUrl(url, { allow: [], own: [] });
+    return verdict.ok ? null : verdict.message;
+  };
+  const server = await buildServer({
+    db,
+    queue,
+    audio,
+    log: pino({ level: 'silent' }),
+    version: '0.0.0',
+    publicUrl: () => 'https://stt.example.org',
+    maxBytes: 1_000_000,
+    findAccount: (given) => findAccount(db, given),
+    judge: { audio: judge, callback: judge },
+    fetchAudio: async () => {
+      throw new JobError('audio_unreachable', 'The audio host could not be reached.');
+    },
+    probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
+    serverSecrets: ['whsec_server'],
+    newSecret: generateSecret,
+    draining: () => false,
+    ...deps,
+  });
+  const { key, accountId: account } = await createKey(db, 'mine');
+  const { key: stranger } = await createKey(db, 'theirs');
+  return {
+    server,
+    db,
+    audio,
+    folder,
+    account,
+    key,
+    stranger,
+    async call({ method = 'GET', url, body, headers, as = key }) {
+      const response = await server.inject({
+        method,
+        url,
+        headers: {
+          'x-gladia-key': as,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { payload: body }),
+      });
+      const text = response.body;
+      const json = text === '' ? null : JSON.parse(text);
+      return { status: response.statusCode, headers: response.headers, text, json };
+    },
+    async stop() {
+      await server.close();
+      await queue.stop();
+      await database.drop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
