@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { accountSecrets } from './deliver/account-secrets.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
+import { generateSecret } from './deliver/signature.ts';
 import { startDeliver } from './deliver/start.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
@@ -24,6 +26,7 @@ import { findAccount, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
 import { openQueue } from './store/queue.ts';
+import { listSigningSecrets } from './store/signing-secrets.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { startTranscribe } from './transcribe/start.ts';
 import { formatBytes } from './units.ts';
@@ -171,6 +174,8 @@ async function start(
       judge: { audio: judgeAudio, callback: judgeCallback },
       fetchAudio: fetchTo,
       probe: (path, signal) => probes.probe({ path, signal }),
+      serverSecrets: secrets,
+      newSecret: generateSecret,
       draining: () => draining,
     });
     stops.push(['http', () => server.close()]);
@@ -207,7 +212,11 @@ async function start(
       database,
       outbound,
       log,
-      secrets,
+      secretsOf: accountSecrets({
+        serverSecrets: secrets,
+        list: (account) => listSigningSecrets(db, account),
+        now: () => performance.now(),
+      }),
       version,
       schedule: settings.retrySchedule,
       deadlineMs: settings.callbackTimeoutMs,

@@ -1,7 +1,10 @@
 // One attempt of one delivery, from its claim to what is to be recorded of it: prepare → post → verdict → schedule.
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Logger } from 'pino';
 import type { Outbound } from '../outbound/request.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
+import type { SecretsOf } from './account-secrets.ts';
 import type { HealthOutcome } from './breaker.ts';
 import { type AttemptOutcome, post } from './post.ts';
 import { prepare } from './prepare.ts';
@@ -10,8 +13,8 @@ import { type Verdict, verdict } from './verdict.ts';
 
 export type AttemptDeps = {
   outbound: Outbound;
-  /** `whsec_…`; each signs. */
-  secrets: readonly string[];
+  /** `whsec_…` of this account; each signs. */
+  secretsOf: SecretsOf;
   /** Milliseconds before each attempt. */
   schedule: readonly number[];
   /** Milliseconds for the whole attempt. */
@@ -22,6 +25,8 @@ export type AttemptDeps = {
   log: Logger;
 };
 
+const gzipped = promisify(gzip);
+
 /** What is to be recorded, and what it tells about the endpoint. */
 export type Landed = {
   recorded: Recorded;
@@ -31,11 +36,13 @@ export type Landed = {
 };
 
 export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Landed> {
+  const secrets = await deps.secretsOf(claimed.accountId);
+  const gzippedBody = claimed.gzip ? await gzipped(claimed.body) : null;
   const startedAt = deps.now();
   const request = prepare({
-    delivery: claimed,
+    delivery: { ...claimed, ...(gzippedBody && { gzippedBody }) },
     attempt: claimed.attempt,
-    secrets: deps.secrets,
+    secrets,
     now: startedAt,
     version: deps.version,
   });

@@ -23,6 +23,7 @@ export const JobRequest = Type.Object(
           url: Type.Optional(url),
           method: Type.Optional(Type.Enum(['POST', 'PUT'])),
           payload: Type.Optional(Type.Enum(['full', 'reference'])),
+          compression: Type.Optional(Type.Enum(['none', 'gzip'])),
         },
         open,
       ),
@@ -115,10 +116,15 @@ export function readJobRequest(
   const config = request.callback_config;
   if (request.callback === true && config?.url !== undefined) {
     say('callback_config.url', judge.callback(config.url));
-    callback = { url: config.url, method: config.method ?? 'POST', form: config.payload ?? 'full' };
+    callback = {
+      url: config.url,
+      method: config.method ?? 'POST',
+      form: config.payload ?? 'full',
+      gzip: config.compression === 'gzip',
+    };
   } else if (request.callback_url !== undefined && request.callback !== false) {
     say('callback_url', judge.callback(request.callback_url));
-    callback = { url: request.callback_url, method: 'POST', form: 'full' };
+    callback = { url: request.callback_url, method: 'POST', form: 'full', gzip: false };
   } else if (request.callback === true) {
     problems.push('callback_config.url is required when callback is true');
   }

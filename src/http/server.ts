@@ -11,6 +11,7 @@ import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { asRefusal, problem } from './problem.ts';
 import { replayRoutes } from './replays.ts';
+import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { sentences, withoutNulls } from './validation.ts';
 
@@ -25,6 +26,7 @@ declare module 'fastify' {
 
 export type HttpDeps = JobDeps &
   UploadDeps &
+  SigningSecretDeps &
   HealthDeps & { log: FastifyBaseLogger; findAccount: FindAccount };
 
 /** JSON bodies: a request with the longest metadata and vocabulary is far below this. */
@@ -94,6 +96,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     callbackRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
+    signingSecretRoutes(guarded, deps);
   });
   return server;
 }

@@ -15,6 +15,8 @@ export type NewDelivery = {
   method: Method;
   event: Event;
   form: DeliveryForm;
+  /** The body travels gzipped; false by default. */
+  gzip?: boolean;
   fullBody: Buffer;
   referenceBody: Buffer;
   /** Milliseconds until its first attempt. */
@@ -37,6 +39,7 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
       event: delivery.event,
       form: delivery.form,
       asked_form: delivery.form,
+      gzip: delivery.gzip ?? false,
       full_body: delivery.fullBody,
       reference_body: delivery.referenceBody,
       due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
@@ -62,6 +65,7 @@ const SHOWN = [
   'event',
   'form',
   'asked_form',
+  'gzip',
   'state',
   'attempts',
   'step',

@@ -12,7 +12,7 @@ import type { Json, Schema } from './schema.ts';
 
 export type JobRow = Selectable<Schema['job']>;
 
-export type Callback = { url: string; method: Method; form: DeliveryForm };
+export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: boolean };
 
 export type NewJob = {
   id: string;
@@ -39,6 +39,7 @@ export async function insertJob(db: Db, queue: Pick<Queue, 'send'>, job: NewJob)
         callback_url: job.callback?.url ?? null,
         callback_method: job.callback?.method ?? null,
         callback_form: job.callback?.form ?? null,
+        callback_gzip: job.callback?.gzip ?? false,
         queue_id: await queue.send(trx, job.id),
       })
       .execute();
@@ -72,7 +73,12 @@ export async function startJob(db: Db, id: string, leaseMs: number): Promise<Sta
 
 export function callbackOf(row: JobRow): Callback | null {
   if (row.callback_url === null || row.callback_method === null || row.callback_form === null) return null;
-  return { url: row.callback_url, method: row.callback_method, form: row.callback_form };
+  return {
+    url: row.callback_url,
+    method: row.callback_method,
+    form: row.callback_form,
+    gzip: row.callback_gzip,
+  };
 }
 
 /** Keeps the run alive; false when it has been taken away: stop working on it. */

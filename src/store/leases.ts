@@ -15,6 +15,7 @@ export type Claimed = {
   endpointId: string;
   token: number;
   id: string;
+  accountId: string;
   url: string;
   method: Method;
   event: Event;
@@ -24,6 +25,7 @@ export type Claimed = {
   /** The same since the last (re)send. */
   step: number;
   trigger: Trigger;
+  gzip: boolean;
   body: Buffer;
 };
 
@@ -108,6 +110,7 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     endpoint_id: string;
     token: number;
     id: string;
+    account_id: string;
     url: string;
     method: Method;
     event: Event;
@@ -115,6 +118,7 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     attempts: number;
     step: number;
     trigger: Trigger;
+    gzip: boolean;
     body: Buffer;
   }>`
     WITH lease AS (
@@ -132,12 +136,14 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     UPDATE delivery SET state = 'delivering', attempts = attempts + 1, step = step + 1, token = due.token,
       claimed_at = now(), due_at = NULL
     FROM due WHERE delivery.id = due.id
-    RETURNING delivery.endpoint_id, delivery.token, delivery.id, url, method, event, form, attempts, step, trigger,
+    RETURNING delivery.endpoint_id, delivery.token, delivery.id, delivery.account_id, url, method, event, form, attempts, step,
+      trigger, gzip,
       CASE form WHEN 'full' THEN full_body ELSE reference_body END AS body`.execute(trx);
   return rows.map((row) => ({
     endpointId: row.endpoint_id,
     token: row.token,
     id: row.id,
+    accountId: row.account_id,
     url: row.url,
     method: row.method,
     event: row.event,
@@ -145,6 +151,7 @@ async function claim(trx: Trx, wanted: readonly (Lease & { room: number })[]): P
     attempt: row.attempts,
     step: row.step,
     trigger: row.trigger,
+    gzip: row.gzip,
     body: row.body,
   }));
 }

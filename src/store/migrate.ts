@@ -6,11 +6,15 @@ import { type Db, SCHEMA } from './database.ts';
 import * as foundation from './migrations/0001_foundation.ts';
 import * as endpointHealth from './migrations/0002_endpoint_health.ts';
 import * as replay from './migrations/0003_replay.ts';
+import * as compression from './migrations/0005_compression.ts';
+import * as signingSecret from './migrations/0006_signing_secret.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
   '0002_endpoint_health': endpointHealth,
   '0003_replay': replay,
+  '0005_compression': compression,
+  '0006_signing_secret': signingSecret,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -65,6 +65,7 @@ export type Schema = {
     callback_url: string | null;
     callback_method: Method | null;
     callback_form: DeliveryForm | null;
+    callback_gzip: Generated<boolean>;
     created_at: Generated<Date>;
     started_at: Date | null;
     completed_at: Date | null;
@@ -117,6 +118,8 @@ export type Schema = {
     form: DeliveryForm;
     /** The form asked for: a resend starts with it again. */
     asked_form: DeliveryForm;
+    /** The body travels gzipped. */
+    gzip: Generated<boolean>;
     full_body: Buffer | null;
     reference_body: Buffer | null;
     state: Generated<DeliveryState>;
@@ -133,6 +136,13 @@ export type Schema = {
     reason: string | null;
     created_at: Generated<Date>;
     final_at: Date | null;
+  };
+  signing_secret: {
+    id: Generated<string>;
+    account_id: string;
+    secret: string;
+    created_at: Generated<Date>;
+    expires_at: Date | null;
   };
   attempt: {
     delivery_id: string;

@@ -51,6 +51,7 @@ export function renderDelivery(
     method: callback.method,
     event: outcome.event,
     form: callback.form,
+    gzip: callback.gzip,
     fullBody: body('full'),
     referenceBody: body('reference'),
     waitMs: firstWaitMs(),

@@ -14,6 +14,7 @@ import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
 
+const secret = generateSecret();
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
 let outbound: Outbound;
 let account: string;
@@ -36,7 +37,7 @@ beforeEach(async () => {
   stop = await startDeliver({
     database,
     outbound,
-    secrets: [generateSecret()],
+    secretsOf: async () => [secret],
     schedule: [0, 60_000, 60_000],
     deadlineMs: 5_000,
     endpointConcurrency: 4,

@@ -1,13 +1,16 @@
 // The deliver role whole: a real database, real sockets, a real receiver; only time is shortened, by the schedule.
 import { randomUUID } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
+import { accountSecrets, REMEMBER_MS } from '../../src/deliver/account-secrets.ts';
+import { generateSecret, verify } from '../../src/deliver/signature.ts';
 import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
 import { findDelivery, listAttempts, openDelivery, resend } from '../../src/store/deliveries.ts';
+import { listSigningSecrets, rotateSigningSecret } from '../../src/store/signing-secrets.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
@@ -43,7 +46,7 @@ async function deliver(options: Partial<DeliverDeps> = {}): Promise<() => Promis
   const stopRole = await startDeliver({
     database,
     outbound,
-    secrets,
+    secretsOf: async () => secrets,
     schedule: [0, 1, 1],
     deadlineMs: 5_000,
     endpointConcurrency: 4,
@@ -61,7 +64,11 @@ async function deliver(options: Partial<DeliverDeps> = {}): Promise<() => Promis
   return stop;
 }
 
-function open(url = `${receiver.url}/hooks?job=1`, method: 'POST' | 'PUT' = 'POST'): Promise<string> {
+function open(
+  url = `${receiver.url}/hooks?job=1`,
+  method: 'POST' | 'PUT' = 'POST',
+  more: { gzip?: boolean } = {},
+): Promise<string> {
   const id = randomUUID();
   return database.db.transaction().execute((trx) =>
     openDelivery(trx, {
@@ -74,6 +81,7 @@ function open(url = `${receiver.url}/hooks?job=1`, method: 'POST' | 'PUT' = 'POS
       fullBody: Buffer.from(`{"id":"${id}","payload":{"text":"naïve  café"}}`),
       referenceBody: Buffer.from(`{"id":"${id}","reason":"payload_too_large"}`),
       waitMs: 0,
+      ...more,
     }),
   );
 }
@@ -119,6 +127,45 @@ test('a callback arrives signed, with the query intact, and the attempt is on re
     },
   ]);
   expect(attempts[0]?.answer_head?.toString()).toBe('thanks');
+});
+
+test('compression: gzip sends the same JSON packed, and signs the JSON', async () => {
+  await deliver();
+  const id = await open(undefined, 'POST', { gzip: true });
+  const [request] = await receiver.next();
+  expect(request?.headers['content-encoding']).toBe('gzip');
+  const body = gunzipSync(request?.body as Buffer).toString();
+  expect(JSON.parse(body).payload.text).toBe('naïve  café');
+  new Webhook(secrets[0] as string).verify(body, request?.headers ?? {});
+  expect((await ended(id)).state).toBe('delivered');
+});
+
+test('an account with secrets of its own: rotation lets old and new sign for the overlap, then the new one alone', async () => {
+  const { db } = database;
+  const own = [generateSecret(), generateSecret()] as const;
+  const rotate = (secret: string, overlapMs: number) =>
+    rotateSigningSecret(db, account, { secret, overlapMs, inherited: secrets });
+  const validOf = (headers: Record<string, string>, body: string) =>
+    [...secrets, ...own].map((secret) => verify(secret, headers, body).ok);
+  let clock = 0;
+  const secretsOf = accountSecrets({
+    serverSecrets: secrets,
+    list: (id) => listSigningSecrets(db, id),
+    now: () => clock,
+  });
+  await deliver({ secretsOf });
+  const next = async () => {
+    clock += REMEMBER_MS;
+    await open();
+    const [request] = await receiver.next();
+    return validOf(request?.headers ?? {}, request?.body.toString() ?? '');
+  };
+  expect(await next()).toEqual([true, true, false, false]);
+  await rotate(own[0], 60_000);
+  expect(await next()).toEqual([true, true, true, false]);
+  await rotate(own[1], 0);
+  expect(await next()).toEqual([true, true, false, true]);
+  await db.deleteFrom('signing_secret').execute();
 });
 
 test('failures are tried again by the schedule, with the same id and the same bytes', async () => {

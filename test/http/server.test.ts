@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { generateSecret } from '../../src/deliver/signature.ts';
 import { JobError } from '../../src/errors.ts';
 import { buildServer } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
@@ -48,6 +49,8 @@ beforeAll(async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
     },
     probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
+    serverSecrets: ['whsec_server'],
+    newSecret: generateSecret,
     draining: () => false,
   });
   ({ key, accountId: account } = await createKey(database.db, 'mine'));
@@ -383,6 +386,28 @@ test('an audio_url that names an upload we do not have is refused at once', asyn
     400,
     ['audio_url must name an uploaded file: there is none with this id'],
   ]);
+});
+
+test("signing secrets: the server's until the account rotates, then its own, the old ones until the overlap is over", async () => {
+  const made = await createKey(database.db, 'signer');
+  const get = async () => (await call({ url: '/api/signing-secrets', as: made.key })).json.items;
+  expect(await get()).toEqual([
+    { secret: 'whsec_server', source: 'server', created_at: null, expires_at: null },
+  ]);
+  const rotate = (body: object) =>
+    call({ method: 'POST', url: '/api/signing-secrets/rotate', body, as: made.key });
+  expect((await rotate({ overlap_seconds: 3_600 })).status).toBe(201);
+  const [mine, old] = await get();
+  expect(mine).toMatchObject({
+    secret: expect.stringMatching(/^whsec_/),
+    source: 'account',
+    expires_at: null,
+  });
+  expect(old).toMatchObject({ secret: 'whsec_server', expires_at: expect.any(String) });
+  await rotate({ overlap_seconds: 0 });
+  expect((await get()).map((one: { secret: string }) => one.secret)).not.toContain(mine.secret);
+  expect((await call({ url: '/api/signing-secrets' })).json.items).toHaveLength(1);
+  expect(await rotate({ overlap_seconds: -1 })).toMatchObject({ status: 400 });
 });
 
 test('unknown routes and verbs say so as the hosted service does; health needs no key; preflight is answered', async () => {

@@ -49,7 +49,10 @@ export type DeliverRig = {
   stop(): Promise<void>;
 };
 
-export async function startDeliverRig(options: Partial<DeliverDeps> = {}): Promise<DeliverRig> {
+export async function startDeliverRig({
+  secrets = [generateSecret()],
+  ...options
+}: Partial<DeliverDeps> & { secrets?: readonly string[] } = {}): Promise<DeliverRig> {
   const database = await migratedDatabase();
   const { db } = database;
   const outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
@@ -58,11 +61,10 @@ export async function startDeliverRig(options: Partial<DeliverDeps> = {}): Promi
     .values({ name: 'a' })
     .returning('id')
     .executeTakeFirstOrThrow();
-  const secrets = options.secrets ?? [generateSecret()];
   const stopRole = await startDeliver({
     database,
     outbound,
-    secrets,
+    secretsOf: async () => secrets,
     schedule: [0, 1, 1],
     deadlineMs: 10_000,
     endpointConcurrency: 4,

@@ -1,0 +1,32 @@
+// Which secrets sign for an account: its own, or else the server's. Looked up at most every few seconds per account, so
+// a rotation is in force that much later at the latest.
+import type { SigningSecret } from '../store/signing-secrets.ts';
+
+export const REMEMBER_MS = 5_000;
+const MOST = 10_000;
+
+export type SecretsOf = (accountId: string) => Promise<readonly string[]>;
+
+type Options = {
+  serverSecrets: readonly string[];
+  list: (accountId: string) => Promise<readonly SigningSecret[]>;
+  /** Milliseconds that only ever go forward. */
+  now: () => number;
+};
+
+export function accountSecrets({ serverSecrets, list, now }: Options): SecretsOf {
+  const known = new Map<string, { secrets: Promise<readonly string[]>; until: number }>();
+  return (accountId) => {
+    const at = now();
+    const found = known.get(accountId);
+    if (found && found.until > at) return found.secrets;
+    const secrets = list(accountId).then((own) =>
+      own.length > 0 ? own.map((one) => one.secret) : serverSecrets,
+    );
+    // A failed look-up is not remembered.
+    secrets.catch(() => known.delete(accountId));
+    if (known.size >= MOST) known.clear();
+    known.set(accountId, { secrets, until: at + REMEMBER_MS });
+    return secrets;
+  };
+}

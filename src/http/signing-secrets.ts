@@ -1,0 +1,57 @@
+// An account's signing secrets: seen by its owner, and rotated with an overlap of their choice.
+import type { FastifyInstance } from 'fastify';
+import { type Static, Type } from 'typebox';
+import type { Db } from '../store/database.ts';
+import { listSigningSecrets, rotateSigningSecret } from '../store/signing-secrets.ts';
+
+export type SigningSecretDeps = {
+  db: Db;
+  /** What signs for accounts without secrets of their own. */
+  serverSecrets: readonly string[];
+  newSecret: () => string;
+};
+
+const DAY_S = 86_400;
+
+const Rotate = Type.Object(
+  { overlap_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 7 * DAY_S })) },
+  { additionalProperties: false },
+);
+
+export function signingSecretRoutes(
+  server: FastifyInstance,
+  { db, serverSecrets, newSecret }: SigningSecretDeps,
+): void {
+  const show = async (account: string) => {
+    const own = await listSigningSecrets(db, account);
+    const shared = serverSecrets.map((secret) => ({
+      secret,
+      source: 'server',
+      created_at: null,
+      expires_at: null,
+    }));
+    return {
+      items:
+        own.length === 0
+          ? shared
+          : own.map(({ secret, created_at, expires_at }) => ({
+              secret,
+              source: 'account',
+              created_at: created_at.toISOString(),
+              expires_at: expires_at?.toISOString() ?? null,
+            })),
+    };
+  };
+
+  server.get('/api/signing-secrets', (request) => show(request.account));
+
+  server.post('/api/signing-secrets/rotate', { schema: { body: Rotate } }, async (request, reply) => {
+    const { overlap_seconds = DAY_S } = (request.body ?? {}) as Static<typeof Rotate>;
+    await rotateSigningSecret(db, request.account, {
+      secret: newSecret(),
+      overlapMs: overlap_seconds * 1_000,
+      inherited: serverSecrets,
+    });
+    return reply.code(201).send(await show(request.account));
+  });
+}
