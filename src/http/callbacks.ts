@@ -113,7 +113,7 @@ function showDelivery(row: DeliveryRow) {
     form: row.form,
     bytes: row.bytes,
     state: row.state,
-    reason: row.reason,
+    reason: row.reason ?? row.waits_for,
     attempt_count: row.attempts,
     next_attempt_at: row.due_at?.toISOString() ?? null,
     created_at: row.created_at.toISOString(),

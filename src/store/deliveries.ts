@@ -52,6 +52,7 @@ export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 're
   bytes: number | null;
   /** With the id: its {@link Place} in the list. */
   place_at: number;
+  waits_for: string | null;
 };
 export type AttemptRow = Selectable<Schema['attempt']>;
 
@@ -81,7 +82,14 @@ const SHOWN = [
 const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(
   'bytes',
 );
-const MEASURED = [bytes, placeAt.as('place_at')] as const;
+/** Why a due delivery is not being sent: its endpoint rests. */
+const waitsFor = sql<string | null>`CASE state WHEN 'pending' THEN (
+  SELECT CASE
+    WHEN disabled_at IS NOT NULL THEN 'its endpoint is disabled: ' || disabled_reason
+    WHEN breaker <> 'closed' THEN 'its endpoint failed ' || failures || ' times in a row and is tried again later'
+    WHEN paused_until > now() THEN 'its endpoint asked for patience (Retry-After)'
+  END FROM endpoint WHERE endpoint.id = delivery.endpoint_id) END`.as('waits_for');
+const MEASURED = [bytes, placeAt.as('place_at'), waitsFor] as const;
 
 export type DeliveryFilter = {
   states?: readonly DeliveryState[];

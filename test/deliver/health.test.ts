@@ -8,7 +8,7 @@ import { generateSecret } from '../../src/deliver/signature.ts';
 import { startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
-import { openDelivery } from '../../src/store/deliveries.ts';
+import { listDeliveries, openDelivery } from '../../src/store/deliveries.ts';
 import { disableEndpoint, enableEndpoint, listEndpoints } from '../../src/store/endpoints.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -124,6 +124,8 @@ test('three 410s in a row disable the endpoint; the rest waits with the reason; 
   const failed = receiver.requests.length;
   expect(failed).toBeLessThanOrEqual(3 + 3);
   expect(await count()).toEqual([`${failed} failed after 1`, `${20 - failed} pending after 0`]);
+  const [waiting] = await listDeliveries(database.db, account, { states: ['pending'], limit: 1 });
+  expect(waiting?.waits_for).toBe('its endpoint is disabled: the receiver answered 410 3 times in a row');
 
   receiver.setResponse({ status: 200 });
   expect(await enableEndpoint(database.db, account, disabled?.id as string)).toBe(true);
