@@ -81,11 +81,9 @@ describe.each(RECEIVERS)('%s', (name) => {
       expect(await rig.ended(id)).toMatchObject({ state: 'delivered', attempts: [{ status: 204 }] });
   });
 
-  test('takes 1.5 MB and 15 MB whole; answers 413 to more than 20 MB, and then fetches by reference', async () => {
-    for (const megabytes of [1.5, 15]) {
-      const id = await rig.open({ url: example.url, bytes: megabytes * MEGABYTE, text: 'Long.' });
-      expect(await example.line(id)).toMatch(/full: "Long\."$/);
-    }
+  test('takes 1.5 MB whole; answers 413 to more than 20 MiB, and then fetches by reference', async () => {
+    const whole = await rig.open({ url: example.url, bytes: 1.5 * MEGABYTE, text: 'Long.' });
+    expect(await example.line(whole)).toMatch(/full: "Long\."$/);
     api.setResponse({ body: JSON.stringify({ id: 'x', status: 'done', result: resultOf('Very long.') }) });
     const id = await rig.open({
       url: example.url,
@@ -206,17 +204,20 @@ describe.each(RECEIVERS)('%s', (name) => {
     // The control: the same by hand, with nothing wrong.
     expect(await status(send(body))).toBe(204);
     expect(await status(send(body, stale(-200)))).toBe(204);
+    // Spaces and escapes that a parser forgets: the signature is over them.
+    expect(await status(send(JSON.stringify(JSON.parse(body), null, 2).replace('N', '\\u004e')))).toBe(204);
     await example.line('success d-1');
-    await example.line(/^success /, 2);
+    await example.line(/^success /, 3);
+    expect(example.count('full: "Never."')).toBe(3);
   });
 
-  test('two hundred at once: each handled once, none lost', async () => {
+  test('a hundred at once: each handled once, none lost', async () => {
     const ids = await Promise.all(
-      Array.from({ length: 200 }, (_, n) => rig.open({ url: `${example.url}?n=${n}` })),
+      Array.from({ length: 100 }, (_, n) => rig.open({ url: `${example.url}?n=${n}` })),
     );
-    await example.line(/^success /, 200, 30_000);
+    await example.line(/^success /, 100);
     for (const id of ids) expect((await rig.ended(id)).attempts).toMatchObject([{ status: 204 }]);
-    expect(new Set(example.lines.filter((line) => line.startsWith('success')))).toHaveLength(200);
+    expect(new Set(example.lines.filter((line) => line.startsWith('success')))).toHaveLength(100);
   });
 
   test('an upload that breaks off, and a request for something else, change nothing', async () => {

@@ -12,8 +12,8 @@ const LIMIT = 'client_max_body_size 20M;';
 
 let rig: DeliverRig;
 beforeAll(async () => {
-  // Many short waits: an outage of any length in here ends before the schedule does.
-  rig = await startDeliverRig({ schedule: [0, ...Array<number>(2_000).fill(10)] });
+  // The outages in here are over before the second attempt, and before the breaker sees its fifth failure in a row.
+  rig = await startDeliverRig({ schedule: [0, 1_500, 1_500, 3_000, 3_000] });
 });
 afterAll(() => rig.stop());
 
@@ -76,26 +76,28 @@ test('client_max_body_size 20M, as in the example: the long transcript comes who
   }
 });
 
-test('502 while the receiver is down; delivered once it is up', async () => {
+test('502 while the receiver is down; delivered each time it comes back', async () => {
   const port = await freePort();
   const nginx = await front(port);
-  const ids = await Promise.all(Array.from({ length: 5 }, () => rig.open({ url: nginx.url })));
-  for (const id of ids)
-    await eventually(
-      () => rig.see(id),
-      ({ attempts }) => attempts.some((row) => row.status === 502),
-    );
-  const receiver = await example(port);
-  for (const id of ids) {
-    await receiver.line(`success ${id}`);
-    const { state, attempts } = await rig.ended(id);
-    expect(state).toBe('delivered');
-    expect(attempts.slice(0, -1).map((row) => [row.status, row.outcome])).toEqual(
-      attempts.slice(0, -1).map(() => [502, 'retry']),
-    );
-    expect(attempts.at(-1)?.status).toBe(204);
+  for (let outage = 0; outage < 2; outage++) {
+    const ids = await Promise.all(Array.from({ length: 3 }, () => rig.open({ url: nginx.url })));
+    for (const id of ids)
+      await eventually(
+        () => rig.see(id),
+        ({ attempts }) => attempts.some((row) => row.status === 502),
+      );
+    const receiver = await example(port);
+    for (const id of ids) {
+      await receiver.line(`success ${id}`);
+      const { state, attempts } = await rig.ended(id);
+      expect(state).toBe('delivered');
+      const failed = attempts.slice(0, -1);
+      expect(failed.map((row) => [row.status, row.outcome])).toEqual(failed.map(() => [502, 'retry']));
+      expect(attempts.at(-1)?.status).toBe(204);
+    }
+    expect(receiver.count('success')).toBe(3);
+    await receiver.stop();
   }
-  expect(receiver.count('success')).toBe(5);
 });
 
 test('504 while the receiver is slow; delivered with the same webhook-id once it is quick', async () => {
@@ -105,7 +107,7 @@ test('504 while the receiver is slow; delivered with the same webhook-id once it
   const id = await rig.open({ url: nginx.url });
   await eventually(
     () => rig.see(id),
-    ({ attempts }) => attempts.filter((row) => row.status === 504).length >= 2,
+    ({ attempts }) => attempts.some((row) => row.status === 504),
   );
   receiver.setResponse({ status: 200 });
   const { state, attempts } = await rig.ended(id);
@@ -115,24 +117,31 @@ test('504 while the receiver is slow; delivered with the same webhook-id once it
   expect(new Set(receiver.requests.map((request) => request.headers['webhook-id']))).toEqual(new Set([id]));
 });
 
-const KEEPALIVE = 'proxy_pass http';
-const closing = (directives: string): NginxOptions['edit'] => [[KEEPALIVE, `${directives} ${KEEPALIVE}`]];
+const closing = (directives: string): NginxOptions['edit'] => [
+  ['proxy_pass http', `${directives} proxy_pass http`],
+];
 
 test.each([
   { how: 'after every request', directives: 'keepalive_requests 1;' },
   { how: 'after every third request', directives: 'keepalive_requests 3;' },
   { how: 'at once when idle', directives: 'keepalive_timeout 0;' },
-  // The gaps between sends are about as long: some sends meet the closing of the very connection they go out on.
-  { how: 'after 10 ms idle', directives: 'keepalive_timeout 10ms;' },
 ])('connections closed under the sender $how: nothing lost', async ({ directives }) => {
   const receiver = await example();
   const nginx = await front(receiver.port, closing(directives));
+  const ids = await Promise.all(Array.from({ length: 300 }, () => rig.open({ url: nginx.url })));
+  report(directives, await settled(receiver, ids));
+});
+
+test('connections closed under the sender when idle for as long as the sends are apart: nothing lost', async () => {
+  const receiver = await example();
+  const nginx = await front(receiver.port, closing('keepalive_timeout 10ms;'));
   const ids: string[] = [];
   for (let n = 0; n < 300; n++) {
     ids.push(await rig.open({ url: nginx.url }));
+    // Not a wait for anything: the pace is the test. Some sends meet the closing of the connection they go out on.
     await new Promise((resolve) => setTimeout(resolve, 5 + (n % 10)));
   }
-  report(directives, await settled(receiver, ids));
+  report('keepalive_timeout 10ms', await settled(receiver, ids));
 });
 
 test('reloaded under load: nothing lost', async () => {
@@ -140,36 +149,20 @@ test('reloaded under load: nothing lost', async () => {
   const nginx = await front(receiver.port);
   const ids: string[] = [];
   for (let round = 0; round < 5; round++) {
-    for (let n = 0; n < 100; n++) ids.push(await rig.open({ url: nginx.url }));
+    const more = Promise.all(Array.from({ length: 100 }, () => rig.open({ url: nginx.url })));
+    // The first of them is on its way, most are not.
+    await receiver.line(/^success /, ids.length + 1);
     await nginx.reload();
+    ids.push(...(await more));
   }
   report('reload', await settled(receiver, ids));
-});
-
-test('the receiver restarts behind NGINX: nothing lost, nothing handled twice by one process', async () => {
-  const port = await freePort();
-  const nginx = await front(port);
-  const ids: string[] = [];
-  const processes: Example[] = [];
-  for (let round = 0; round < 4; round++) {
-    const receiver = await example(port);
-    processes.push(receiver);
-    for (let n = 0; n < 50; n++) ids.push(await rig.open({ url: nginx.url }));
-    await receiver.line(/^success /, 10);
-    if (round < 3) await receiver.stop();
-  }
-  for (const id of ids) expect((await rig.ended(id)).state).toBe('delivered');
-  for (const receiver of processes) {
-    const handled = receiver.lines.filter((line) => line.startsWith('success'));
-    expect(new Set(handled)).toHaveLength(handled.length);
-  }
 });
 
 /** Every one delivered and handled once; what its attempts met on the way, counted. */
 async function settled(receiver: Example, ids: readonly string[]): Promise<Record<string, number>> {
   const met: Record<string, number> = {};
   for (const id of ids) {
-    const { state, attempts } = await rig.ended(id);
+    const { state, attempts } = await rig.ended(id, 50_000);
     expect(state).toBe('delivered');
     for (const { status, error_class } of attempts) {
       const what = error_class ?? String(status);
