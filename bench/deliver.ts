@@ -1,0 +1,132 @@
+// Deliveries per second with everything on, beside a bare pg-boss + undici loop and raw undici, in the same run against
+// the same receiver. `--deliveries N` (20000), `--endpoints LIST` (1,20,1000), `--concurrency N` per endpoint (4).
+import { parseArgs } from 'node:util';
+import { PgBoss } from 'pg-boss';
+import { Pool } from 'undici';
+import { BODY_BYTES, type Ground, machine, openGround } from './rig/ground.ts';
+import { type Sink, startSink } from './rig/sink.ts';
+
+const IN_FLIGHT = 80;
+const FETCH = 200;
+const BODY = JSON.stringify({ id: 'x', event: 'success', payload: 'x'.repeat(BODY_BYTES) });
+
+export async function run(argv: string[]): Promise<Record<string, unknown>> {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      deliveries: { type: 'string', default: '20000' },
+      endpoints: { type: 'string', default: '1,20,1000' },
+      concurrency: { type: 'string', default: '4' },
+    },
+  });
+  const count = Number(values.deliveries);
+  const ground = await openGround();
+  try {
+    const bare = await pgBossLoop(ground, count);
+    const ringback: Record<string, number> = {};
+    for (const endpoints of values.endpoints.split(',').map(Number))
+      ringback[endpoints] = await ringbackRun(ground, count, endpoints, Number(values.concurrency));
+    const raw = await rawUndici(count);
+    const best = ringback['20'] ?? Object.values(ringback)[0] ?? 0;
+    return {
+      bench: 'deliver',
+      ...machine(),
+      deliveries: count,
+      concurrency_per_endpoint: Number(values.concurrency),
+      ringback_per_s_by_endpoints: ringback,
+      pg_boss_undici_per_s: bare,
+      raw_undici_per_s: raw,
+      ratio_to_pg_boss: Number((best / bare).toFixed(2)),
+    };
+  } finally {
+    await ground.close();
+  }
+}
+
+/** Deliveries a second, from the start of the role to the last answer on record. */
+async function ringbackRun(
+  ground: Ground,
+  count: number,
+  endpoints: number,
+  concurrency: number,
+): Promise<number> {
+  const sink = await startSink();
+  await ground.fill(
+    Array.from({ length: endpoints }, (_, n) => `${sink.url}/hooks/${n}`),
+    count,
+  );
+  const started = performance.now();
+  const stop = await ground.deliver({ endpointConcurrency: concurrency });
+  await sink.reached(count);
+  await stop();
+  const took = performance.now() - started;
+  const { n } = await ground.database.db
+    .selectFrom('delivery')
+    .select((e) => e.fn.countAll<number>().as('n'))
+    .where('state', '=', 'delivered')
+    .executeTakeFirstOrThrow();
+  if (n !== count || (await sink.count()) !== count) throw new Error(`${n} of ${count} delivered`);
+  await sink.close();
+  await ground.clear();
+  return perSecond(count, took);
+}
+
+/** The least that could be called a webhook sender on a job queue: no signature, no policy, no record, no limits. */
+async function pgBossLoop({ connectionString }: Ground, count: number): Promise<number> {
+  const boss = new PgBoss({ connectionString, schema: 'bare', schedule: false, supervise: false });
+  boss.on('error', (error) => {
+    throw error;
+  });
+  await boss.start();
+  await boss.createQueue('send');
+  const sink = await startSink();
+  const jobs = Array.from({ length: count }, (_, n) => ({ data: { url: `/hooks?x=${n}`, body: BODY } }));
+  while (jobs.length > 0) await boss.insert('send', jobs.splice(0, 5_000));
+  const pool = new Pool(sink.url, { connections: IN_FLIGHT });
+  const started = performance.now();
+  const worker = async () => {
+    for (;;) {
+      const batch = await boss.fetch<{ url: string; body: string }>('send', { batchSize: FETCH / 4 });
+      if (batch.length === 0) return;
+      await Promise.all(
+        batch.map(async ({ data }) => {
+          const { body } = await pool.request({ path: data.url, method: 'POST', body: data.body });
+          await body.dump();
+        }),
+      );
+      await boss.complete(
+        'send',
+        batch.map((job) => job.id),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+  const took = performance.now() - started;
+  if ((await sink.count()) !== count) throw new Error('the bare loop lost some');
+  await pool.close();
+  await boss.stop({ graceful: false });
+  await sink.close();
+  return perSecond(count, took);
+}
+
+async function rawUndici(count: number): Promise<number> {
+  const sink: Sink = await startSink();
+  const pool = new Pool(sink.url, { connections: IN_FLIGHT });
+  let next = 0;
+  const started = performance.now();
+  const worker = async () => {
+    while (next < count) {
+      const { body } = await pool.request({ path: `/hooks?x=${next++}`, method: 'POST', body: BODY });
+      await body.dump();
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  const took = performance.now() - started;
+  await pool.close();
+  await sink.close();
+  return perSecond(count, took);
+}
+
+function perSecond(count: number, milliseconds: number): number {
+  return Math.round((count / milliseconds) * 1_000);
+}

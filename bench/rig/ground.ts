@@ -1,0 +1,97 @@
+// What the delivery benchmarks stand on: an embedded PostgreSQL on a temporary folder, the tables, many deliveries.
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { pino } from 'pino';
+import { generateSecret } from '../../src/deliver/signature.ts';
+import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
+import { parseNetworks } from '../../src/outbound/address.ts';
+import { Outbound } from '../../src/outbound/request.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
+import { startEmbedded } from '../../src/store/embedded.ts';
+import { migrate } from '../../src/store/migrate.ts';
+
+/** A short transcript's callback: about 2 kB, as the demo's. */
+export const BODY_BYTES = 2_000;
+
+export type Ground = {
+  database: Database;
+  connectionString: string;
+  account: string;
+  /** Commits deliveries, spread over the endpoints by turns; the first of them is number `from` in the query. */
+  fill(endpoints: readonly string[], count: number, from?: number): Promise<void>;
+  /** The deliver role with everything on: signing, address policy, attempt rows, limits per endpoint. */
+  deliver(options?: Partial<DeliverDeps>): Promise<() => Promise<void>>;
+  /** Forgets all endpoints, deliveries and attempts. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export async function openGround(): Promise<Ground> {
+  const folder = await mkdtemp(join(tmpdir(), 'ringback-bench-'));
+  const postgres = await startEmbedded({ dataDirectory: folder, log: () => {} });
+  const database = openDatabase({ connectionString: postgres.connectionString, size: 20, onError: () => {} });
+  const { db } = database;
+  await migrate(db);
+  const { id: account } = await db
+    .insertInto('account')
+    .values({ name: 'bench' })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
+  const secret = generateSecret();
+  return {
+    database,
+    connectionString: postgres.connectionString,
+    account,
+    async fill(endpoints, count, from = 0) {
+      const body = JSON.stringify({ id: randomUUID(), event: 'success', payload: 'x'.repeat(BODY_BYTES) });
+      await sql`
+        INSERT INTO endpoint (account_id, url)
+        SELECT ${account}, url FROM unnest(${endpoints}::text[]) AS url ON CONFLICT DO NOTHING`.execute(db);
+      await sql`
+        INSERT INTO delivery (id, account_id, job_id, endpoint_id, url, method, event, form, asked_form, full_body,
+          reference_body, due_at)
+        SELECT gen_random_uuid(), ${account}, gen_random_uuid(), endpoint.id, endpoint.url || '?x=' || n, 'POST',
+          'success', 'full', 'full', ${Buffer.from(body)}, '{}', now()
+        FROM generate_series(${from}::int, ${from + count - 1}::int) AS n
+        JOIN endpoint ON endpoint.url = (${endpoints}::text[])[1 + n % ${endpoints.length}::int]`.execute(db);
+      await sql`UPDATE endpoint SET next_due = now() WHERE url = ANY(${endpoints}::text[])`.execute(db);
+      await sql`ANALYZE`.execute(db);
+    },
+    deliver: (options = {}) =>
+      startDeliver({
+        database,
+        outbound,
+        secretsOf: async () => [secret],
+        schedule: [0, 60_000],
+        deadlineMs: 5_000,
+        endpointConcurrency: 4,
+        version: '0.0.0',
+        now: () => new Date(),
+        random: Math.random,
+        log: pino({ level: 'silent' }),
+        ...options,
+      }),
+    clear: async () => {
+      await sql`TRUNCATE endpoint CASCADE`.execute(db);
+    },
+    async close() {
+      outbound.close();
+      await database.close();
+      await postgres.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** For every line of figures: what they were measured on. */
+export function machine(): { cpu: string; cores: number; node: string } {
+  return { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, node: process.version };
+}
+
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
