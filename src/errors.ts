@@ -69,6 +69,11 @@ export const HTTP_ERRORS = {
     integer: 409,
     says: 'The transcription of this callback was deleted, and its body with it: there is nothing left to send.',
   },
+  idempotency_key_reused: {
+    status: 409,
+    integer: 409,
+    says: 'This Idempotency-Key came before with another body: send a new key with a new request, or the same body to get the first answer again.',
+  },
   replay_unknown: { status: 404, integer: 404, says: 'There is no such replay, or its record has expired.' },
   request_too_large: { status: 413, integer: 413, says: 'The request has more bytes than allowed.' },
   media_type_unsupported: {

@@ -1,12 +1,14 @@
 // `/v2/pre-recorded` and its older twin `/v2/transcription`: create, look up, delete, fetch the audio.
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
+import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import { deleteJob, findJob, insertJob, listJobs } from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
 import { sendAudio } from './files.ts';
+import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
 import { readListQuery } from './list-query.ts';
 import { isUuid } from './params.ts';
@@ -20,6 +22,8 @@ export type JobDeps = {
   publicUrl: () => string;
 };
 
+const NO_UPLOAD = 'audio_url must name an uploaded file: there is none with this id';
+
 export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
     server.register(async (routes) => family(routes, deps), { prefix: base });
@@ -27,17 +31,25 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
 
 function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }: JobDeps): void {
   routes.post('/', { schema: { body: JobRequest } }, async (request, reply) => {
+    const key = idempotencyKey(request, routes.prefix);
+    const keyed = key && { ...key, bodyHash: hashJson(request.sent) };
+    // Before the rules: what the first request was measured by may have changed since.
+    const answer = await answerOnce(db, keyed, () => create(request, keyed));
+    return sendAnswer(reply, answer);
+  });
+
+  async function create(request: FastifyRequest, keyed: KeyedRequest | null): Promise<Answer> {
     const body = request.body as JobRequest;
     const uploadId = ownFileId(body.audio_url);
     const upload = uploadId === null ? undefined : await findAudio(db, request.account, uploadId);
     // Our own upload is read from the disk: its URL is never called, so it may name any host.
     const { callback, problems } = readJobRequest(body, upload ? { ...judge, audio: () => null } : judge);
     if (uploadId !== null && !upload && new URL(body.audio_url).origin === new URL(publicUrl()).origin)
-      problems.push('audio_url must name an uploaded file: there is none with this id');
+      problems.push(NO_UPLOAD);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
 
     const id = randomUUID();
-    await insertJob(db, queue, {
+    const job = {
       id,
       accountId: request.account,
       audioUrl: body.audio_url,
@@ -45,9 +57,18 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
       request: request.sent as never,
       customMetadata: (body.custom_metadata as never) ?? null,
       callback,
-    });
-    return reply.code(201).send({ id, result_url: `${publicUrl()}${routes.prefix}/${id}` });
-  });
+    };
+    const result_url = `${publicUrl()}${routes.prefix}/${id}`;
+    const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
+    try {
+      await insertJob(db, queue, job, keyed && { keyed, answer });
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'audio_gone')
+        throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });
+      throw error;
+    }
+    return answer;
+  }
 
   routes.get('/', async (request, reply) => {
     const { filter, problems } = readListQuery(request.query as Record<string, unknown>);

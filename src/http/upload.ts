@@ -1,14 +1,15 @@
 // `POST /v2/upload`: a multipart part named `audio`, or JSON `{audio_url}`. Streamed to disk, never held in memory.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpError, JobError } from '../errors.ts';
-import { type AudioFolder, insertAudio } from '../store/audio.ts';
+import { type AudioFolder, insertAudio, type NewAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import { formatBytes } from '../units.ts';
+import { answerOnce, earlierAnswer, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import type { JudgeUrl } from './job-request.ts';
 
 export type UploadDeps = {
@@ -27,62 +28,95 @@ export type UploadDeps = {
   publicUrl: () => string;
 };
 
-type Received = { filename: string; sourceUrl: string | null };
+type Received = { filename: string; sourceUrl: string | null; bodyHash: Buffer };
+
+const ROUTE = '/v2/upload';
 
 export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
-  const { db, audio, probe, publicUrl } = deps;
-  server.post('/v2/upload', async (request, reply) => {
+  const { db, audio, publicUrl } = deps;
+  server.post(ROUTE, async (request, reply) => {
+    const key = idempotencyKey(request, ROUTE);
+    if (!request.isMultipart()) {
+      // Nothing is downloaded again for a request that was answered before.
+      const earlier = await earlierAnswer(db, key && { ...key, bodyHash: hashJson(request.sent) });
+      if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
+    }
     const id = randomUUID();
     const path = audio.incoming(id);
     const gone = new AbortController();
     request.raw.once('close', () => {
       if (!request.raw.complete) gone.abort();
     });
+    let row: NewAudio | undefined;
     try {
-      const { filename, sourceUrl } = request.isMultipart()
-        ? await receivePart(request, path, deps)
+      const received = request.isMultipart()
+        ? await receivePart(request, path, key !== null, deps)
         : await receiveUrl(request, path, deps, gone.signal);
-      const { size } = await stat(path);
-      if (size === 0)
-        throw new JobError(
-          'audio_empty',
-          'The uploaded file has no bytes: send the audio itself in the part named audio.',
-        );
-      const { durationSeconds, channels } = await probe(path, gone.signal);
-      await audio.keep(id);
-      const extension = extname(filename).slice(1).toLowerCase();
-      await insertAudio(db, {
-        id,
-        account_id: request.account,
-        filename,
-        extension,
-        bytes: size,
-        source_url: sourceUrl,
-        duration: durationSeconds,
-        channels,
+      const keyed = key && { ...key, bodyHash: received.bodyHash };
+      const answer = await answerOnce(db, keyed, async () => {
+        row ??= await keep(request, id, received, deps, gone.signal);
+        const given = { status: 200, body: JSON.stringify(showUpload(row, publicUrl())) };
+        await insertAudio(db, row, keyed && { keyed, answer: given });
+        return given;
       });
-      return await reply.code(200).send({
-        audio_url: `${publicUrl()}/file/${id}`,
-        audio_metadata: {
-          id,
-          filename,
-          ...(sourceUrl !== null && { source: sourceUrl }),
-          extension,
-          size,
-          audio_duration: durationSeconds,
-          number_of_channels: channels,
-        },
-      });
+      if (answer.repeated) await audio.remove(id);
+      return sendAnswer(reply, answer);
     } catch (error) {
-      await audio.remove(id);
+      // Once kept, the row may have been committed although we saw an error: the file then waits for retention, which
+      // removes what has no row.
+      if (!row || (error as { code?: unknown }).code === 'idempotency_key_reused') await audio.remove(id);
       throw error;
     }
   });
 }
 
+/** Measures what was received and makes it durable. */
+async function keep(
+  request: FastifyRequest,
+  id: string,
+  { filename, sourceUrl }: Received,
+  { audio, probe }: UploadDeps,
+  signal: AbortSignal,
+): Promise<NewAudio> {
+  const { size } = await stat(audio.incoming(id));
+  if (size === 0)
+    throw new JobError(
+      'audio_empty',
+      'The uploaded file has no bytes: send the audio itself in the part named audio.',
+    );
+  const { durationSeconds, channels } = await probe(audio.incoming(id), signal);
+  await audio.keep(id);
+  return {
+    id,
+    account_id: request.account,
+    filename,
+    extension: extname(filename).slice(1).toLowerCase(),
+    bytes: size,
+    source_url: sourceUrl,
+    duration: durationSeconds,
+    channels,
+  };
+}
+
+function showUpload(row: NewAudio, publicUrl: string): object {
+  return {
+    audio_url: `${publicUrl}/file/${row.id}`,
+    audio_metadata: {
+      id: row.id,
+      filename: row.filename,
+      ...(row.source_url !== null && { source: row.source_url }),
+      extension: row.extension,
+      size: row.bytes,
+      audio_duration: row.duration,
+      number_of_channels: row.channels,
+    },
+  };
+}
+
 async function receivePart(
   request: FastifyRequest,
   path: string,
+  hashed: boolean,
   { maxBytes }: UploadDeps,
 ): Promise<Received> {
   // +1: a file of exactly the limit is still allowed, and one byte more is seen.
@@ -96,13 +130,24 @@ async function receivePart(
       sentences: ['audio is required: send the file in a multipart part named audio'],
     });
   }
-  await pipeline(part.file, createWriteStream(path, { mode: 0o600 }));
+  const filename = nameOnly(part.filename) || 'audio';
+  const hash = createHash('sha256').update(`file\0${filename}\0`);
+  await pipeline(
+    part.file,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        if (hashed) hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(path, { mode: 0o600 }),
+  );
   if (part.file.truncated || part.file.bytesRead > maxBytes)
     throw new JobError(
       'audio_too_large',
       `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
     );
-  return { filename: nameOnly(part.filename) || 'audio', sourceUrl: null };
+  return { filename, sourceUrl: null, bodyHash: hash.digest() };
 }
 
 async function receiveUrl(
@@ -120,7 +165,7 @@ async function receiveUrl(
   if (trouble !== null)
     throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
   const { filename } = await fetchAudio(url, path, signal);
-  return { filename: nameOnly(filename) || 'audio', sourceUrl: url };
+  return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: hashJson(request.sent) };
 }
 
 /** A name to show, never a path to use. */

@@ -4,6 +4,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Selectable } from 'kysely';
 import type { Db } from './database.ts';
+import { type Answer, type KeyedRequest, keepAnswer } from './idempotency.ts';
 import type { Schema } from './schema.ts';
 
 export type AudioRow = Selectable<Schema['audio']>;
@@ -59,8 +60,16 @@ function ignoreMissing(error: NodeJS.ErrnoException): undefined {
 
 export type NewAudio = Omit<AudioRow, 'created_at'>;
 
-export async function insertAudio(db: Db, audio: NewAudio): Promise<void> {
-  await db.insertInto('audio').values(audio).execute();
+/** The row, and the answer under the request's key where it has one; throws `idempotency_key_taken`. */
+export async function insertAudio(
+  db: Db,
+  audio: NewAudio,
+  keep?: { keyed: KeyedRequest; answer: Answer } | null,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await trx.insertInto('audio').values(audio).execute();
+    if (keep) await keepAnswer(trx, keep.keyed, { audio_id: audio.id }, keep.answer);
+  });
 }
 
 export function findAudio(db: Db, accountId: string, id: string): Promise<AudioRow | undefined> {

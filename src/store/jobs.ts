@@ -7,6 +7,7 @@ import { type JobState, MAX_RUNS } from '../job.ts';
 import type { NewAudio } from './audio.ts';
 import type { Db, Trx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
+import { type Answer, type KeyedRequest, keepAnswer } from './idempotency.ts';
 import type { Queue } from './queue.ts';
 import type { Json, Schema } from './schema.ts';
 
@@ -24,8 +25,25 @@ export type NewJob = {
   callback: Callback | null;
 };
 
-/** The row and its queue job, committed together: after this the 201 may be sent. */
-export async function insertJob(db: Db, queue: Pick<Queue, 'send'>, job: NewJob): Promise<void> {
+/** The upload was removed between the look at it and the job's commit. */
+export class AudioGone extends Error {
+  readonly code = 'audio_gone';
+  constructor(options: { cause: unknown }) {
+    super('The job names an upload that is not there any more', options);
+    this.name = 'AudioGone';
+  }
+}
+
+/**
+ * The row and its queue job, and the answer under the request's key where it has one, committed together: after this
+ * the 201 may be sent. Throws {@link AudioGone}, and `idempotency_key_taken`.
+ */
+export async function insertJob(
+  db: Db,
+  queue: Pick<Queue, 'send'>,
+  job: NewJob,
+  keep?: { keyed: KeyedRequest; answer: Answer } | null,
+): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await trx
       .insertInto('job')
@@ -42,7 +60,11 @@ export async function insertJob(db: Db, queue: Pick<Queue, 'send'>, job: NewJob)
         callback_gzip: job.callback?.gzip ?? false,
         queue_id: await queue.send(trx, job.id),
       })
-      .execute();
+      .execute()
+      .catch((error: { constraint?: unknown }) => {
+        throw error.constraint === 'job_audio_id_fkey' ? new AudioGone({ cause: error }) : error;
+      });
+    if (keep) await keepAnswer(trx, keep.keyed, { job_id: job.id }, keep.answer);
   });
 }
 

@@ -6,15 +6,19 @@ import { type Db, SCHEMA } from './database.ts';
 import * as foundation from './migrations/0001_foundation.ts';
 import * as endpointHealth from './migrations/0002_endpoint_health.ts';
 import * as replay from './migrations/0003_replay.ts';
+import * as idempotency from './migrations/0004_idempotency.ts';
 import * as compression from './migrations/0005_compression.ts';
 import * as signingSecret from './migrations/0006_signing_secret.ts';
+import * as narrowDelivery from './migrations/0007_narrow_delivery.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
   '0002_endpoint_health': endpointHealth,
   '0003_replay': replay,
+  '0004_idempotency': idempotency,
   '0005_compression': compression,
   '0006_signing_secret': signingSecret,
+  '0007_narrow_delivery': narrowDelivery,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

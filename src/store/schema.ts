@@ -163,6 +163,20 @@ export type Schema = {
     error_message: string | null;
     next_at: Date | null;
   };
+  idempotency_key: {
+    account_id: string;
+    /** The path that was posted to. */
+    route: string;
+    key: string;
+    body_hash: Buffer;
+    /** What the request made: a job or an upload. */
+    job_id: string | null;
+    audio_id: string | null;
+    status: number;
+    /** The body of the answer. */
+    answer: string;
+    created_at: Generated<Date>;
+  };
   replay: {
     id: Generated<string>;
     account_id: string;
