@@ -1,6 +1,6 @@
 // Stored uploads: a file per id in one folder, and the row that owns it. A file without a row is rubbish a crash left.
 import { createReadStream, type ReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Selectable } from 'kysely';
 import type { Db } from './database.ts';
@@ -18,7 +18,15 @@ export type AudioFolder = {
   keep(id: string): Promise<void>;
   read(id: string): Promise<{ stream: ReadStream; bytes: number } | undefined>;
   remove(id: string): Promise<void>;
+  /** Every file that carries an id, in no order; anything else in the folder is none of our business. */
+  files(): AsyncIterable<StoredFile>;
+  /** Whether the folder is this database's; one that is nobody's becomes so. */
+  belongsTo(databaseId: string): Promise<boolean>;
 };
+
+export type StoredFile = { id: string; path: string; incoming: boolean };
+
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export async function openAudioFolder(folder: string): Promise<AudioFolder> {
   const path = (id: string) => join(folder, id.slice(0, 2), id);
@@ -41,6 +49,24 @@ export async function openAudioFolder(folder: string): Promise<AudioFolder> {
     async remove(id) {
       await rm(path(id), { force: true });
       await rm(incoming(id), { force: true });
+    },
+    async *files() {
+      for (const { name } of await readdir(folder, { withFileTypes: true })) {
+        if (name !== 'incoming' && !/^[0-9a-f]{2}$/.test(name)) continue;
+        for await (const entry of await opendir(join(folder, name)))
+          if (entry.isFile() && ID.test(entry.name))
+            yield { id: entry.name, path: join(folder, name, entry.name), incoming: name === 'incoming' };
+      }
+    },
+    async belongsTo(databaseId) {
+      const path = join(folder, 'owner');
+      const owner = await readFile(path, 'utf8').catch(ignoreMissing);
+      if (owner !== undefined) return owner.trim() === databaseId;
+      // Whole or not at all: half an owner would be another one.
+      const draft = join(folder, `owner-${databaseId}`);
+      await writeFile(draft, `${databaseId}\n`, { mode: 0o600 });
+      await rename(draft, path);
+      return true;
     },
   };
 }

@@ -10,6 +10,7 @@ import * as idempotency from './migrations/0004_idempotency.ts';
 import * as compression from './migrations/0005_compression.ts';
 import * as signingSecret from './migrations/0006_signing_secret.ts';
 import * as narrowDelivery from './migrations/0007_narrow_delivery.ts';
+import * as retention from './migrations/0008_retention.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -19,6 +20,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005_compression': compression,
   '0006_signing_secret': signingSecret,
   '0007_narrow_delivery': narrowDelivery,
+  '0008_retention': retention,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -163,6 +163,12 @@ export type Schema = {
     error_message: string | null;
     next_at: Date | null;
   };
+  /** One row. */
+  installation: {
+    single: Generated<true>;
+    /** Names this database to the storage folder. */
+    id: Generated<string>;
+  };
   idempotency_key: {
     account_id: string;
     /** The path that was posted to. */
