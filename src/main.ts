@@ -26,6 +26,7 @@ import { findAccount, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
 import { openQueue } from './store/queue.ts';
+import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { startTranscribe } from './transcribe/start.ts';
@@ -184,6 +185,7 @@ async function start(
     url = listeningUrl(bound);
     address ||= url;
     outbound.setPolicy({ allow, own: ownAddresses(bound) });
+    stops.push(['retention', startRetention({ db, audio, retentionMs: settings.retentionMs, log })]);
     log.info({ url, public_url: address }, 'listening');
   } else {
     address ||= `http://${settings.host}:${settings.port}`;
