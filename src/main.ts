@@ -103,7 +103,7 @@ async function start(
   const database = openDatabase({ connectionString: databaseUrl, size: CONNECTIONS, onError: warn });
   stops.push(['database', () => database.close()]);
   const { db } = database;
-  await migrate(db);
+  await migrateUnhurried(databaseUrl, warn);
   if (settings.databaseUrl === null) {
     // The embedded database belongs to this process alone: whatever a killed predecessor held is free at once.
     await endAllRuns(db);
@@ -236,6 +236,12 @@ async function start(
   ]);
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
   return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
+}
+
+/** A migration may build an index over millions of rows: it alone has no limit on the time of a statement. */
+async function migrateUnhurried(connectionString: string, onError: (error: Error) => void): Promise<void> {
+  const database = openDatabase({ connectionString, size: 2, onError, statementMs: null });
+  await migrate(database.db).finally(() => database.close());
 }
 
 async function refuseWrongClock(db: Parameters<typeof clockOffset>[0]): Promise<void> {

@@ -70,6 +70,8 @@ async function withDatabase(command: Command, work: (database: Database) => Prom
       connectionString: settings.databaseUrl ?? postgres?.connectionString ?? '',
       size: 2,
       onError: (error) => log.warn({ err: error }, 'database'),
+      // It may be the first to migrate.
+      statementMs: null,
     });
     try {
       await migrate(database.db);

@@ -1,6 +1,8 @@
-// The one connection pool, its transactions and its LISTEN connection. Every other store file takes a `Db`.
+// The one connection pool and its transactions. Every other store file takes a `Db`.
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
+import { clientWithin } from './client.ts';
+import { listen } from './listen.ts';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;
@@ -23,14 +25,31 @@ type Options = {
   /** Connections at most. */
   size: number;
   onError: (error: Error) => void;
+  /** Longest one statement may take, in milliseconds; null (for migrations): as long as it takes. */
+  statementMs?: number | null;
 };
 
-export function openDatabase({ connectionString, size, onError }: Options): Database {
+const STATEMENT_MS = 20_000;
+/** The server gives up first, so that what we give up on does not go on there and hold its locks. */
+const ANSWER_MARGIN_MS = 5_000;
+/** Until the kernel asks a quiet connection whether anybody is there; its own default is two hours. */
+const KEEPALIVE_MS = 10_000;
+
+export function openDatabase({
+  connectionString,
+  size,
+  onError,
+  statementMs = STATEMENT_MS,
+}: Options): Database {
   const connection = {
     connectionString,
     application_name: 'ringback',
-    options: `-c search_path=${SCHEMA} -c timezone=UTC`,
+    options: [`search_path=${SCHEMA}`, 'timezone=UTC', ...limits(statementMs)]
+      .map((set) => `-c ${set}`)
+      .join(' '),
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    connectionTimeoutMillis: 10_000,
   };
   // int8 counters here stay far below 2^53; strings would only invite `'1' + 1`.
   const types = {
@@ -39,8 +58,11 @@ export function openDatabase({ connectionString, size, onError }: Options): Data
         ? Number
         : pg.types.getTypeParser(oid as never, format as never)) as typeof pg.types.getTypeParser,
   };
-  const pool = new pg.Pool({ ...connection, max: size, types, connectionTimeoutMillis: 10_000 });
-  // An idle connection that breaks (database restarted) must not end the process: the next query opens a new one.
+  const Client = statementMs === null ? pg.Client : clientWithin(statementMs + ANSWER_MARGIN_MS);
+  const pool = new pg.Pool({ ...connection, max: size, types, Client });
+  // A connection that breaks (database restarted) must not end the process: the next query opens a new one. The pool
+  // listens to its idle connections only; of one in use, the query that fails tells all there is to know.
+  pool.on('connect', (client) => client.on('error', () => {}));
   let closing = false;
   pool.on('error', (error) => {
     // Idle connections that the server cuts while we close them ourselves are no news.
@@ -49,12 +71,18 @@ export function openDatabase({ connectionString, size, onError }: Options): Data
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,
-    listen: (channel, heard) => listen(connection, channel, heard, onError),
+    listen: (channel, heard) => listen({ connection, channel, heard, onError }),
     close: () => {
       closing = true;
       return db.destroy();
     },
   };
+}
+
+/** Server settings. A transaction whose client has vanished would keep its row locks until TCP notices: two hours. */
+function limits(statementMs: number | null): string[] {
+  if (statementMs === null) return [];
+  return [`statement_timeout=${statementMs}`, `idle_in_transaction_session_timeout=${statementMs}`];
 }
 
 /** `18.4`; also the shortest proof that the database answers. */
@@ -63,43 +91,4 @@ export async function serverVersion(db: Db): Promise<string> {
     version: string;
   }>`SELECT current_setting('server_version') AS version`.execute(db);
   return rows[0]?.version ?? 'unknown';
-}
-
-const RECONNECT_MS = 500;
-
-async function listen(
-  connection: pg.ClientConfig,
-  channel: string,
-  heard: (payload: string) => void,
-  onError: (error: Error) => void,
-): Promise<() => Promise<void>> {
-  let closed = false;
-  let client: pg.Client | null = null;
-  let timer: NodeJS.Timeout | undefined;
-
-  const connect = async () => {
-    const next = new pg.Client(connection);
-    next.on('error', onError);
-    next.once('end', () => {
-      client = null;
-      if (!closed) timer = setTimeout(() => void connect().catch(retry), RECONNECT_MS);
-    });
-    next.on('notification', (message) => heard(message.payload ?? ''));
-    await next.connect();
-    await next.query(`LISTEN ${next.escapeIdentifier(channel)}`);
-    if (closed) return next.end();
-    client = next;
-    heard('');
-  };
-  const retry = (error: Error) => {
-    onError(error);
-    if (!closed) timer = setTimeout(() => void connect().catch(retry), RECONNECT_MS);
-  };
-
-  await connect();
-  return async () => {
-    closed = true;
-    clearTimeout(timer);
-    await client?.end();
-  };
 }

@@ -11,6 +11,12 @@ const EXPIRE_SECONDS = 24 * 3600;
 /** pg-boss deletes unstarted jobs after 14 days unless told otherwise. */
 const RETENTION_SECONDS = 365 * 24 * 3600;
 
+/**
+ * Handed on to pg: a query on a half-open connection would otherwise keep its worker waiting for ever. A failed query
+ * of this pool always costs its connection, so pg's own time limit is enough.
+ */
+const SILENCE = { query_timeout: 25_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
+
 export type Queue = {
   /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
   send(trx: Trx, jobId: string): Promise<string>;
@@ -38,6 +44,7 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
     max: 4,
     useListenNotify: true,
     schedule: false,
+    ...SILENCE,
   });
   // Without a listener an 'error' event ends the process.
   boss.on('error', onError);
