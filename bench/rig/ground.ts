@@ -16,6 +16,14 @@ import { migrate } from '../../src/store/migrate.ts';
 /** A short transcript's callback: about 2 kB, as the demo's. */
 export const BODY_BYTES = 2_000;
 
+/** Compresses about as words with times do. */
+function filler(): string {
+  let text = '';
+  for (let n = 0; text.length < BODY_BYTES; n++)
+    text += `{"word":"w${n * 7919}","start":${n / 7},"end":${n / 6}}`;
+  return text.slice(0, BODY_BYTES);
+}
+
 export type Ground = {
   database: Database;
   connectionString: string;
@@ -47,7 +55,7 @@ export async function openGround(): Promise<Ground> {
     connectionString: postgres.connectionString,
     account,
     async fill(endpoints, count, from = 0) {
-      const body = JSON.stringify({ id: randomUUID(), event: 'success', payload: 'x'.repeat(BODY_BYTES) });
+      const body = JSON.stringify({ id: randomUUID(), event: 'success', payload: filler() });
       await sql`
         INSERT INTO endpoint (account_id, url)
         SELECT ${account}, url FROM unnest(${endpoints}::text[]) AS url ON CONFLICT DO NOTHING`.execute(db);

@@ -2,8 +2,8 @@
 // answers in batches, and gives an endpoint back when nothing of it is due or its slice is over.
 //
 // Two loops, each one statement at a time: `#claiming` takes work, `#recording` writes answers. Batches form by
-// themselves: while one statement runs, the next collects. An attempt's slot is free only once its answer is recorded,
-// so what is unrecorded can never pile up.
+// themselves: while one statement runs, the next collects. An endpoint's place is free when its answer is there, a slot
+// of the process only when the answer is recorded: what is unrecorded can never pile up.
 import type { Logger } from 'pino';
 import type { Claimed, ClaimOptions, ClaimResult, Lease, Recorded, RecordedHealth } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
@@ -13,6 +13,7 @@ export type DispatcherStore = {
   claimEndpoints(options: ClaimOptions): Promise<ClaimResult>;
   claimDeliveries(wanted: readonly (Lease & { room: number })[]): Promise<Claimed[]>;
   record(batch: readonly Recorded[], healths: readonly RecordedHealth[]): Promise<unknown>;
+  handBack(unsent: readonly Claimed[]): Promise<void>;
   releaseEndpoints(leases: readonly Lease[]): Promise<void>;
 };
 
@@ -72,6 +73,12 @@ export class Dispatcher {
     this.#loops = Promise.all([this.#claiming(), this.#recording()]);
   }
 
+  /** The owner disabled it: nothing more is begun, and what was claimed ahead goes back. */
+  letGo(endpointId: string): void {
+    this.#held.get(endpointId)?.close();
+    this.#wakeClaiming();
+  }
+
   /** Something may be due. */
   wake(): void {
     this.#look = true;
@@ -122,17 +129,18 @@ export class Dispatcher {
   #canClaim(): boolean {
     if (this.#stopped || this.#inFlight >= this.#options.slots) return false;
     const [now, at] = [this.#now(), performance.now()];
-    return this.#look || [...this.#held.values()].some((held) => held.room(now, at) > 0);
+    return this.#look || [...this.#held.values()].some((held) => held.appetite(now, at) > 0);
   }
 
   async #pause(woken: Promise<void>): Promise<void> {
     const { promise: slept, resolve } = Promise.withResolvers<void>();
     const at = performance.now();
-    const ramping = [...this.#held.values()].some((held) => !held.isOver(at));
+    const ramping = [...this.#held.values()].some((held) => held.isRamping(this.#now()));
     const wait = Math.min(ramping ? RAMP_TICK_MS : POLL_MS, Math.max(0, this.#soonest - at));
     const timer = setTimeout(resolve, wait);
     await Promise.race([woken, slept]);
     clearTimeout(timer);
+    for (const held of this.#held.values()) this.#launch(held);
     const since = performance.now();
     if (since < this.#soonest && since - this.#looked < POLL_MS) return;
     this.#soonest = Number.POSITIVE_INFINITY;
@@ -146,7 +154,7 @@ export class Dispatcher {
     const [now, at] = [this.#now(), performance.now()];
     const wanted: (Lease & { room: number; held: HeldEndpoint })[] = [];
     for (const held of this.#held.values()) {
-      const room = Math.min(held.room(now, at), free);
+      const room = Math.min(held.appetite(now, at), free);
       if (room <= 0) continue;
       wanted.push({ endpointId: held.id, token: held.token, room, held });
       held.more = false;
@@ -154,12 +162,17 @@ export class Dispatcher {
     }
     if (wanted.length > 0) {
       const claimed = await store.claimDeliveries(wanted.map(({ held: _, ...lease }) => lease));
-      for (const item of claimed) this.#launch(item);
-      const counts = Map.groupBy(claimed, (item) => item.endpointId);
-      // A full answer means there may be more.
-      for (const { held, room } of wanted) if (counts.get(held.id)?.length === room) held.more = true;
+      const byEndpoint = Map.groupBy(claimed, (item) => item.endpointId);
+      for (const { held, room } of wanted) this.#take(held, byEndpoint.get(held.id) ?? [], room);
     }
     if (this.#look && free > 0) await this.#claimEndpoints(free);
+  }
+
+  #take(held: HeldEndpoint, claimed: readonly Claimed[], room: number): void {
+    held.claimed(claimed);
+    // A full answer means there may be more.
+    if (claimed.length >= room) held.more = true;
+    this.#launch(held);
   }
 
   async #claimEndpoints(free: number): Promise<void> {
@@ -176,46 +189,54 @@ export class Dispatcher {
     if (now === null) return;
     if (leases.length === endpoints) this.#look = true;
     this.#clock = { database: now.getTime(), at };
-    const counts = Map.groupBy(claimed, (item) => item.endpointId);
+    const byEndpoint = Map.groupBy(claimed, (item) => item.endpointId);
     for (const leased of leases) {
       const held = new HeldEndpoint({ leased, now, sliceEnds: at + this.#sliceMs, concurrency });
-      const room = firstRoom(held.health, now, concurrency);
-      held.more = (counts.get(held.id)?.length ?? 0) >= room;
       this.#held.set(held.id, held);
+      this.#take(held, byEndpoint.get(held.id) ?? [], firstRoom(held.health, now, concurrency));
     }
-    for (const item of claimed) this.#launch(item);
   }
 
   async #release(): Promise<void> {
     const at = performance.now();
-    const over = [...this.#held.values()].filter(
-      (held) => held.inFlight === 0 && (this.#stopped || held.isOver(at)),
-    );
+    const all = [...this.#held.values()];
+    const unsent = all.flatMap((held) => held.leftOver(at, this.#stopped));
+    if (unsent.length > 0) await this.#options.store.handBack(unsent);
+    const over = all.filter((held) => held.open === 0 && (this.#stopped || held.isOver(at)));
     if (over.length === 0) return;
     for (const { id } of over) this.#held.delete(id);
     await this.#options.store.releaseEndpoints(over.map(({ id, token }) => ({ endpointId: id, token })));
   }
 
-  #launch(claimed: Claimed): void {
-    this.#held.get(claimed.endpointId)?.take();
+  /** Starts what may start of an endpoint. */
+  #launch(held: HeldEndpoint): void {
+    const [now, at] = [this.#now(), performance.now()];
+    while (!this.#stopped && this.#inFlight < this.#options.slots) {
+      const claimed = held.next(now, at);
+      if (!claimed) return;
+      this.#send(claimed);
+    }
+  }
+
+  #send(claimed: Claimed): void {
     this.#inFlight++;
     this.#options.send(claimed, this.#cutOff.signal).then(
       (landed) => {
         this.#unrecorded.push(landed);
+        const held = this.#held.get(claimed.endpointId);
+        held?.landed(landed, this.#now());
+        if (held) this.#launch(held);
         this.#wakeRecording();
+        this.#wakeClaiming();
       },
       (error: unknown) => {
-        // A bug in building or judging the attempt: it stays claimed, and the end of the lease puts it back.
+        // A bug in building or judging the attempt: it stays claimed, and the reminder puts it back.
         this.#options.log.error({ err: error, delivery: claimed.id }, 'attempt failed inside Ringback');
-        this.#landed(claimed.endpointId);
+        this.#inFlight--;
+        this.#held.get(claimed.endpointId)?.lost();
+        this.#wakeClaiming();
       },
     );
-  }
-
-  #landed(endpointId: string): void {
-    this.#inFlight--;
-    this.#held.get(endpointId)?.landed();
-    this.#wakeClaiming();
   }
 
   async #recording(): Promise<void> {
@@ -231,26 +252,22 @@ export class Dispatcher {
       const batch = this.#unrecorded.splice(0, BATCH);
       await this.#record(
         batch.map((landed) => landed.recorded),
-        this.#judge(batch),
+        this.#unwrittenHealths(),
       );
       for (const { recorded } of batch) {
         const { waitMs } = recorded.next;
         if (waitMs !== null) this.#soonest = Math.min(this.#soonest, performance.now() + waitMs + 1);
-        this.#landed(recorded.endpointId);
+        this.#inFlight--;
+        this.#held.get(recorded.endpointId)?.recorded();
       }
+      this.#wakeClaiming();
     }
   }
 
-  /** Healths that the batch changed. */
-  #judge(batch: readonly Landed[]): RecordedHealth[] {
-    const now = this.#now();
-    for (const landed of batch) this.#held.get(landed.recorded.endpointId)?.judge(landed, now);
-    const changed = [...new Set(batch.map((landed) => this.#held.get(landed.recorded.endpointId)))];
-    return changed.flatMap((held) => {
-      if (!held?.unwritten) return [];
-      held.unwritten = false;
-      return { endpointId: held.id, token: held.token, health: held.health };
-    });
+  #unwrittenHealths(): RecordedHealth[] {
+    const changed = [...this.#held.values()].filter((held) => held.unwritten);
+    for (const held of changed) held.unwritten = false;
+    return changed.map(({ id, token, health }) => ({ endpointId: id, token, health }));
   }
 
   /** An answer in hand is never dropped: it is written when the database is back, or, when we must stop, put back by the next holder. */

@@ -1,6 +1,6 @@
 // One endpoint in our hands for the time of a lease: how many more of its deliveries may start now.
 import type { EndpointHealth } from '../delivery.ts';
-import type { LeasedEndpoint } from '../store/leases.ts';
+import type { Claimed, LeasedEndpoint } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
 import { nextHealth, paused, rampBudget } from './breaker.ts';
 
@@ -13,6 +13,11 @@ type Options = {
   concurrency: number;
 };
 
+/** Deliveries claimed ahead of time. A crash leaves as many attempts on record as `unknown` that never began. */
+const PREFETCH = 16;
+/** Bytes of bodies claimed ahead of time, per endpoint. */
+const PREFETCH_BYTES = 256 * 1_024;
+
 export class HeldEndpoint {
   readonly id: string;
   readonly token: number;
@@ -24,6 +29,10 @@ export class HeldEndpoint {
   readonly #concurrency: number;
   #sliceEnds: number;
   #inFlight = 0;
+  #unrecorded = 0;
+  /** Claimed and not begun: what a free place takes without asking the database. */
+  #waiting: Claimed[] = [];
+  #bodyBytes = PREFETCH_BYTES;
   /** Deliveries the slow start had allowed by the claim, and those taken since. */
   #budgetFrom: number;
   #taken = 0;
@@ -37,34 +46,71 @@ export class HeldEndpoint {
     this.#budgetFrom = rampBudget(this.health, now) ?? 0;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
+  /** Attempts begun and not yet on record. */
+  get open(): number {
+    return this.#inFlight + this.#unrecorded;
   }
 
-  /** Nothing more to be done under this lease, once nothing is in flight. */
+  /** Nothing more to be started under this lease. */
   isOver(at: number): boolean {
-    return !this.more || at > this.#sliceEnds || this.#limit() === 0;
+    return (!this.more && this.#waiting.length === 0) || this.#isClosing(at);
   }
 
-  /** How many deliveries may start now. */
-  room(now: Date, at: number): number {
-    if (this.isOver(at)) return 0;
-    return Math.max(0, Math.min(this.#limit() - this.#inFlight, this.#allowance(now)));
+  /** Nothing more under this lease. */
+  close(): void {
+    this.#sliceEnds = Number.NEGATIVE_INFINITY;
   }
 
-  take(): void {
+  #isClosing(at: number): boolean {
+    return at > this.#sliceEnds || this.#limit() === 0;
+  }
+
+  /** How many more to claim now: what may start, and on top of it what will be wanted before the next claim is back. */
+  appetite(now: Date, at: number): number {
+    if (!this.more || this.#isClosing(at)) return 0;
+    const room = Math.min(this.#limit() - this.#inFlight, this.#allowance(now)) - this.#waiting.length;
+    const ahead =
+      this.health.state === 'closed' && rampBudget(this.health, now) === null ? this.#prefetch() : 0;
+    // Half full is soon enough to ask again.
+    return this.#waiting.length > ahead / 2 ? 0 : Math.max(0, room + ahead);
+  }
+
+  /** A short body is fetched ahead by the dozen, a transcript of megabytes not at all. */
+  #prefetch(): number {
+    return Math.min(PREFETCH, Math.floor(PREFETCH_BYTES / this.#bodyBytes) - 1);
+  }
+
+  claimed(items: readonly Claimed[]): void {
+    this.#waiting.push(...items);
+    const bytes = items.reduce((sum, item) => sum + item.body.length, 0);
+    if (items.length > 0) this.#bodyBytes = Math.max(1, bytes / items.length);
+  }
+
+  /** The next delivery that may start now. */
+  next(now: Date, at: number): Claimed | undefined {
+    if (this.#isClosing(at) || this.#inFlight >= this.#limit() || this.#allowance(now) <= 0) return undefined;
+    const item = this.#waiting.shift();
+    if (!item) return undefined;
     this.#inFlight++;
     this.#taken++;
+    return item;
   }
 
-  /** An attempt has ended and is being recorded: what it makes of the endpoint. */
-  judge({ health, pauseMs }: Pick<Landed, 'health' | 'pauseMs'>, now: Date): void {
+  /** What will not be started under this lease any more. */
+  leftOver(at: number, stopped: boolean): Claimed[] {
+    return stopped || this.#isClosing(at) ? this.#waiting.splice(0) : [];
+  }
+
+  /** An attempt has ended: its place is free, and this is what it makes of the endpoint. */
+  landed({ health, pauseMs }: Pick<Landed, 'health' | 'pauseMs'>, now: Date): void {
+    this.#inFlight--;
+    this.#unrecorded++;
     const before = this.health;
     this.health = nextHealth(this.health, health, now);
     if (pauseMs !== null) {
       this.health = paused(this.health, new Date(now.getTime() + pauseMs));
       // Given back at once: the next look is at the end of the pause.
-      this.#sliceEnds = 0;
+      this.close();
     }
     if (this.health === before) return;
     this.unwritten = true;
@@ -73,7 +119,17 @@ export class HeldEndpoint {
     this.#taken = 0;
   }
 
-  landed(): void {
+  /** Held back by its slow start. */
+  isRamping(now: Date): boolean {
+    return rampBudget(this.health, now) !== null;
+  }
+
+  recorded(): void {
+    this.#unrecorded--;
+  }
+
+  /** An attempt that brought nothing to record. */
+  lost(): void {
     this.#inFlight--;
   }
 

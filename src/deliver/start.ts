@@ -6,6 +6,7 @@ import {
   claimDeliveries,
   claimEndpoints,
   freeDisabledEndpoints,
+  handBack,
   record,
   releaseEndpoints,
   remindEndpoints,
@@ -36,6 +37,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       claimEndpoints: (options) => claimEndpoints(db, options),
       claimDeliveries: (wanted) => claimDeliveries(db, wanted),
       record: (batch, healths) => record(db, batch, healths),
+      handBack: (unsent) => handBack(db, unsent),
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
     },
     send: async (claimed, signal) => {
@@ -64,7 +66,9 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     attemptMs: deps.deadlineMs,
     log,
   });
-  const deaf = await database.listen(DUE_CHANNEL, () => dispatcher.wake());
+  const deaf = await database.listen(DUE_CHANNEL, (endpointId) =>
+    endpointId === '' ? dispatcher.wake() : dispatcher.letGo(endpointId),
+  );
   dispatcher.start();
   const remind = startChore('remind endpoints', REMIND_MS, log, async () => {
     const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));

@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Db, Trx } from './database.ts';
 import type { Schema } from './schema.ts';
 
-/** Woken at the commit of whatever makes a delivery due. */
+/** Woken at the commit of whatever makes a delivery due; with an id, that endpoint was disabled. */
 export const DUE_CHANNEL = 'ringback_due';
 
 /** The URL that names an endpoint: secrets and ids in a query must neither split it nor be shown. */
@@ -79,24 +79,24 @@ export function listEndpoints(db: Db, accountId: string, id?: string): Promise<E
   return query.orderBy('url').orderBy('id').execute() as Promise<EndpointRow[]>;
 }
 
-/** Nothing is sent there from now on; what waits, waits. False when there is no such endpoint. */
-export async function disableEndpoint(
-  db: Db,
-  accountId: string,
-  id: string,
-  reason: string,
-): Promise<boolean> {
-  const result = await db
-    .updateTable('endpoint')
-    .set({
-      disabled_at: sql`coalesce(disabled_at, now())`,
-      disabled_reason: sql`coalesce(disabled_reason, ${reason})`,
-      next_due: null,
-    })
-    .where('account_id', '=', accountId)
-    .where('id', '=', id)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+/** Nothing is begun there from now on; what waits, waits. False when there is no such endpoint. */
+export function disableEndpoint(db: Db, accountId: string, id: string, reason: string): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const result = await trx
+      .updateTable('endpoint')
+      .set({
+        disabled_at: sql`coalesce(disabled_at, now())`,
+        disabled_reason: sql`coalesce(disabled_reason, ${reason})`,
+        next_due: null,
+      })
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (result.numUpdatedRows !== 1n) return false;
+    // Its holder has claimed ahead.
+    await sql`SELECT pg_notify(${DUE_CHANNEL}, ${id})`.execute(trx);
+    return true;
+  });
 }
 
 /** A clean slate, approached gently: what waits is sent from now on, slowly at first. False when there is no such endpoint. */

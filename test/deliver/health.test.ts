@@ -164,6 +164,7 @@ test('an owner disables and enables; what is in flight ends, what waits waits', 
   await receiver.next(4);
   const { id } = (await endpoint()) ?? {};
   await disableEndpoint(database.db, account, id as string, 'disabled by its owner');
+  await eventually(count, (seen) => seen.includes('6 pending after 0'));
   hold.resolve({ status: 200 });
   await eventually(count, (seen) => seen[0] === '4 delivered after 1');
   expect(await count()).toEqual(['4 delivered after 1', '6 pending after 0']);
