@@ -9,7 +9,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
  */
 export type ProxyMode = 'forward' | 'refuse' | 'silent';
 
-export type Proxy = {
+export type TcpProxy = {
   port: number;
   /** Connections accepted so far. */
   readonly accepted: number;
@@ -28,7 +28,7 @@ export type Proxy = {
 
 type Pair = { near: Socket; far: Socket | null; dead: boolean };
 
-export async function startProxy(targetPort: number): Promise<Proxy> {
+export async function startProxy(targetPort: number): Promise<TcpProxy> {
   let target = targetPort;
   let mode: ProxyMode = 'forward';
   let delayMs = 0;
