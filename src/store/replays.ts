@@ -148,46 +148,44 @@ type Running = {
 type Page = {
   ids: string[];
   endpoint_ids: string[];
-  /** The place the look came to. */
+  /** The place the look came to; null when there was nothing behind. */
   at: string | null;
   id: string | null;
-  /** There is nothing behind it. */
   last: boolean;
 };
 
 async function readPage(trx: Trx, replay: Running): Promise<Page> {
   const { filter } = replay;
   const most = Math.ceil(replay.rate / BATCHES_PER_S);
-  const { rows } = await sql<Omit<Page, 'last'> & { scanned: number }>`
-    WITH scanned AS MATERIALIZED (
-      SELECT id, endpoint_id, state, event, created_at FROM delivery
-      WHERE account_id = ${replay.account_id}
-        AND (created_at, id) > (${replay.cursor_at}::timestamptz, ${replay.cursor_id}::uuid)
-        AND created_at <= ${replay.until}::timestamptz
-        AND created_at >= coalesce(${filter.created_after ?? null}::timestamptz, '-infinity')
-        AND created_at < coalesce(${filter.created_before ?? null}::timestamptz, 'infinity')
-        AND job_id = coalesce(${filter.transcription_id ?? null}::uuid, job_id)
-      ORDER BY created_at, id LIMIT ${SCAN}),
-    page AS MATERIALIZED (
-      SELECT id, endpoint_id, created_at FROM scanned
+  const scan = sql`
+    SELECT id, endpoint_id, state, event, created_at FROM delivery
+    WHERE account_id = ${replay.account_id}
+      AND (created_at, id) > (${replay.cursor_at}::timestamptz, ${replay.cursor_id}::uuid)
+      AND created_at <= ${replay.until}::timestamptz
+      AND created_at >= coalesce(${filter.created_after ?? null}::timestamptz, '-infinity')
+      AND created_at < coalesce(${filter.created_before ?? null}::timestamptz, 'infinity')
+      AND job_id = coalesce(${filter.transcription_id ?? null}::uuid, job_id)
+    ORDER BY created_at, id LIMIT ${SCAN}`;
+  // A full page ends the scan early, and the place is its end; otherwise the place is the scan's end, if it had to end.
+  const { rows } = await sql<Omit<Page, 'last'>>`
+    WITH page AS MATERIALIZED (
+      SELECT id, endpoint_id, created_at FROM (${scan}) AS scanned
       WHERE state = ANY(${filter.state ?? DELIVERY_STATES}::text[])
         AND endpoint_id = coalesce(${filter.endpoint ?? null}::uuid, endpoint_id)
         AND event = coalesce(${filter.event ?? null}, event)
       ORDER BY created_at, id LIMIT ${most}),
     place AS (
-      SELECT created_at, id FROM page WHERE (SELECT count(*) FROM page) = ${most}
+      (SELECT created_at, id FROM page WHERE (SELECT count(*) FROM page) = ${most}
+        ORDER BY created_at DESC, id DESC LIMIT 1)
       UNION ALL
-      SELECT created_at, id FROM scanned WHERE (SELECT count(*) FROM page) < ${most})
-    SELECT (SELECT count(*)::int FROM scanned) AS scanned,
-      (SELECT coalesce(array_agg(id), '{}') FROM page) AS ids,
+      (SELECT created_at, id FROM (SELECT * FROM (${scan}) AS scanned OFFSET ${SCAN - 1}) AS end_of_scan
+        WHERE (SELECT count(*) FROM page) < ${most}))
+    SELECT (SELECT coalesce(array_agg(id), '{}') FROM page) AS ids,
       (SELECT coalesce(array_agg(DISTINCT endpoint_id), '{}') FROM page) AS endpoint_ids,
       place.created_at::text AS at, place.id
-    FROM (VALUES (1)) AS one LEFT JOIN (
-      SELECT created_at, id FROM place ORDER BY created_at DESC, id DESC LIMIT 1) AS place ON true`.execute(
-    trx,
-  );
-  const { scanned, ...page } = rows[0] as (typeof rows)[number];
-  return { ...page, last: page.ids.length < most && scanned < SCAN };
+    FROM (VALUES (1)) AS one LEFT JOIN place ON true`.execute(trx);
+  const page = rows[0] as (typeof rows)[number];
+  return { ...page, last: page.at === null };
 }
 
 async function resendPage(

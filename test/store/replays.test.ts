@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DeliveryState, ReplayFilter } from '../../src/delivery.ts';
-import { listDeliveries, openDelivery } from '../../src/store/deliveries.ts';
+import { findDelivery, listDeliveries, openDelivery } from '../../src/store/deliveries.ts';
 import {
   cancelReplay,
   createReplay,
@@ -173,6 +173,25 @@ test('the place is exact: deliveries of one millisecond, and of one microsecond,
   await run(id);
   // Pending ones match as well: a place cut to milliseconds would meet those of the same millisecond again and again.
   expect(await see(id)).toMatchObject({ state: 'done', matched: 5, resent: 5 });
+});
+
+test('what matches behind ten thousand that do not is found, a look of bounded length at a time', async () => {
+  const first = await make({ at: '2026-01-01T00:00:00Z' });
+  await sql`
+    INSERT INTO delivery (id, account_id, job_id, endpoint_id, url, method, event, form, asked_form, state, final_at,
+      created_at)
+    SELECT gen_random_uuid(), ${account}, gen_random_uuid(), endpoint_id, url, method, event, form, form, 'delivered',
+      now(), '2026-02-01T00:00:00Z' FROM delivery, generate_series(1, 10500)`.execute(database.db);
+  const last = await make();
+  const id = await start({ state: ['failed'] });
+  expect(await stepReplay(database.db)).toMatchObject({ state: 'running', matched: 1 });
+  await run(id);
+  expect(await see(id)).toMatchObject({ state: 'done', matched: 2, resent: 2 });
+  for (const one of [first, last])
+    expect(await findDelivery(database.db, account, one)).toMatchObject({
+      state: 'pending',
+      trigger: 'replay',
+    });
 });
 
 test('the rate: a quarter of a second of it at a time, and the next is not due before', async () => {
