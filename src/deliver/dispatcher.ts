@@ -50,6 +50,8 @@ export class Dispatcher {
   readonly #sliceMs: number;
   readonly #held = new Map<string, HeldEndpoint>();
   readonly #unrecorded: Landed[] = [];
+  /** Claimed ahead, never to be sent by us, not yet handed back. */
+  #unsent: Claimed[] = [];
   /** The database's time at a moment of ours (performance.now): our wall clock may be wrong, or step. */
   #clock = { database: Date.now(), at: performance.now() };
   readonly #stopping = new AbortController();
@@ -113,7 +115,9 @@ export class Dispatcher {
         if (!this.#stopped) await this.#claim();
         await this.#release();
       } catch (error) {
-        this.#options.log.warn({ err: error }, 'could not claim deliveries');
+        this.#options.log.warn({ err: error }, 'could not claim or give back deliveries');
+        // Stopping without a database: the leases run out by themselves.
+        if (this.#cutOff.signal.aborted) this.#held.clear();
       }
       if (!this.#canClaim()) await this.#pause(woken);
     }
@@ -197,15 +201,17 @@ export class Dispatcher {
     }
   }
 
+  /** What fails here is tried again next time round: a lease that is merely forgotten costs its endpoint the rest of it. */
   async #release(): Promise<void> {
     const at = performance.now();
     const all = [...this.#held.values()];
-    const unsent = all.flatMap((held) => held.leftOver(at, this.#stopped));
-    if (unsent.length > 0) await this.#options.store.handBack(unsent);
+    this.#unsent.push(...all.flatMap((held) => held.leftOver(at, this.#stopped)));
+    if (this.#unsent.length > 0) await this.#options.store.handBack(this.#unsent);
+    this.#unsent = [];
     const over = all.filter((held) => held.open === 0 && (this.#stopped || held.isOver(at)));
     if (over.length === 0) return;
-    for (const { id } of over) this.#held.delete(id);
     await this.#options.store.releaseEndpoints(over.map(({ id, token }) => ({ endpointId: id, token })));
+    for (const { id } of over) this.#held.delete(id);
   }
 
   /** Starts what may start of an endpoint. */

@@ -316,6 +316,9 @@ export async function handBack(db: Db, unsent: readonly Claimed[]): Promise<void
     WHERE delivery.id = unsent.id AND delivery.token = unsent.token`.execute(db);
 }
 
+/** What is stranded waits so long on an idle endpoint: whatever failed inside must not fail again at once, for ever. */
+const STRANDED_MS = 15_000;
+
 /**
  * Gives endpoints back with the time at which each has to be looked at again. First the lock, then the look: a
  * delivery that commits in between is then either seen here or lowers `next_due` after us.
@@ -326,10 +329,18 @@ export function releaseEndpoints(db: Db, leases: readonly Lease[]): Promise<void
     const ids = leases.map((lease) => lease.endpointId);
     await sql`SELECT FROM endpoint WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`.execute(trx);
     await sql`
-      UPDATE endpoint SET leased_until = NULL, next_due = CASE WHEN disabled_at IS NULL THEN (
-        SELECT greatest(min(due_at), endpoint.paused_until, endpoint.open_until) FROM delivery
-        WHERE endpoint_id = endpoint.id AND state = 'pending' HAVING min(due_at) IS NOT NULL) END
+      UPDATE endpoint SET
+        -- An expired lease makes the next claim put back what is stranded: a claim whose answer never came, an attempt
+        -- that failed inside. A reminder alone would never see the endpoint at rest while it is busy.
+        leased_until = CASE WHEN owed.stranded THEN '-infinity'::timestamptz END,
+        next_due = CASE WHEN disabled_at IS NULL AND (owed.due IS NOT NULL OR owed.stranded) THEN greatest(
+          least(owed.due, CASE WHEN owed.stranded THEN now() + ${STRANDED_MS} * interval '1 millisecond' END),
+          endpoint.paused_until, endpoint.open_until) END
       FROM unnest(${ids}::uuid[], ${leases.map((lease) => lease.token)}::bigint[]) AS lease (endpoint_id, token)
+      CROSS JOIN LATERAL (
+        SELECT (SELECT min(due_at) FROM delivery WHERE endpoint_id = lease.endpoint_id AND state = 'pending') AS due,
+          EXISTS (SELECT FROM delivery WHERE endpoint_id = lease.endpoint_id AND state = 'delivering') AS stranded)
+        AS owed
       WHERE endpoint.id = lease.endpoint_id AND endpoint.token = lease.token`.execute(trx);
   });
 }

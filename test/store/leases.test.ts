@@ -273,11 +273,12 @@ test('the reminder marks an endpoint that says nothing while a delivery waits, a
   expect((await claimEndpoints(database.db, CLAIM)).claimed.map((item) => item.id)).toEqual([id]);
 });
 
-test('the reminder frees a delivery that its released endpoint left in flight', async () => {
+test('the reminder frees a delivery in flight that its endpoint says nothing of', async () => {
   const id = await open('https://one.example.org/');
   const { leases } = await claimEndpoints(database.db, CLAIM);
   await releaseEndpoints(database.db, leases);
   expect(await stateOf(id)).toMatchObject({ state: 'delivering' });
+  await sql`UPDATE endpoint SET leased_until = NULL, next_due = NULL`.execute(database.db);
   expect(await remindEndpoints(database.db)).toBe(1);
   expect((await claimEndpoints(database.db, CLAIM)).claimed[0]).toMatchObject({ id, attempt: 2 });
 });
@@ -301,6 +302,33 @@ test('resend: due now, with a full schedule and the form first asked for; not wh
     step: 1,
     trigger: 'resend',
   });
+});
+
+test('a claim whose answer was lost: what it took is put back by the next claim, however busy the endpoint is', async () => {
+  const id = await open('https://one.example.org/');
+  await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(database.db, { ...CLAIM, room: () => 1 });
+  const [lease] = leases as [LeasedEndpoint];
+  const lost = await claimDeliveries(database.db, [{ ...lease, room: 1 }]);
+  expect(claimed[0]?.id).toBe(id);
+  await record(database.db, [recorded(claimed[0] as Claimed, {})], []);
+  await releaseEndpoints(database.db, leases);
+  // Given back, claimed again at once: no reminder ever sees it at rest.
+  await open('https://one.example.org/');
+  const next = await claimEndpoints(database.db, CLAIM);
+  expect(next.claimed.map((item) => item.id)).toContain(lost[0]?.id);
+  expect(next.claimed.find((item) => item.id === lost[0]?.id)?.attempt).toBe(2);
+});
+
+test('what a claim lost on an idle endpoint is due again within the reminder, without one', async () => {
+  await open('https://one.example.org/');
+  const { leases } = await claimEndpoints(database.db, CLAIM);
+  await releaseEndpoints(database.db, leases);
+  const [endpoint] = await endpoints();
+  expect(Number(endpoint?.next_due) - Date.now()).toBeGreaterThan(5_000);
+  expect(Number(endpoint?.next_due) - Date.now()).toBeLessThan(20_000);
+  await sql`UPDATE endpoint SET next_due = now()`.execute(database.db);
+  expect((await claimEndpoints(database.db, CLAIM)).claimed).toMatchObject([{ attempt: 2 }]);
 });
 
 test('the database itself refuses states that cannot be', async () => {
