@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MAX_RUNS } from '../../src/job.ts';
+import {
+  endAllRuns,
+  expireRuns,
+  findJob,
+  finishJob,
+  handBackJob,
+  insertJob,
+  type JobEnd,
+  renewJob,
+  requeueForgotten,
+  startJob,
+} from '../../src/store/jobs.ts';
+import { openQueue, type Queue } from '../../src/store/queue.ts';
+import { migratedDatabase } from '../rig/postgres.ts';
+
+let database: Awaited<ReturnType<typeof migratedDatabase>>;
+let queue: Queue;
+let account: string;
+beforeAll(async () => {
+  database = await migratedDatabase();
+  queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
+  account = (
+    await database.db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow()
+  ).id;
+});
+afterAll(async () => {
+  await queue.stop();
+  await database.drop();
+});
+
+const LEASE = 60_000;
+const HOOK = { url: 'https://app.example.org/hooks', method: 'POST', form: 'full', gzip: false } as const;
+
+async function insert(): Promise<string> {
+  const id = randomUUID();
+  await insertJob(database.db, queue, {
+    id,
+    accountId: account,
+    audioUrl: 'https://cdn.example.org/a.mp3',
+    audioId: null,
+    request: {},
+    customMetadata: null,
+    callback: HOOK,
+  });
+  return id;
+}
+
+const stateOf = async (id: string) => (await findJob(database.db, account, id))?.state;
+const queueIdOf = async (id: string) => (await findJob(database.db, account, id))?.queue_id as string;
+const end =
+  (id: string): (() => JobEnd) =>
+  () => ({
+    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
+    delivery: {
+      accountId: account,
+      jobId: id,
+      ...HOOK,
+      event: 'success',
+      fullBody: Buffer.from('{}'),
+      referenceBody: Buffer.from('{}'),
+      waitMs: 0,
+    },
+    fetched: null,
+  });
+const deliveriesOf = (id: string) =>
+  database.db.selectFrom('delivery').select(['state', 'event']).where('job_id', '=', id).execute();
+const giveUp = (id: string) => ({
+  error: { code: 'engine_failed' as const, message: 'again and again' },
+  delivery: { ...(end(id)().delivery as NonNullable<JobEnd['delivery']>), event: 'error' as const },
+});
+
+test('a job is started once; its end writes result, delivery and endpoint together', async () => {
+  const id = await insert();
+  const first = await startJob(database.db, id, LEASE);
+  expect(first).toMatchObject({ run: 1, callback: HOOK });
+  expect(await startJob(database.db, id, LEASE)).toBe(undefined);
+  expect(await finishJob(database.db, id, 1, end(id))).toBe(true);
+  expect(await stateOf(id)).toBe('done');
+  expect(await deliveriesOf(id)).toEqual([{ state: 'pending', event: 'success' }]);
+  expect(await finishJob(database.db, id, 1, end(id))).toBe(false);
+  expect(await deliveriesOf(id)).toHaveLength(1);
+});
+
+test('an end that fails half way leaves nothing behind', async () => {
+  const id = await insert();
+  await startJob(database.db, id, LEASE);
+  const broken = () => {
+    const made = end(id)();
+    return { ...made, delivery: { ...(made.delivery as never as object), url: 'no url' } as never };
+  };
+  await expect(finishJob(database.db, id, 1, broken)).rejects.toThrow();
+  expect(await stateOf(id)).toBe('processing');
+  expect(await deliveriesOf(id)).toEqual([]);
+});
+
+test('a run that was taken over writes nothing more', async () => {
+  const id = await insert();
+  await startJob(database.db, id, LEASE);
+  await endAllRuns(database.db);
+  expect((await expireRuns(database.db, queue, (job) => giveUp(job.id))).requeued).toBeGreaterThan(0);
+  expect(await stateOf(id)).toBe('queued');
+  expect((await queue.alive(database.db, [await queueIdOf(id)])).size).toBe(1);
+  expect(await startJob(database.db, id, LEASE)).toMatchObject({ run: 2 });
+  expect(await renewJob(database.db, id, 1, LEASE)).toBe(false);
+  expect(await finishJob(database.db, id, 1, end(id))).toBe(false);
+  expect(await renewJob(database.db, id, 2, LEASE)).toBe(true);
+  expect(await finishJob(database.db, id, 2, end(id))).toBe(true);
+});
+
+test('a file that kills its process every time ends as an error, with its callback', async () => {
+  const id = await insert();
+  for (let run = 1; run <= MAX_RUNS; run++) {
+    expect(await startJob(database.db, id, LEASE)).toMatchObject({ run });
+    await endAllRuns(database.db);
+    await expireRuns(database.db, queue, (job) => giveUp(job.id));
+  }
+  expect(await findJob(database.db, account, id)).toMatchObject({
+    state: 'error',
+    error_code: 'engine_failed',
+  });
+  expect(await deliveriesOf(id)).toEqual([{ state: 'pending', event: 'error' }]);
+});
+
+test('handed back at shutdown it may start at once, and the run does not count', async () => {
+  const id = await insert();
+  await startJob(database.db, id, LEASE);
+  await handBackJob(database.db, queue, id, 1);
+  expect(await startJob(database.db, id, LEASE)).toMatchObject({ run: 1 });
+});
+
+test('what is queued without a live queue job gets one again; what has one is left alone', async () => {
+  const lost = await insert();
+  const fine = await insert();
+  const before = [await queueIdOf(lost), await queueIdOf(fine)];
+  await sql`DELETE FROM ringback_queue.job WHERE id = ${before[0]}`.execute(database.db);
+  await requeueForgotten(database.db, queue);
+  expect(await queueIdOf(lost)).not.toBe(before[0]);
+  expect(await queueIdOf(fine)).toBe(before[1]);
+  expect((await queue.alive(database.db, [await queueIdOf(lost)])).size).toBe(1);
+});
