@@ -6,6 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { accountSecrets } from './deliver/account-secrets.ts';
+import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { generateSecret } from './deliver/signature.ts';
@@ -47,7 +48,6 @@ export type Ringback = {
 
 const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
-const WORST_CLOCK_OFFSET_MS = 30_000;
 const CONNECTIONS = 20;
 const PROBES = 2;
 
@@ -246,7 +246,7 @@ async function migrateUnhurried(connectionString: string, onError: (error: Error
 
 async function refuseWrongClock(db: Parameters<typeof clockOffset>[0]): Promise<void> {
   const offset = await clockOffset(db);
-  if (Math.abs(offset) > WORST_CLOCK_OFFSET_MS)
+  if (Math.abs(offset) > WORST_OFFSET_MS)
     throw new Error(
       `This machine's clock is ${Math.round(offset / 1_000)} s away from the database's: receivers would refuse our signatures. Set the clock (NTP), then start again.`,
     );

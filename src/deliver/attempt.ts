@@ -49,7 +49,9 @@ export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: Abort
   const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
   // An error has no payload to leave out: its only form is what a receiver called too large.
   const form = claimed.event === 'error' ? 'reference' : claimed.form;
-  const judged = verdict({ outcome, form, now: deps.now() });
+  // One look at the wall clock per attempt: should it step in between, a Retry-After date is judged by the right time.
+  const answeredAt = new Date(startedAt.getTime() + outcome.durationMs);
+  const judged = verdict({ outcome, form, now: answeredAt });
   if (outcome.errorDetail)
     deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'why an attempt failed');
   const recorded: Recorded = {

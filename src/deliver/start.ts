@@ -1,8 +1,10 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
+import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
 import {
+  type ClaimResult,
   claimDeliveries,
   claimEndpoints,
   freeDisabledEndpoints,
@@ -12,6 +14,7 @@ import {
   remindEndpoints,
 } from '../store/leases.ts';
 import { type AttemptDeps, attempt } from './attempt.ts';
+import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { startReplays } from './replay.ts';
 import { AttemptTally } from './tally.ts';
@@ -25,23 +28,30 @@ export type DeliverDeps = AttemptDeps & {
 const SLOTS = 256;
 const REMIND_MS = 15_000;
 const COUNT_MS = 2_000;
+const CLOCK_MS = 15_000;
 /** Running attempts have this long to finish when we stop. */
 const GRACE_MS = 4_000;
+
+const NOTHING: ClaimResult = { now: null, leases: [], claimed: [] };
 
 export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<void>> {
   const { database, log } = deps;
   const { db } = database;
   const tally = new AttemptTally();
+  const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
+  await clock.check();
   const dispatcher = new Dispatcher({
     store: {
-      claimEndpoints: (options) => claimEndpoints(db, options),
-      claimDeliveries: (wanted) => claimDeliveries(db, wanted),
+      // With a clock that may not sign, others send; what is held is given back.
+      claimEndpoints: async (options) => (clock.isRight ? claimEndpoints(db, options) : NOTHING),
+      claimDeliveries: async (wanted) => (clock.isRight ? claimDeliveries(db, wanted) : []),
       record: (batch, healths) => record(db, batch, healths),
       handBack: (unsent) => handBack(db, unsent),
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
     },
     send: async (claimed, signal) => {
-      const landed = await attempt(deps, claimed, signal);
+      // Stepped between the claim and now: on record as interrupted, not sent.
+      const landed = await attempt(deps, claimed, clock.isRight ? signal : AbortSignal.abort());
       const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
       log.info(
@@ -75,11 +85,12 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
   });
   const count = startChore('count attempts', COUNT_MS, log, () => addTallies(db, tally.take()));
+  const checkClock = startChore('check the clock', CLOCK_MS, log, () => clock.check());
   const stopReplays = startReplays({ db, log });
   return async () => {
     await deaf();
     await stopReplays();
-    await remind.stop();
+    await Promise.all([remind.stop(), checkClock.stop()]);
     await dispatcher.stop(GRACE_MS);
     await count.stop();
     await addTallies(db, tally.take());

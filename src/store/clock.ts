@@ -4,10 +4,10 @@ import { sql } from 'kysely';
 import type { Db } from './database.ts';
 
 /** Our clock minus the database's, in milliseconds, judged at the middle of the round trip. */
-export async function clockOffset(db: Db): Promise<number> {
-  const before = Date.now();
+export async function clockOffset(db: Db, now: () => Date = () => new Date()): Promise<number> {
+  const before = now().getTime();
   const { rows } = await sql<{ now: number }>`
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`.execute(db);
-  const after = Date.now();
+  const after = now().getTime();
   return (before + after) / 2 - (rows[0] as { now: number }).now;
 }
