@@ -44,7 +44,10 @@ test("Express' own limit of 100 kB: a short transcript comes whole, a long one b
     expect(await express.line(id)).toMatch(
       /^reference \S+ payload_too_large \d{6,7} http:\/\/127.0.0.1:1\/v2\/pre-recorded\/long$/,
     );
-    expect(await rig.ended(id)).toMatchObject(AS_REFERENCE);
+    const seen = await rig.ended(id);
+    expect(seen).toMatchObject(AS_REFERENCE);
+    const [full, reference] = seen.attempts.map((row) => row.started_at.getTime());
+    expect(Number(reference) - Number(full), 'at once').toBeLessThan(5_000);
   }
 });
 
@@ -73,4 +76,13 @@ test("Fastify's own limit of 1 MiB: by reference; with bodyLimit 20 MiB whole", 
     expect(await rig.ended(id)).toMatchObject(expected);
     expect(events).toEqual([expected.attempts.at(-1)?.form]);
   }
+});
+
+test('a dozen long transcripts at once: none waits for the lease of its endpoint to end', async () => {
+  const express = await firstTry('20mb');
+  const ids = await Promise.all(
+    Array.from({ length: 12 }, () => rig.open({ url: express.url, bytes: 300_000 })),
+  );
+  // Four at a time, and a lease lasts 10 s and more: were nothing more claimed under one, the last would be 20 s late.
+  for (const id of ids) expect(await rig.ended(id, 9_000)).toMatchObject(AS_FULL);
 });
