@@ -289,7 +289,10 @@ async function writeHealth(trx: Trx, unsorted: readonly RecordedHealth[]): Promi
     UPDATE endpoint SET
       breaker = CASE WHEN h.state = 'disabled' THEN 'closed' ELSE h.state END,
       failures = h.failures, failing_since = h.failing_since, gone = h.gone, trips = h.trips,
-      open_until = h.open_until, ramp_from = h.ramp_from, paused_until = h.paused_until,
+      open_until = h.open_until,
+      -- A replay may have asked for a slow start since the lease was taken.
+      ramp_from = greatest(endpoint.ramp_from, h.ramp_from),
+      paused_until = greatest(endpoint.paused_until, h.paused_until),
       next_due = CASE WHEN h.state = 'disabled' THEN NULL ELSE next_due END,
       disabled_at = CASE WHEN h.state = 'disabled' THEN coalesce(disabled_at, now()) ELSE disabled_at END,
       disabled_reason = CASE WHEN h.state = 'disabled' THEN coalesce(endpoint.disabled_reason, h.disabled_reason)
