@@ -77,7 +77,7 @@ export class HeldEndpoint {
 
   /** A short body is fetched ahead by the dozen, a transcript of megabytes not at all. */
   #prefetch(): number {
-    return Math.min(PREFETCH, Math.floor(PREFETCH_BYTES / this.#bodyBytes) - 1);
+    return Math.max(0, Math.min(PREFETCH, Math.floor(PREFETCH_BYTES / this.#bodyBytes) - 1));
   }
 
   claimed(items: readonly Claimed[]): void {

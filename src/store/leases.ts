@@ -121,7 +121,7 @@ export async function claimDeliveries(
     step: number;
     trigger: Trigger;
     gzip: boolean;
-    body: Buffer;
+    body: string;
   }>`
     WITH ${HASTY},
     lease AS (
@@ -141,7 +141,7 @@ export async function claimDeliveries(
     FROM due WHERE delivery.id = due.id
     RETURNING delivery.endpoint_id, delivery.token, delivery.id, delivery.account_id, url, method, event, form, attempts, step,
       trigger, gzip,
-      CASE form WHEN 'full' THEN full_body ELSE reference_body END AS body`.execute(db);
+      convert_from(CASE form WHEN 'full' THEN full_body ELSE reference_body END, 'UTF8') AS body`.execute(db);
   return rows.map((row) => ({
     endpointId: row.endpoint_id,
     token: row.token,
@@ -155,7 +155,8 @@ export async function claimDeliveries(
     step: row.step,
     trigger: row.trigger,
     gzip: row.gzip,
-    body: row.body,
+    // As text it travels at half the size of bytea's hexadecimal.
+    body: Buffer.from(row.body),
   }));
 }
 
