@@ -50,6 +50,8 @@ export async function compareBooks(
   for (const id of accepted) if (!states.has(id)) broken(`job ${id} was accepted and has no row`);
   for (const { id, state } of jobs)
     if (state !== 'done' && state !== 'error') broken(`job ${id} is still ${state}`);
+  // Every request was repeated, under its idempotency key, until it was accepted.
+  for (const { id } of jobs) if (!accepted.has(id)) broken(`job ${id} was made and never promised`);
   for (const { id } of leases) broken(`endpoint ${id} is still leased`);
 
   const perJob = Map.groupBy(deliveries, (row) => row.job_id);
