@@ -9,13 +9,13 @@ import { decode } from '../src/speech/decode.ts';
 import { type Engine, loadEngine } from '../src/speech/engine.ts';
 import { comparableWords, type WordErrors, wordErrorRate, wordErrors } from './wer.ts';
 
-const OWN_SET = path.resolve(import.meta.dirname, '../test/fixtures/speech');
+export const OWN_SET = path.resolve(import.meta.dirname, '../test/fixtures/speech');
 
 type Clip = { file: string; reference: string };
 type Result = WordErrors & { file: string; heard: string; seconds: number };
 
 /** The rows of a table with the columns file, source, reference. */
-async function clipsOf(table: string): Promise<Clip[]> {
+export async function clipsOf(table: string): Promise<Clip[]> {
   const lines = (await readFile(table, 'utf8')).trimEnd().split('\n').slice(1);
   return lines.map((line) => {
     const [file = '', , reference = ''] = line.split('\t');
