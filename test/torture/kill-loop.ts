@@ -14,7 +14,7 @@ import { startFarEnd } from './far-end.ts';
 import { startFleet } from './fleet.ts';
 import { randomFrom } from './random.ts';
 import { createSubmitter } from './submitter.ts';
-import { endWaits, unfinished } from './waits.ts';
+import { endWaits, settled } from './waits.ts';
 
 export type KillLoopOptions = {
   /** Kills go on this long; longer when the deliveries are not all submitted by then, unless in a hurry. */
@@ -167,27 +167,6 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopFigure
     await far.close();
     await postgres.stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-/** Seconds until no row is open; null when they were not enough. */
-async function settled(
-  client: Client,
-  seconds: number,
-  tell: (line: string) => void,
-): Promise<number | null> {
-  const started = performance.now();
-  let told = 0;
-  for (;;) {
-    const left = await unfinished(client);
-    const took = (performance.now() - started) / 1_000;
-    if (left.jobs + left.deliveries === 0) return took;
-    if (took > seconds) return null;
-    if (took > told + 15) {
-      told = took;
-      tell(`settling for ${Math.round(took)} s: ${left.jobs} jobs and ${left.deliveries} callbacks are open`);
-    }
-    await wait(250);
   }
 }
 

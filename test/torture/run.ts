@@ -3,6 +3,7 @@
 
 const PROOFS = {
   'kill-loop': () => import('./kill-loop.ts'),
+  database: () => import('./database-faults.ts'),
 } as const;
 
 const [name = '', ...rest] = process.argv.slice(2);
