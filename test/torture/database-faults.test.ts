@@ -1,13 +1,21 @@
 // Faults of the database in short: one of each kind, on two servers at work.
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { databaseFaults, type Fault } from './database-faults.ts';
 
-test.concurrent.each<[string, readonly Fault[]]>([
-  ['PostgreSQL stopped gently, then crashed, and started again', ['fast stop', 'immediate stop']],
-  ['connections cut, refused, half-open', ['cut (rst)', 'refused', 'half open']],
-])(
-  '%s: nothing lost, nothing stuck, nobody dies',
-  async ([_, faults], { expect }) => {
+const CASES: readonly { what: string; faults: readonly Fault[] }[] = [
+  {
+    what: 'PostgreSQL stopped gently, then crashed, and started again',
+    faults: ['fast stop', 'immediate stop'],
+  },
+  { what: 'connections cut, refused, half-open', faults: ['cut (rst)', 'refused', 'half open'] },
+];
+
+test.concurrent.for(CASES)(
+  '$what: nothing lost, nothing stuck, nobody dies',
+  {
+    timeout: 600_000,
+  },
+  async ({ faults }, { expect }) => {
     const figures = await databaseFaults({
       faults,
       rate: 5,
@@ -22,5 +30,4 @@ test.concurrent.each<[string, readonly Fault[]]>([
     // A fault that nobody noticed would prove nothing.
     expect(Object.keys(figures.logWarnings).join()).toMatch(/terminat|ECONNRESET|did not answer/);
   },
-  600_000,
 );

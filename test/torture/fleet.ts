@@ -13,6 +13,8 @@ export type Fleet = {
   urls(): string[];
   /** All its roles work. */
   isUp(slot: number): boolean;
+  /** Of the process in this slot now. */
+  pid(slot: number): number;
   /** SIGKILL, whatever it is doing, starting included. */
   kill(slot: number): void;
   /** Processes started so far. */
@@ -101,6 +103,7 @@ export function startFleet({ size, databaseUrl, folder, settings }: FleetOptions
   return {
     urls: () => slots.flatMap(({ url }) => url ?? []),
     isUp: (index) => slots[index]?.ready === true && !slots[index].killed,
+    pid: (index) => slots[index]?.child.pid ?? -1,
     kill(index) {
       const slot = slots[index];
       if (!slot || slot.killed) return;
