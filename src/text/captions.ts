@@ -72,6 +72,7 @@ function cut(words: readonly Word[], rules: CaptionRules): Caption[] {
 
 /** A row is longer than the rule only when it is one word. */
 const fitsInRow = (row: string, text: string, { charactersPerRow }: CaptionRules): boolean =>
+  row.length + 1 + text.length <= charactersPerRow ||
   [...row].length + 1 + [...text].length <= charactersPerRow;
 
 const fits = (rows: readonly string[], text: string, rules: CaptionRules): boolean =>

@@ -13,7 +13,8 @@ export function punctuated(utterances: readonly Utterance[], kept: ReadonlySet<s
     const pause = next === undefined ? Number.POSITIVE_INFINITY : next.start - word.end;
     const ends = endsSentence(bare(word.word), pause);
     const cased = kept.has(bare(word.word).said) ? word : withCapital(word, begins);
-    begins = ends;
+    // After a quotation the sentence may go on.
+    begins = ends && !/["'”’]$/.test(word.word);
     return ends ? withStop(cased) : cased;
   });
   let at = 0;

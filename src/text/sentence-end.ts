@@ -6,7 +6,7 @@ const TITLES = new Set(
   'mr mrs ms dr prof st gen col capt lt sgt rev hon gov sen rep pres mt messrs'.split(' '),
 );
 /** These end a sentence as often as not. */
-const OTHERS = new Set('inc ltd co corp jr sr no fig vs etc dept est approx ave blvd'.split(' '));
+const OTHERS = new Set('inc ltd co corp jr sr vs etc dept est approx ave blvd'.split(' '));
 /** `U.S`, `p.m`, `Ph.D`, and the F of John F. Kennedy. */
 const INITIALS = /^(?:\p{L}|(?:\p{L}{1,2}\.)+\p{L}{1,2})$/u;
 

@@ -81,9 +81,12 @@ export function followedBy(word: Word, sign: string, spoken: readonly Word[]): W
   };
 }
 
-/** Every word but the first has a space before it. */
-export function spaced(words: readonly Word[]): Word[] {
-  return words.map((word, i) => ({ ...word, word: i === 0 ? word.word.trim() : ` ${word.word.trim()}` }));
+/** Every word but the first has a space before it. Most have it already, and are not copied. */
+function spaced(words: readonly Word[]): Word[] {
+  return words.map((word, i) => {
+    const text = i === 0 ? word.word.trim() : ` ${word.word.trim()}`;
+    return text === word.word ? word : { ...word, word: text };
+  });
 }
 
 /** The utterance with these words, of which there is at least one. */

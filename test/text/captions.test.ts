@@ -1,123 +1,117 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assemble, fullTranscript, languagesOf } from '../../src/speech/assemble.ts';
-import { CAPTION_RULES, captionsOf, renderSrt, renderText, renderVtt } from '../../src/speech/render.ts';
 import type { Utterance } from '../../src/speech/transcript.ts';
+import { CAPTION_RULES, type Caption, type CaptionRules, captionsOf } from '../../src/text/captions.ts';
+import { manyChannels, oneChannel, utterance } from './spoken.ts';
 
-function utterance(
-  start: number,
-  texts: readonly string[],
-  { channel = 0, language = 'en', pace = 0.4 } = {},
-): Utterance {
-  const words = texts.map((text, i) => ({
-    word: i === 0 ? text : ` ${text}`,
-    start: start + i * pace,
-    end: start + (i + 0.8) * pace,
-    confidence: 0.9,
-  }));
-  const end = words.at(-1)?.end ?? start;
-  return {
-    start,
-    end,
-    confidence: 0.9,
-    channel,
-    language,
-    text: words.map((word) => word.word).join(''),
-    words,
-  };
-}
-
-const order = utterance(61.31, ['Good', 'morning,', 'order', 'desk.']);
-const reply = utterance(60.5, ['Hi', '<there>', '&', 'hello.'], { channel: 1 });
-const transcript = assemble({ audioDuration: 70, channels: 2, distinct: [[order], [reply]] });
-
-describe('a transcript', () => {
-  it('is in order of start, then channel', () => {
-    expect(transcript).toMatchObject({
-      audioDuration: 70,
-      channels: 2,
-      distinctChannels: 2,
-      utterances: [reply, order],
-    });
-    const together = assemble({
-      audioDuration: 9,
-      channels: 2,
-      distinct: [[], [utterance(1, ['b'], { channel: 1 })], [utterance(1, ['a'])]],
-    });
-    expect(together.utterances.map(({ channel }) => channel)).toEqual([0, 1]);
-    expect(fullTranscript(transcript.utterances)).toBe('Hi <there> & hello. Good morning, order desk.');
-  });
-
-  it('names languages most first', () => {
-    expect(languagesOf([utterance(0, ['a'], { language: 'fr' }), order])).toEqual(['en', 'fr']);
-    expect(languagesOf([])).toEqual([]);
-  });
-
-  it('of silence is empty in every form', () => {
-    const silence = assemble({ audioDuration: 5, channels: 1, distinct: [[]] });
-    expect([renderText(silence), renderSrt(silence), renderVtt(silence)]).toEqual(['', '', 'WEBVTT\n']);
-    expect(fullTranscript([])).toBe('');
-  });
-
-  it('as text says who spoke only when there is more than one channel', () => {
-    expect(renderText(transcript)).toBe(
-      '[channel 1] Hi <there> & hello.\n[channel 0] Good morning, order desk.\n',
-    );
-    expect(renderText({ ...transcript, distinctChannels: 1, utterances: [order] })).toBe(
-      'Good morning, order desk.\n',
-    );
-  });
-
-  it('as SubRip has numbers and a comma before the milliseconds', () => {
-    expect(renderSrt({ ...transcript, utterances: [utterance(3661.31, ['Good', 'morning.'])] })).toBe(
-      '1\n01:01:01,310 --> 01:01:02,030\nGood morning.\n',
-    );
-    expect(renderSrt(transcript)).toContain('\n\n2\n00:01:01,310 --> ');
-  });
-
-  it('as WebVTT escapes what would be markup', () => {
-    expect(renderVtt(transcript)).toMatch(
-      /^WEBVTT\n\n00:01:00\.500 --> 00:01:0\d\.\d{3}\nHi &lt;there&gt; &amp; hello\.\n\n/,
-    );
-  });
+const anyRules: fc.Arbitrary<CaptionRules> = fc.record({
+  charactersPerRow: fc.integer({ min: 1, max: 60 }),
+  rows: fc.integer({ min: 1, max: 5 }),
+  shortest: fc.constantFrom(0, 0.7, 1),
+  longest: fc.constantFrom(1, 7, 30),
+  bySentence: fc.boolean(),
 });
 
-describe('captions', () => {
-  it('keep every word, within rows and seconds', () => {
-    const text = fc.string({ minLength: 1, maxLength: 60, unit: fc.constantFrom('a', 'é', 'W', '.', '😀') });
-    const spoken = fc
-      .array(
-        fc.record({
-          texts: fc.array(text, { minLength: 1, maxLength: 40 }),
-          pace: fc.constantFrom(0.05, 0.4, 3, 9),
-        }),
-        { maxLength: 4 },
-      )
-      .map((all) => {
-        let at = 0;
-        return all.map(({ texts, pace }) => {
-          const one = utterance(at, texts, { pace });
-          at = one.end + pace;
-          return one;
-        });
-      });
+const wordsIn = (captions: readonly Caption[]) => captions.flatMap(({ rows }) => rows.join(' ').split(' '));
+const wordsSaid = (utterances: readonly Utterance[]) =>
+  utterances.flatMap(({ words }) => words.map(({ word }) => word.trim()));
+
+function expectInOrder(captions: readonly Caption[], rules: CaptionRules) {
+  let free = 0;
+  for (const { start, end, rows } of captions) {
+    expect(start).toBeGreaterThanOrEqual(free);
+    expect(end).toBeGreaterThan(start);
+    expect(rows.length).toBeLessThanOrEqual(rules.rows);
+    for (const row of rows)
+      if (row.includes(' ')) expect([...row].length).toBeLessThanOrEqual(rules.charactersPerRow);
+    free = end;
+  }
+}
+
+describe('captions of one channel', () => {
+  it('keep every word, its times, and the rules', () => {
     fc.assert(
-      fc.property(spoken, (utterances) => {
-        const captions = captionsOf(utterances);
-        const bare = (texts: string[]) => texts.join('').replaceAll(' ', '');
-        expect(bare(captions.flatMap((caption) => caption.rows))).toBe(
-          bare(utterances.map(({ text }) => text)),
-        );
-        for (const [i, { start, end, rows }] of captions.entries()) {
-          expect(rows.length).toBeLessThanOrEqual(CAPTION_RULES.rows);
-          for (const row of rows) expect([...row].length).toBeLessThanOrEqual(CAPTION_RULES.charactersPerRow);
-          expect(end - start).toBeLessThanOrEqual(CAPTION_RULES.longest + 1e-9);
+      fc.property(oneChannel, anyRules, (utterances, rules) => {
+        const captions = captionsOf(utterances, rules);
+        expectInOrder(captions, rules);
+        expect(wordsIn(captions)).toEqual(wordsSaid(utterances));
+        const words = utterances.flatMap((one) => one.words);
+        const ms = (seconds: number) => Math.round(seconds * 1_000);
+        let at = 0;
+        for (const [i, caption] of captions.entries()) {
+          const own = words.slice(at, at + wordsIn([caption]).length);
+          at += own.length;
+          const [start, end] = [ms(own[0]?.start ?? 0), ms(own.at(-1)?.end ?? 0)];
+          const before = captions[i - 1] ?? { start: 0, end: 0 };
+          expect(caption.start).toBe(Math.max(start, before.end));
+          // Only words of no length keep the next from its time, by a millisecond each.
+          if (caption.start > start) expect(before.end - before.start).toBe(1);
+          expect(caption.end).toBeGreaterThanOrEqual(Math.min(end, start + ms(rules.longest)));
           const next = captions[i + 1]?.start ?? Number.POSITIVE_INFINITY;
-          if (next - start >= CAPTION_RULES.shortest) {
-            expect(end - start).toBeGreaterThanOrEqual(CAPTION_RULES.shortest - 1e-9);
-          }
+          const shown = caption.end - caption.start;
+          if (next - caption.start >= ms(rules.shortest))
+            expect(shown).toBeGreaterThanOrEqual(ms(rules.shortest));
+          expect(shown).toBeLessThanOrEqual(ms(rules.longest) + 1);
         }
       }),
     );
+  });
+
+  it('fill rows of 42 characters, two at a time, when nothing else is asked', () => {
+    const said =
+      'And so, my fellow Americans, ask not what your country can do for you, ask what you can do for it.';
+    expect(captionsOf([utterance(1, said, { pace: 0.25 })])).toEqual([
+      {
+        start: 1_000,
+        end: 5_200,
+        rows: ['And so, my fellow Americans, ask not what', 'your country can do for you, ask what you'],
+      },
+      { start: 5_250, end: 6_200, rows: ['can do for it.'] },
+    ]);
+  });
+
+  it('leave a word longer than a row whole', () => {
+    expect(
+      captionsOf([utterance(0, 'an extraordinarily long')], { ...CAPTION_RULES, charactersPerRow: 8 }),
+    ).toMatchObject([{ rows: ['an', 'extraordinarily'] }, { rows: ['long'] }]);
+  });
+
+  it('by sentence, hold words of one sentence, and know abbreviations', () => {
+    const said = utterance(0, 'Mr. Smith came. He was late! We left at 5 p.m. today.', { pace: 0.2 });
+    const rows = (bySentence: boolean) =>
+      captionsOf([said], { ...CAPTION_RULES, bySentence }).map((one) => one.rows);
+    expect(rows(true)).toEqual([['Mr. Smith came.'], ['He was late!'], ['We left at 5 p.m. today.']]);
+    expect(rows(false)).toEqual([['Mr. Smith came. He was late! We left at 5', 'p.m. today.']]);
+  });
+
+  it('stay up for the shortest time, but not into the next', () => {
+    const shown = captionsOf([utterance(1, 'Yes.', { pace: 0.25 }), utterance(1.5, 'No.', { pace: 0.25 })]);
+    expect(shown).toEqual([
+      { start: 1_000, end: 1_500, rows: ['Yes.'] },
+      { start: 1_500, end: 2_200, rows: ['No.'] },
+    ]);
+  });
+});
+
+describe('captions of channels that talk at once', () => {
+  it('never overlap and lose nothing', () => {
+    fc.assert(
+      fc.property(manyChannels, anyRules, (utterances, rules) => {
+        const captions = captionsOf(utterances, rules);
+        expectInOrder(captions, rules);
+        expect(wordsIn(captions).sort()).toEqual(wordsSaid(utterances).sort());
+      }),
+    );
+  });
+
+  it('are cut short for the other, and shown for half a second all the same', () => {
+    const [one, other] = [
+      utterance(0, 'How are you', { pace: 1 }),
+      utterance(0.1, 'Fine', { channel: 1, pace: 2 }),
+    ];
+    expect(captionsOf([one, other])).toEqual([
+      { start: 0, end: 500, rows: ['How are you'] },
+      { start: 500, end: 1_700, rows: ['Fine'] },
+    ]);
   });
 });
