@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { HttpError } from '../errors.ts';
+import { withoutNulls } from '../nulls.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { endpointRoutes } from './endpoints.ts';
@@ -13,7 +14,7 @@ import { asRefusal, problem } from './problem.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
-import { sentences, withoutNulls } from './validation.ts';
+import { sentences } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -37,6 +37,8 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
       return `${path} must not be greater than ${String(params.limit)}`;
     case 'minItems':
       return `${path} must contain at least ${String(params.limit)} elements`;
+    case 'maxItems':
+      return `${path} must contain no more than ${String(params.limit)} elements`;
     case 'additionalProperties':
       return `${dotted(instancePath, String(params.additionalProperty))} is not known here: check its spelling`;
     case 'minLength':
@@ -49,18 +51,17 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
 }
 
 export function sentences(failures: readonly Failure[]): string[] {
-  // A failed anyOf reports its branches and then itself; the branches say what to do.
-  const useful = failures.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'if');
-  return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
-}
-
-/** Explicit nulls count as absent (live clients send them), except inside the caller's own metadata. */
-export function withoutNulls(value: unknown, key = ''): unknown {
-  if (key === 'custom_metadata' || typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, item]) => item !== null)
-      .map(([name, item]) => [name, withoutNulls(item, name)]),
+  // A failed anyOf reports its branches and then itself; the branches say what to do. Where one of them took the value
+  // and refuses a part of it, what type another would rather have does not matter.
+  const choices = failures
+    .filter(({ keyword }) => keyword === 'anyOf')
+    .map(({ instancePath }) => instancePath);
+  const entered = new Set(
+    choices.filter((path) => failures.some(({ instancePath }) => instancePath.startsWith(`${path}/`))),
   );
+  const useful = failures.filter(
+    ({ keyword, instancePath }) =>
+      keyword !== 'anyOf' && keyword !== 'if' && !(keyword === 'type' && entered.has(instancePath)),
+  );
+  return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
 }

@@ -10,7 +10,6 @@ export type Envelope = {
 };
 
 const NOT_YET = {
-  subtitles: 'subtitles',
   diarization: 'telling speakers apart',
   translation: 'translation',
   summarization: 'summarization',
@@ -18,8 +17,6 @@ const NOT_YET = {
   named_entity_recognition: 'named entity recognition',
   sentiment_analysis: 'sentiment analysis',
   pii_redaction: 'redaction of personal data',
-  custom_spelling: 'custom spelling',
-  custom_vocabulary: 'custom vocabulary',
   chapterization: 'chapterization',
   moderation: 'moderation',
   structured_data_extraction: 'structured data extraction',

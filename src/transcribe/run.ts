@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { extname } from 'node:path';
 import { JobError } from '../errors.ts';
+import { withoutNulls } from '../nulls.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { type AudioFolder, findAudio, type NewAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import type { Started } from '../store/jobs.ts';
+import { shapeUtterances, type TextOptions } from '../text/shape.ts';
 import { refuseLanguage } from './language.ts';
 
 export type RunDeps = {
@@ -30,7 +32,12 @@ export type RunOutcome = {
 
 export async function runJob(deps: RunDeps, job: Started, signal: AbortSignal): Promise<RunOutcome> {
   refuseLanguage(job.request);
-  return job.audio_id === null ? runFetched(deps, job, signal) : runStored(deps, job, job.audio_id, signal);
+  const outcome = await (job.audio_id === null
+    ? runFetched(deps, job, signal)
+    : runStored(deps, job, job.audio_id, signal));
+  const options = withoutNulls(job.request) as TextOptions;
+  const utterances = await shapeUtterances(outcome.transcript.utterances, options);
+  return { ...outcome, transcript: { ...outcome.transcript, utterances } };
 }
 
 async function runStored(
