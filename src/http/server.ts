@@ -14,7 +14,7 @@ import { asRefusal, problem } from './problem.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
-import { sentences } from './validation.ts';
+import { sentences, unstorable } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -89,7 +89,10 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     });
     guarded.addHook('preValidation', async (request) => {
       request.sent = request.body;
-      if (!request.isMultipart()) request.body = withoutNulls(request.body);
+      if (request.isMultipart()) return;
+      const trouble = unstorable(request.body);
+      if (trouble !== null) throw new HttpError('request_invalid', { sentences: [trouble] });
+      request.body = withoutNulls(request.body);
     });
     uploadRoutes(guarded, deps);
     fileRoutes(guarded, deps);

@@ -65,3 +65,27 @@ export function sentences(failures: readonly Failure[]): string[] {
   );
   return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
 }
+
+/** Deeper than any client's metadata, and far from what recursion or PostgreSQL's parser can bear. */
+const MAX_DEPTH = 64;
+// PostgreSQL stores neither: text has no U+0000, and half a surrogate pair is no character.
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+/** What no column can hold, wherever in a JSON body it is; the first of it, as a sentence, or null. */
+export function unstorable(body: unknown): string | null {
+  const left: { value: unknown; path: readonly string[] }[] = [{ value: body, path: [] }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { value, path } = next;
+    const name = path.join('.') || 'body';
+    if (typeof value === 'string' && UNSTORABLE.test(value))
+      return `${name} must not contain U+0000 or half a surrogate pair`;
+    if (typeof value !== 'object' || value === null) continue;
+    if (path.length === MAX_DEPTH) return `${path[0]} must not be nested deeper than ${MAX_DEPTH} levels`;
+    for (const [key, inner] of Object.entries(value)) {
+      if (UNSTORABLE.test(key))
+        return `${name} must not have names that contain U+0000 or half a surrogate pair`;
+      left.push({ value: inner, path: [...path, key] });
+    }
+  }
+  return null;
+}

@@ -1,6 +1,7 @@
 // pg-boss, for transcriptions. It wakes workers and shares work among machines; it never decides a row's state: a
 // handler claims its row first, and reconcile.ts sends again what a row says is owed. The only file that imports it.
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import { type Db, QUEUE_SCHEMA, type Trx } from './database.ts';
 
@@ -10,6 +11,12 @@ const TRANSCRIBE = 'transcribe';
 const EXPIRE_SECONDS = 24 * 3600;
 /** pg-boss deletes unstarted jobs after 14 days unless told otherwise. */
 const RETENTION_SECONDS = 365 * 24 * 3600;
+
+/**
+ * A handler's first act is to start its row. A row that still waits so long after its queue job was fetched has lost its
+ * process (or the database's answer got lost): pg-boss would notice by its heartbeat, up to 90 s after the kill.
+ */
+const UNSTARTED_MS = 15_000;
 
 /**
  * Handed on to pg: a query on a half-open connection would otherwise keep its worker waiting for ever. A failed query
@@ -25,7 +32,7 @@ export type Queue = {
     concurrency: number,
     handle: (jobId: string, signal: AbortSignal) => Promise<void>,
   ): Promise<() => Promise<void>>;
-  /** Which of these queue jobs are still waiting or running. */
+  /** Which of these queue jobs may still start their row. */
   alive(db: Db, queueIds: readonly string[]): Promise<Set<string>>;
   stop(): Promise<void>;
 };
@@ -103,7 +110,10 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
         .select('id' as never)
         .where('name' as never, '=', TRANSCRIBE as never)
         .where('id' as never, 'in', queueIds as never)
-        .where('state' as never, 'in', ['created', 'retry', 'active'] as never)
+        .where(
+          sql<boolean>`(state IN ('created', 'retry')
+            OR state = 'active' AND started_on > now() - ${UNSTARTED_MS} * interval '1 millisecond')`,
+        )
         .execute();
       return new Set((rows as { id: string }[]).map((row) => row.id));
     },

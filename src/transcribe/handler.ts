@@ -37,7 +37,9 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
 
   try {
     const started = performance.now();
-    const outcome = await runJob(deps, job, signal).catch((error: unknown) => asFailure(deps, job, error));
+    const outcome = await runJob(deps, job, signal).catch((error: unknown) =>
+      asFailure(deps, job, { error, signal }),
+    );
     if (signal.aborted) {
       await discard(deps, outcome);
       if (stopping.aborted) await handBackJob(db, deps.queue, job.id, job.run);
@@ -65,13 +67,18 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
 
 type Failure = { error: { code: JobError['code']; message: string }; fetched: null };
 
-function asFailure({ log }: HandlerDeps, job: Started, error: unknown): Failure {
+function asFailure(
+  { log }: HandlerDeps,
+  job: Started,
+  { error, signal }: { error: unknown; signal: AbortSignal },
+): Failure {
   if (error instanceof JobError) {
     // Somebody's broken file is an outcome, not a fault of ours: no error in the log.
     log.info({ job: job.id, code: error.code, cause: error.cause }, error.message);
     return { error: { code: error.code, message: error.message }, fetched: null };
   }
-  log.error({ err: error, job: job.id }, 'job failed inside Ringback');
+  // Interrupted by ourselves: it is handed back or taken over, and nothing has failed.
+  if (!signal.aborted) log.error({ err: error, job: job.id }, 'job failed inside Ringback');
   return {
     error: {
       code: 'internal',
