@@ -71,14 +71,18 @@ function fromCompromise(text: string, tokens: readonly Token[], place: Place): F
     );
   }
   for (const where of matches(doc.places() as never)) add(where, placeType(where));
-  for (const group of matches(doc.organizations() as never)) add(group, 'ORGANIZATION');
+  for (const group of matches(doc.organizations() as never))
+    if (!group.terms.every((term) => CAPITALISED.test(term.text))) add(group, 'ORGANIZATION');
   for (const people of matches(doc.match('#Demonym+') as never)) add(people, 'ORIGIN');
-  // A capital inside a sentence that nothing explains is more often a rare name than anything else.
+  // A capital that nothing explains is more often a rare name than anything else; where a sentence begins, only when it
+  // is no word of everyday.
   for (const proper of matches(doc.match('#ProperNoun+') as never))
-    if (!has(proper, 'Person', 'Place', 'Organization', 'Demonym', 'Date', 'Pronoun', 'Acronym', 'Honorific'))
+    if (!has(proper, ...EXPLAINED) && !isOrdinary(proper.terms[0]?.text ?? '', proper.offset.start, text))
       add(proper, 'NAME', true);
   return found;
 }
+
+const EXPLAINED = ['Person', 'Place', 'Organization', 'Demonym', 'Date', 'Pronoun', 'Acronym', 'Honorific'];
 
 function placeType(match: Match): EntityType {
   if (has(match, 'Address')) return 'LOCATION_ADDRESS';
@@ -96,7 +100,7 @@ const KINDS: Record<string, EntityType> = {
   EMAIL: 'EMAIL_ADDRESS',
   URL: 'URL',
 };
-/** `today` and `on Monday` are no calendar dates. */
+/** `today`, `on Monday` and `this morning` are no dates and no times of a clock. */
 const CALENDAR =
   /\d|first|second|third|[a-z]{3,}th\b|one|two|three|four|five|six|seven|eight|nine|ten|twenty|january|february|april|june|july|august|september|october|november|december/i;
 
@@ -116,24 +120,36 @@ function fromWink(text: string, tokens: readonly Token[], place: Place): Finding
   doc.entities().each((entity: ItemEntity) => {
     const { type, value } = entity.out(its.detail) as unknown as { type: string; value: string };
     const kind = KINDS[type];
-    if (kind === undefined || (kind === 'DATE' && !CALENDAR.test(value))) return;
+    if (kind === undefined || (/^(DATE|TIME)$/.test(kind) && !CALENDAR.test(value))) return;
     const [first = 0, last = first] = entity.out(its.span) as unknown as number[];
     const from = starts[first] ?? 0;
     found.push({ type: kind, ...place(from, (starts[last] ?? from) + (words[last]?.length ?? 0)) });
   });
   for (const [index, tag] of tags.entries()) {
     const word = words[index] ?? '';
-    if (tag !== 'PROPN' || !/^\p{Lu}\p{L}+/u.test(word) || ORDINARY.test(word)) continue;
     const from = starts[index] ?? 0;
+    if (tag !== 'PROPN' || !/^\p{Lu}\p{L}+/u.test(word) || isOrdinary(word, from, text)) continue;
     const range = place(from, from + word.length);
     if (!TITLE.test(tokens[range.from]?.bare ?? '')) found.push({ type: 'NAME', ...range, uncertain: true });
   }
   return found;
 }
 
-/** Written with a capital, and nobody's name. */
-const ORDINARY =
-  /^(Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day$|^(January|February|March|April|May|June|July|August|September|October|November|December)$|^(Okay|OK|Hi|Hello|Hey|Thanks|Yes|Yeah|No|Sure|God|Internet|Christmas|Easter|English|Spanish|Email|Date|Sir)$/i;
+/** Written with a capital anywhere, and nobody's name. */
+const CAPITALISED =
+  /^((mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september|october|november|december|okay|ok|yes|yeah|no|god|internet|christmas|easter|english|spanish|i|ip|id|pin|iban|ssn|tv|pc|atm|faq|url|api|am|pm|cvv|vin|dob|gps|usb|pdf|sms)$/i;
+const ENDING = /(tion|sion|ment|ness|ity|ing|ed|ly|able|ible|ous|ive|ance|ence)s?$/;
+const KNOWN = (nlp.model() as { one: { lexicon: Record<string, string | string[]> } }).one.lexicon;
+const NAMES = /Name|Person|Place|City|Country|Region|Organization|ProperNoun/;
+
+/** A word of everyday, which has a capital only because a sentence begins with it. */
+function isOrdinary(word: string, at: number, text: string): boolean {
+  const bare = word.toLowerCase().replaceAll(/[^\p{L}'-]/gu, '');
+  if (CAPITALISED.test(bare)) return true;
+  if (!/(^|[.!?]["')\]]*)\s*$/.test(text.slice(0, at))) return false;
+  const known = Object.hasOwn(KNOWN, bare) ? String(KNOWN[bare]) : null;
+  return known === null ? ENDING.test(bare) : !NAMES.test(known);
+}
 
 export type Sentence = { from: number; to: number; mood: number };
 

@@ -5,10 +5,10 @@ import { endsClause, endsSentence, type SpokenText, type Token } from './spoken-
 
 /** After these, names follow in whatever case they are written. */
 const SURE =
-  /(^| )(my name is|my name's|name is|names is|last name is|first name is|surname is|maiden name is|name's|call me|named|mr|mrs|ms|miss|mister|dr|doctor|professor)$/;
+  /(^| )(my name is|my name's|name is|names is|last name is|first name is|surname is|maiden name is|name's|named|mr|mrs|ms|miss|mister|dr|doctor|professor)$/;
 /** After these, words with a capital are names. */
 const LIKELY =
-  /(^| )(this is|i'm|i am|it's|it is|here is|he's|she's|speaking with|speak with|speak to|speaking to|spoke with|spoke to|talk to|talk with|talking to|talked to|ask for|call for|calling for|hi|hello|hey|thanks|thank you|dear|morning|afternoon|evening|okay|bye|goodbye|tell|told|sincerely|regards|patient|husband|wife|son|daughter|brother|sister|mother|father|friend|colleague|boss|manager|behalf of|sent it to|for|with|to|and|by|from|said|says|asked)$/;
+  /(^| )(this is|call me|i'm|i am|it's|it is|here is|he's|she's|speaking with|speak with|speak to|speaking to|spoke with|spoke to|talk to|talk with|talking to|talked to|ask for|call for|calling for|hi|hello|hey|thanks|thank you|dear|morning|afternoon|evening|okay|bye|goodbye|tell|told|sincerely|regards|patient|husband|wife|son|daughter|brother|sister|mother|father|friend|colleague|boss|manager|behalf of|sent it to|for|with|to|and|by|from|said|says|asked)$/;
 /** In answers: `Can you spell your last name?` */
 const SPELL = /\b(spell|spelled|spelling|spells|name)\b/;
 /** Follow such words often, with a capital or without, and are no names. */
