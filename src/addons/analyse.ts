@@ -1,12 +1,17 @@
 // The add-ons that need no language model: entities, redaction and sentiment of a transcript, in one go, because what
 // one of them redacts the others must not repeat. Runs in the thread of language-worker.ts.
+
 import { askedTypes, type EntityType } from '../entity-types.ts';
 import type { Utterance } from '../speech/transcript.ts';
-import { findIdentifiers } from './identifiers.ts';
+import { findAccountNumbers } from './account-numbers.ts';
+import { findAgesAndDates } from './ages-and-dates.ts';
+import type { Finding } from './finding.ts';
 import { findNames, moods } from './language.ts';
 import { findNamesByCue } from './name-cues.ts';
+import { findNetAddresses } from './net-addresses.ts';
 import { coversOf, merged, type RedactionStyle, readable, redactUtterances } from './redact.ts';
-import { spokenTexts, tokensAt } from './spoken-text.ts';
+import { type SpokenText, spokenTexts, tokensAt } from './spoken-text.ts';
+import { findStreetAddresses } from './street-addresses.ts';
 
 export type Ask = {
   entities: boolean;
@@ -40,7 +45,7 @@ export function analyse(utterances: Utterance[], ask: Ask): Analysis {
     ask.entities || ask.redaction
       ? spokenTexts(utterances).map((spoken) => ({
           spoken,
-          findings: [...findIdentifiers(spoken), ...findNames(spoken), ...findNamesByCue(spoken)],
+          findings: findAll(spoken),
         }))
       : [];
   const style = ask.redaction?.style ?? 'MARKER';
@@ -64,6 +69,19 @@ export function analyse(utterances: Utterance[], ask: Ask): Analysis {
   for (const cover of covers.values())
     for (const one of cover) if (one) redacted[one.label] = Math.max(redacted[one.label] ?? 0, one.number);
   return { utterances: kept, entities, sentiment: ask.sentiment ? sentences(kept) : [], redacted };
+}
+
+/** Where they overlap, the first decides what it is. */
+function findAll(spoken: SpokenText): Finding[] {
+  const { tokens } = spoken;
+  return [
+    ...findNetAddresses(tokens),
+    ...findAccountNumbers(tokens),
+    ...findStreetAddresses(tokens),
+    ...findAgesAndDates(tokens),
+    ...findNames(spoken),
+    ...findNamesByCue(tokens),
+  ];
 }
 
 /**

@@ -5,7 +5,7 @@ import nlp from 'compromise/three';
 import model from 'wink-eng-lite-web-model';
 import winkNLP, { type ItemEntity, type ItemSentence } from 'wink-nlp';
 import type { EntityType } from '../entity-types.ts';
-import type { Finding } from './identifiers.ts';
+import type { Finding } from './finding.ts';
 import { type SpokenText, type Token, tokensAt } from './spoken-text.ts';
 
 const wink = winkNLP(model, ['sbd', 'negation', 'sentiment', 'pos', 'ner']);

@@ -1,7 +1,7 @@
 // People's names by what is said around them: `my name is …`, `Mrs. …`, `thank you, …`, letters in a row. Finds what no
 // list of names has. Pure.
-import type { Finding } from './identifiers.ts';
-import { endsClause, endsSentence, type SpokenText, type Token } from './spoken-text.ts';
+import type { Finding } from './finding.ts';
+import { endsClause, endsSentence, type Token } from './spoken-text.ts';
 
 /** After these, names follow in whatever case they are written. */
 const SURE =
@@ -20,7 +20,7 @@ const NEVER = new Set(
 const mayBeName = ({ bare }: Token) => /^\p{L}[\p{L}'-]+$/u.test(bare) && !NEVER.has(bare);
 const hasCapital = ({ text }: Token) => /^\W*\p{Lu}/u.test(text);
 
-export function findNamesByCue({ tokens }: SpokenText): Finding[] {
+export function findNamesByCue(tokens: readonly Token[]): Finding[] {
   return [...introduced(tokens), ...spelled(tokens)];
 }
 

@@ -28,7 +28,10 @@ const TENS: Record<string, string> = Object.fromEntries(
 );
 const TIMES: Record<string, number> = { double: 2, triple: 3, treble: 3 };
 /** Said between digits and worth none. */
-const BETWEEN = new Set(['', 'dash', 'hyphen', 'space', 'then', 'uh', 'um', 'er', 'and', 'slash', 'point']);
+const BETWEEN = new Set([
+  '',
+  ...'dash hyphen space then uh um er and slash point let me see wait sorry so'.split(' '),
+]);
 const MAGNITUDE = new Set(['thousand', 'million', 'billion', 'trillion']);
 
 /** A number of two digits at most, as in an age or a street number; null for other words. */
@@ -93,7 +96,6 @@ function runAt(tokens: readonly Token[], from: number, to: number): DigitRun | n
       at += read.tokens;
       end = at;
       last = tokens[at - 1];
-      // The end of a sentence ends the number, unless nothing but digits follows.
       continue;
     }
     if (end === from) return null;
@@ -146,3 +148,6 @@ export function passesLuhn(digits: string): boolean {
   }, 0);
   return sum % 10 === 0;
 }
+
+/** A part of an IPv4 address. */
+export const isOctet = (text: string): boolean => /^\d{1,3}$/.test(text) && Number(text) <= 255;

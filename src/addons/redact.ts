@@ -2,9 +2,9 @@
 // text of the new utterances agree; everything else in a result is made from them. Pure.
 import type { EntityType } from '../entity-types.ts';
 import type { Utterance, Word } from '../speech/transcript.ts';
-import type { Finding } from './identifiers.ts';
+import type { Finding } from './finding.ts';
 import { digitRuns } from './numbers.ts';
-import { type SpokenText, type Token, wordsOf } from './spoken-text.ts';
+import { type SpokenText, type Token, withoutOwner, wordsOf } from './spoken-text.ts';
 
 /** As the hosted API calls them: `[NAME_1]`, or `####` letter by letter. */
 export const REDACTION_STYLES = ['MARKER', 'MASK'] as const;
@@ -97,7 +97,7 @@ function keyOf(tokens: readonly Token[]): string {
   const digits = digitRuns(tokens)
     .map((run) => run.digits)
     .join('');
-  return digits.length >= 4 ? digits : tokens.map(({ bare }) => bare).join(' ');
+  return digits.length >= 4 ? digits : tokens.map(({ bare }) => withoutOwner(bare)).join(' ');
 }
 
 /** Other places of the same words; of a person's name, of each of its parts; of a number, of its digits. */
@@ -108,7 +108,7 @@ function saidAgain(
   const sequences = new Map<string, { tokens: readonly Token[]; label: string }[]>();
   const numbers = new Map<string, string>();
   const add = (tokens: readonly Token[], label: string) => {
-    const start = tokens[0]?.bare ?? '';
+    const start = withoutOwner(tokens[0]?.bare ?? '');
     if (start === '' || (tokens.length === 1 && start.length < 2)) return;
     const known = sequences.get(start) ?? [];
     sequences.set(start, known);
@@ -131,7 +131,7 @@ function saidAgain(
     const { tokens } = spoken;
     const found: Covered[] = [];
     for (const [at, token] of tokens.entries())
-      for (const { tokens: said, label } of sequences.get(token.bare) ?? [])
+      for (const { tokens: said, label } of sequences.get(withoutOwner(token.bare)) ?? [])
         if (said.every((one, index) => isSame(one, tokens[at + index])))
           found.push({ spoken, from: at, to: at + said.length, label });
     for (const { from, to, digits } of digitRuns(tokens)) {
@@ -145,7 +145,7 @@ function saidAgain(
 /** A name with a capital (`Will`, `Rose`) is not the same word without it. */
 const isSame = (said: Token, here: Token | undefined): boolean =>
   here !== undefined &&
-  here.bare === said.bare &&
+  withoutOwner(here.bare) === withoutOwner(said.bare) &&
   (!/^\W*\p{Lu}/u.test(said.text) || /^\W*\p{Lu}/u.test(here.text));
 
 /** Leading quotes, the word, and the punctuation after it: what stays, what goes, what stays. */

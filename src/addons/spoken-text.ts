@@ -64,9 +64,11 @@ export function bareOf(token: string): string {
     .toLowerCase()
     .replaceAll('’', "'")
     .replace(/^[^\p{L}\p{N}@$£€+]+/u, '')
-    .replace(/[^\p{L}\p{N}%]+$/u, '')
-    .replace(/'s$/, '');
+    .replace(/[^\p{L}\p{N}%]+$/u, '');
 }
+
+/** `Smith's` is `smith` said of what is his. */
+export const withoutOwner = (bare: string): string => bare.replace(/'s$/, '');
 
 /** A sentence or clause ends after this token. */
 export const endsSentence = ({ text }: Token) => /[.!?]["')\]]*$/.test(text);
