@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Utterance } from '../../src/speech/transcript.ts';
 
-export type LabelledSet = 'tuned' | 'held-out' | 'hard';
+export type LabelledSet = 'tuned' | 'held-out' | 'hard' | 'fresh';
 export type Labelled = { text: string; labels: { type: string; text: string }[] };
 
 export function labelledSentences(name: LabelledSet): Labelled[] {
