@@ -46,7 +46,8 @@ export async function run(): Promise<object> {
     bench: 'pii',
     tuned: recall('tuned'),
     held_out: recall('held-out'),
-    hard: recall('hard'), fresh: recall('fresh'),
+    hard: recall('hard'),
+    fresh: recall('fresh'),
     prompts: { lines: prompts.length, changed: taken.length, changes: taken.map(({ after }) => after) },
   };
 }

@@ -91,6 +91,9 @@ function kindOf(run: DigitRun, tokens: readonly Token[]): EntityType | null {
     if (count >= 4 || (count >= 3 && cue === 'ACCOUNT_NUMBER')) return cue;
     return null;
   }
+  if (count <= 4 && count >= 3 && / (on|at) the back /.test(wordsBefore(tokens, run.to + 7, 7))) return 'CVV';
+  if (count >= 2 && count <= 6 && / (extension|ext) (is |number )?$/.test(wordsBefore(tokens, run.from, 2)))
+    return 'PHONE_NUMBER';
   if (isYears(run, tokens)) return null;
   if (count === 10 || (count === 11 && digits.startsWith('1'))) return 'PHONE_NUMBER';
   if (count >= 7 && count <= 15 && (cue === 'PHONE_NUMBER' || count === 7)) return 'PHONE_NUMBER';
@@ -126,7 +129,8 @@ function followsPlace(tokens: readonly Token[], at: number): boolean {
 /** `oh nine twenty seven` after the word expiration. */
 function expirations(tokens: readonly Token[]): Finding[] {
   return tokens.flatMap((token, at): Finding[] => {
-    if (!/^(expir(y|es|ation|ing)|exp)$/.test(token.bare)) return [];
+    if (!/^(expir(y|es|ation|ing)|exp|through|thru)$/.test(token.bare)) return [];
+    if (/^thr/.test(token.bare) && !/ (good|valid) $/.test(wordsBefore(tokens, at, 1))) return [];
     const from = at + 1;
     const run = digitRuns(tokens, from, from + 10)[0];
     if (run && run.digits.length >= 3 && run.digits.length <= 6)

@@ -57,7 +57,7 @@ function ageAfter(tokens: readonly Token[], at: number): Finding[] {
 }
 
 const RELATIVES =
-  'i|he|she|you|son|daughter|wife|husband|mother|father|mom|dad|brother|sister|kid|child|baby|patient|grandson|granddaughter';
+  'i|he|she|you|who|son|daughter|wife|husband|mother|father|mom|dad|brother|sister|kid|child|baby|patient|grandson|granddaughter';
 
 /** `I'm`, `she is`, `my daughter is`, `he'd be`. */
 function isAgeVerb(tokens: readonly Token[], at: number): boolean {

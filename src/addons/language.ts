@@ -128,7 +128,10 @@ function fromWink(text: string, tokens: readonly Token[], place: Place): Finding
   for (const [index, tag] of tags.entries()) {
     const word = words[index] ?? '';
     const from = starts[index] ?? 0;
-    if (tag !== 'PROPN' || !/^\p{Lu}\p{L}+/u.test(word) || isOrdinary(word, from, text)) continue;
+    if (!/^\p{Lu}\p{L}+/u.test(word)) continue;
+    // `Bill and Joan signed`: taken for a verb or a thing, though it is a first name too.
+    const first = /FirstName|MaleName|FemaleName/.test(tagsOf(word.toLowerCase()) ?? '');
+    if (CAPITALISED.test(word) || (!first && (tag !== 'PROPN' || isOrdinary(word, from, text)))) continue;
     const range = place(from, from + word.length);
     if (!TITLE.test(tokens[range.from]?.bare ?? '')) found.push({ type: 'NAME', ...range, uncertain: true });
   }
@@ -147,9 +150,11 @@ function isOrdinary(word: string, at: number, text: string): boolean {
   const bare = word.toLowerCase().replaceAll(/[^\p{L}'-]/gu, '');
   if (CAPITALISED.test(bare)) return true;
   if (!/(^|[.!?]["')\]]*)\s*$/.test(text.slice(0, at))) return false;
-  const known = Object.hasOwn(KNOWN, bare) ? String(KNOWN[bare]) : null;
+  const known = tagsOf(bare);
   return known === null ? ENDING.test(bare) : !NAMES.test(known);
 }
+
+const tagsOf = (bare: string): string | null => (Object.hasOwn(KNOWN, bare) ? String(KNOWN[bare]) : null);
 
 export type Sentence = { from: number; to: number; mood: number };
 

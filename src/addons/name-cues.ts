@@ -21,7 +21,7 @@ const mayBeName = ({ bare }: Token) => /^\p{L}[\p{L}'-]+$/u.test(bare) && !NEVER
 const hasCapital = ({ text }: Token) => /^\W*\p{Lu}/u.test(text);
 
 export function findNamesByCue(tokens: readonly Token[]): Finding[] {
-  return [...introduced(tokens), ...spelled(tokens)];
+  return [...introduced(tokens), ...spelled(tokens), ...particled(tokens)];
 }
 
 function introduced(tokens: readonly Token[]): Finding[] {
@@ -65,7 +65,26 @@ function introduced(tokens: readonly Token[]): Finding[] {
 
 const isLetter = ({ bare }: Token) => /^[a-z](-[a-z])*$/.test(bare);
 
-/** `S M I T H`, `S-M-I-T-H`, when a name or a spelling was spoken of shortly before. */
+/** `Van der Berg`, `Ludwig van Beethoven`, `bin Rashid`. */
+const PARTICLE = /^(van|von|der|den|de|del|della|di|da|dos|du|la|le|bin|ibn|al|el|ter|ten|zu)$/;
+
+function particled(tokens: readonly Token[]): Finding[] {
+  const found: Finding[] = [];
+  for (const at of tokens.keys()) {
+    if (!PARTICLE.test(tokens[at]?.bare ?? '')) continue;
+    let to = at;
+    while (PARTICLE.test(tokens[to]?.bare ?? '')) to += 1;
+    const name = tokens[to];
+    if (name === undefined || !hasCapital(name) || !mayBeName(name) || endsClause(tokens[to - 1] as Token))
+      continue;
+    const given = tokens[at - 1];
+    const from = given && hasCapital(given) && mayBeName(given) && !endsClause(given) ? at - 1 : at;
+    found.push({ type: 'NAME', from, to: to + 1, uncertain: true });
+  }
+  return found;
+}
+
+/** `S M I T H`, `S-M-I-T-H`: four letters, or three when a name or a spelling was spoken of shortly before. */
 function spelled(tokens: readonly Token[]): Finding[] {
   const found: Finding[] = [];
   let at = 0;
@@ -77,7 +96,7 @@ function spelled(tokens: readonly Token[]): Finding[] {
       .slice(Math.max(0, at - 14), at)
       .map(({ bare }) => bare)
       .join(' ');
-    if (letters >= 3 && SPELL.test(said)) found.push({ type: 'NAME', from: at, to });
+    if (letters >= 4 || (letters >= 3 && SPELL.test(said))) found.push({ type: 'NAME', from: at, to });
     at = Math.max(to, at + 1);
   }
   return found;

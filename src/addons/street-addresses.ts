@@ -5,6 +5,8 @@ import { endsClause, endsSentence, type Token } from './spoken-text.ts';
 
 const STREET =
   /^(street|st|avenue|ave|road|rd|lane|ln|drive|dr|way|boulevard|blvd|court|ct|place|pl|square|sq|terrace|highway|hwy|parkway|close|crescent|row|alley|trail)$/;
+/** Elsewhere the kind comes first: `3 Rue de Rivoli`. */
+const STREET_FIRST = /^(rue|via|calle|avenida|piazza|plaza|rua|chemin|corso)$/;
 const UNIT = /^(apartment|apt|unit|suite|flat)$/;
 /** Between a number and `way` or `street` these make it an everyday phrase: `one of the ways`, `one way or the other`. */
 const NO_STREET = /^(the|a|an|of|in|to|by|or|on|at|way|and|this|that|from|is)$/;
@@ -12,6 +14,19 @@ const NO_STREET = /^(the|a|an|of|in|to|by|or|on|at|way|and|this|that|from|is)$/;
 export function findStreetAddresses(tokens: readonly Token[]): Finding[] {
   const found: Finding[] = [];
   for (const [at, { bare }] of tokens.entries()) {
+    if (STREET_FIRST.test(bare)) {
+      let to = at + 1;
+      while (
+        to < tokens.length &&
+        to - at < 5 &&
+        !endsClause(tokens[to - 1] as Token) &&
+        isStreetWord(tokens[to] as Token)
+      )
+        to += 1;
+      const from = houseNumberStart(tokens, at);
+      if (to > at + 1) found.push({ type: 'LOCATION_ADDRESS', from, to });
+      continue;
+    }
     const from = STREET.test(bare) ? streetStart(tokens, at) : UNIT.test(bare) ? at : null;
     if (from === null) continue;
     const to = unitEnd(tokens, UNIT.test(bare) ? at : at + 1);
@@ -59,6 +74,8 @@ function houseNumberStart(tokens: readonly Token[], at: number): number {
 }
 
 const isCapital = ({ text }: Token) => /^\W*\p{Lu}/u.test(text);
+const isStreetWord = (token: Token) =>
+  isCapital(token) || /^(d|de|du|des|del|della|di|la|le|las|los)$/.test(token.bare);
 const isStreetName = (token: Token) =>
   (isCapital(token) && !endsClause(token) && token.bare.length > 1) || /^\d+(st|nd|rd|th)$/.test(token.bare);
 const isHouseNumber = ({ bare }: Token) => /^\d+[a-z]?$/.test(bare) || (bare !== '' && isNumberWord(bare));
