@@ -1,14 +1,15 @@
-// What two language libraries know of a text: compromise (people, places, organisations) and wink-nlp (dates, durations,
-// amounts, sentences and their mood). The only file that loads them: about a second and 100 MB, so only a thread of its
-// own imports it.
+// What three language libraries know of a text: compromise (people, places, organisations), wink-nlp (dates, durations,
+// amounts, sentences) and VADER (the mood of a sentence). The only file that loads them: about a second and 100 MB, so
+// only a thread of its own imports it.
 import nlp from 'compromise/three';
+import vader from 'vader-sentiment';
 import model from 'wink-eng-lite-web-model';
 import winkNLP, { type ItemEntity, type ItemSentence } from 'wink-nlp';
 import type { EntityType } from '../entity-types.ts';
 import type { Finding } from './finding.ts';
 import { type SpokenText, type Token, tokensAt } from './spoken-text.ts';
 
-const wink = winkNLP(model, ['sbd', 'negation', 'sentiment', 'pos', 'ner']);
+const wink = winkNLP(model, ['sbd', 'pos', 'ner']);
 const { its } = wink;
 
 /** Words at a time, cut where an utterance begins: compromise gets slower the longer its text. */
@@ -170,7 +171,7 @@ export function moods(text: string): Sentence[] {
       const at = text.indexOf(said, cursor);
       const from = at < 0 ? cursor : at;
       cursor = from + said.length;
-      found.push({ from, to: cursor, mood: sentence.out(its.sentiment) as unknown as number });
+      found.push({ from, to: cursor, mood: vader.SentimentIntensityAnalyzer.polarity_scores(said).compound });
     });
   return found;
 }
