@@ -1,8 +1,8 @@
 // The `result` object of a finished job, as text: the record shows these bytes, and the callback's payload is them.
 // Pure.
+import { type Envelope, notSupported } from '../addons/envelope.ts';
 import { fullTranscript, languagesOf } from '../speech/assemble.ts';
 import type { Transcript } from '../speech/transcript.ts';
-import { envelope, unsupportedAddons } from './addons.ts';
 
 type Times = { createdAt: Date; completedAt: Date };
 
@@ -10,6 +10,7 @@ type Times = { createdAt: Date; completedAt: Date };
 export function renderResult(
   transcript: Transcript,
   request: Readonly<Record<string, unknown>>,
+  envelopes: Readonly<Record<string, Envelope>>,
   { createdAt, completedAt }: Times,
 ): string {
   const { audioDuration, distinctChannels, utterances } = transcript;
@@ -24,9 +25,9 @@ export function renderResult(
       full_transcript: fullTranscript(utterances),
       languages: languagesOf(utterances),
       utterances,
-      ...(request.sentences === true && { sentences: [envelope('sentences')] }),
+      ...(request.sentences === true && { sentences: [notSupported('sentences')] }),
     },
-    ...unsupportedAddons(request),
+    ...envelopes,
   });
 }
 

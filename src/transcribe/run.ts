@@ -1,6 +1,7 @@
-// The work of one job: get the audio, have it transcribed. Touches no row.
+// The work of one job: get the audio, have it transcribed, add what was asked for. Touches no row.
 import { randomUUID } from 'node:crypto';
 import { extname } from 'node:path';
+import type { AddonOutcome, RunAddons } from '../addons/addons.ts';
 import { JobError } from '../errors.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { type AudioFolder, findAudio, type NewAudio } from '../store/audio.ts';
@@ -19,10 +20,14 @@ export type RunDeps = {
   ) => Promise<{ bytes: number; filename: string }>;
   /** Bytes to words; throws JobError. */
   transcribe: (path: string, signal: AbortSignal) => Promise<Transcript>;
+  /** Never fails but by its signal. */
+  addons: RunAddons;
 };
 
 export type RunOutcome = {
+  /** As it is to be shown: redacted, when that was asked for. */
   transcript: Transcript;
+  envelopes: AddonOutcome['envelopes'];
   filename: string;
   /** Audio that came from elsewhere and is kept from now on, owned by nobody until the job's end is written. */
   fetched: NewAudio | null;
@@ -45,8 +50,19 @@ async function runStored(
       'audio_unreachable',
       'The uploaded file was removed before it was transcribed: upload it again.',
     );
+  const heard = await hear(deps, job, audioId, signal);
+  return { ...heard, filename: audio.filename, fetched: null };
+}
+
+async function hear(
+  deps: RunDeps,
+  job: Started,
+  audioId: string,
+  signal: AbortSignal,
+): Promise<Pick<RunOutcome, 'transcript' | 'envelopes'>> {
   const transcript = await deps.transcribe(deps.audio.path(audioId), signal);
-  return { transcript, filename: audio.filename, fetched: null };
+  const { utterances, envelopes } = await deps.addons(transcript.utterances, job.request, signal);
+  return { transcript: { ...transcript, utterances }, envelopes };
 }
 
 async function runFetched(deps: RunDeps, job: Started, signal: AbortSignal): Promise<RunOutcome> {
@@ -54,7 +70,8 @@ async function runFetched(deps: RunDeps, job: Started, signal: AbortSignal): Pro
   try {
     const { bytes, filename } = await deps.fetchAudio(job.audio_url, deps.audio.incoming(id), signal);
     await deps.audio.keep(id);
-    const transcript = await deps.transcribe(deps.audio.path(id), signal);
+    const heard = await hear(deps, job, id, signal);
+    const { transcript } = heard;
     const fetched: NewAudio = {
       id,
       account_id: job.account_id,
@@ -65,7 +82,7 @@ async function runFetched(deps: RunDeps, job: Started, signal: AbortSignal): Pro
       duration: transcript.audioDuration,
       channels: transcript.channels,
     };
-    return { transcript, filename, fetched };
+    return { ...heard, filename, fetched };
   } catch (error) {
     await deps.audio.remove(id);
     throw error;
