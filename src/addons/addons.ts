@@ -109,7 +109,10 @@ async function localAddons(
 
   const started = performance.now();
   try {
-    const { utterances, entities, sentiment, redacted } = await analyse(heard, ask, signal);
+    const { utterances, entities, sentiment, redacted } =
+      heard.length === 0
+        ? { utterances: heard, entities: [], sentiment: [], redacted: {} }
+        : await analyse(heard, ask, signal);
     const seconds = (performance.now() - started) / 1_000;
     const envelopes: Record<string, Envelope> = {};
     if (ask.entities) envelopes.named_entity_recognition = succeeded(entities, seconds);

@@ -23,8 +23,16 @@ export class AddonFailure extends Error {
 }
 
 export function succeeded(results: unknown, seconds: number): Envelope {
-  const is_empty = results === '' || (Array.isArray(results) && results.length === 0);
-  return { success: true, is_empty, exec_time: rounded(seconds), error: null, results };
+  return { success: true, is_empty: isEmpty(results), exec_time: rounded(seconds), error: null, results };
+}
+
+/** No text, an empty list, an object of empty lists. */
+function isEmpty(results: unknown): boolean {
+  if (typeof results !== 'object' || results === null) return results === '';
+  const parts = Object.values(results);
+  return Array.isArray(results)
+    ? parts.length === 0
+    : parts.every((part) => Array.isArray(part) && part.length === 0);
 }
 
 /** `results` are given when a part was done. */

@@ -9,7 +9,11 @@ import type { LanguageTask } from './language-worker.ts';
 const TIME = { base: 60_000, perWord: 2 };
 
 /** Rejects with the reason of the signal, or with an Error that says what the thread died of. */
-export function analyseInThread(utterances: Utterance[], ask: Ask, signal: AbortSignal): Promise<Analysis> {
+export async function analyseInThread(
+  utterances: Utterance[],
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<Analysis> {
   signal.throwIfAborted();
   const words = utterances.reduce((sum, utterance) => sum + utterance.words.length, 0);
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
