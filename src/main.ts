@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { createAddons } from './addons/addons.ts';
+import type { LanguageModel } from './addons/chat.ts';
 import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
@@ -205,6 +207,10 @@ async function start(
       },
       fetchAudio: fetchTo,
       transcribe: (path, signal) => speech.transcribe({ path, signal }),
+      addons: createAddons({
+        languageModel: languageModelOf(settings),
+        onFault: (error, addon) => log.error({ err: error, addon }, 'an add-on failed inside Ringback'),
+      }),
     });
     stops.push(['transcribe', stopTranscribe]);
   }
@@ -236,6 +242,11 @@ async function start(
   ]);
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
   return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
+}
+
+function languageModelOf(settings: Settings): LanguageModel | null {
+  const { llmUrl: url, llmModel: model, llmApiKey: apiKey, llmTimeoutMs: timeoutMs } = settings;
+  return url === null || model === null ? null : { url, model, apiKey, timeoutMs };
 }
 
 /** A migration may build an index over millions of rows: it alone has no limit on the time of a statement. */

@@ -31,6 +31,10 @@ export type Settings = {
   maxAudioBytes: number;
   maxAudioSeconds: number;
   retentionMs: number;
+  llmUrl: string | null;
+  llmModel: string | null;
+  llmApiKey: string | null;
+  llmTimeoutMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
 };
 
@@ -302,6 +306,50 @@ export const SETTINGS = [
     show: formatDuration,
   }),
   entry({
+    setting: 'llmUrl',
+    variable: 'RINGBACK_LLM_URL',
+    placeholder: 'URL',
+    fallback: null,
+    meaning:
+      'base of a chat-completions API, such as http://127.0.0.1:11434/v1, for the add-ons that need a language model; unset: these say that they are not configured',
+    parse: (value) => url(value, ['http:', 'https:']),
+    unset: () => null,
+    show: (value) => (value === null ? 'not set' : new URL(value).origin),
+  }),
+  entry({
+    setting: 'llmModel',
+    variable: 'RINGBACK_LLM_MODEL',
+    placeholder: 'NAME',
+    fallback: null,
+    meaning: 'the model asked for there; needed with RINGBACK_LLM_URL',
+    parse: text,
+    unset: () => null,
+    show: (value) => value ?? 'not set',
+  }),
+  entry({
+    setting: 'llmApiKey',
+    variable: 'RINGBACK_LLM_API_KEY',
+    placeholder: 'KEY',
+    fallback: null,
+    secret: true,
+    meaning: 'sent there as Authorization: Bearer; unset: nothing is sent',
+    parse: (value) => {
+      if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('it has characters that no header may carry');
+      return value;
+    },
+    unset: () => null,
+    show: configured,
+  }),
+  entry({
+    setting: 'llmTimeoutMs',
+    variable: 'RINGBACK_LLM_TIMEOUT',
+    placeholder: 'TIME',
+    fallback: '60s',
+    meaning: 'one question to it, from connection to last byte; an add-on takes ten times as long at most',
+    parse: duration(100, 3_600_000),
+    show: formatDuration,
+  }),
+  entry({
     setting: 'logLevel',
     variable: 'RINGBACK_LOG_LEVEL',
     placeholder: 'LEVEL',
@@ -354,6 +402,8 @@ export function readSettings(...layers: readonly Readonly<Record<string, string 
   for (const name of new Set(layers.flatMap((layer) => Object.keys(layer))))
     if (name.startsWith('RINGBACK_') && !known.has(name))
       problems.push(`${name}: there is no such setting; "ringback serve --help" lists them`);
+  if (settings.llmUrl && !settings.llmModel)
+    problems.push('RINGBACK_LLM_MODEL: name the model that RINGBACK_LLM_URL is to be asked for');
   if (problems.length > 0) throw new SettingsError(problems);
   return settings as Settings;
 }

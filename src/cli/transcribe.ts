@@ -42,7 +42,7 @@ function render(transcript: Transcript, format: Format, createdAt: Date): string
     case 'vtt':
       return renderVtt(captionsOf(transcript.utterances));
     case 'json':
-      return `${JSON.stringify(JSON.parse(renderResult(transcript, {}, { createdAt, completedAt: new Date() })), null, 2)}\n`;
+      return `${JSON.stringify(JSON.parse(renderResult(transcript, {}, {}, { createdAt, completedAt: new Date() })), null, 2)}\n`;
     default:
       return format satisfies never;
   }

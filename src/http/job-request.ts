@@ -1,6 +1,7 @@
 // What `POST /v2/pre-recorded` accepts: the hosted API's fields, the withdrawn ones that live clients still send, and
 // anything unknown. The schema checks shapes; `readJobRequest` the rules between fields.
 import { type Static, Type } from 'typebox';
+import { REDACTABLE } from '../entity-types.ts';
 import type { Callback } from '../store/jobs.ts';
 
 const LANGUAGES =
@@ -11,7 +12,6 @@ const LANGUAGES =
 const open = { additionalProperties: true } as const;
 const flag = Type.Optional(Type.Boolean());
 const url = Type.String({ minLength: 1, maxLength: 8_192 });
-const bag = Type.Optional(Type.Object({}, open));
 /** A word or a few, as they are said or written. */
 const phrase = Type.String({ minLength: 1, maxLength: 100 });
 const intensity = Type.Optional(Type.Number({ minimum: 0, maximum: 1 }));
@@ -31,6 +31,9 @@ const vocabulary = Type.Array(
   ]),
   { maxItems: 1_000 },
 );
+
+/** Of one prompt, or of the context of a translation. */
+const PROMPT_CHARACTERS = 10_000;
 
 export const JobRequest = Type.Object(
   {
@@ -102,13 +105,52 @@ export const JobRequest = Type.Object(
     named_entity_recognition: flag,
     sentiment_analysis: flag,
     translation: flag,
-    translation_config: bag,
+    translation_config: Type.Optional(
+      Type.Object(
+        {
+          target_languages: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 20 })),
+          model: Type.Optional(Type.Enum(['base', 'batch', 'enhanced'])),
+          match_original_utterances: flag,
+          lipsync: flag,
+          context_adaptation: flag,
+          context: Type.Optional(Type.String({ maxLength: PROMPT_CHARACTERS })),
+          informal: flag,
+        },
+        open,
+      ),
+    ),
     summarization: flag,
-    summarization_config: bag,
+    summarization_config: Type.Optional(
+      Type.Object({ type: Type.Optional(Type.Enum(['general', 'bullet_points', 'concise'])) }, open),
+    ),
     audio_to_llm: flag,
-    audio_to_llm_config: bag,
+    audio_to_llm_config: Type.Optional(
+      Type.Object(
+        {
+          prompts: Type.Optional(
+            Type.Array(Type.String({ minLength: 1, maxLength: PROMPT_CHARACTERS }), {
+              minItems: 1,
+              maxItems: 20,
+            }),
+          ),
+          model: Type.Optional(Type.String()),
+        },
+        open,
+      ),
+    ),
     pii_redaction: flag,
-    pii_redaction_config: bag,
+    pii_redaction_config: Type.Optional(
+      Type.Object(
+        {
+          // The hosted API's own client has a single name where its documentation has a list.
+          entity_types: Type.Optional(
+            Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 200 })]),
+          ),
+          processed_text_type: Type.Optional(Type.Enum(['MARKER', 'MASK'])),
+        },
+        open,
+      ),
+    ),
     // Withdrawn in March 2026, still sent by live clients.
     language: Type.Optional(Type.String()),
     detect_language: flag,
@@ -122,6 +164,16 @@ export const JobRequest = Type.Object(
     chapterization: flag,
     moderation: flag,
     structured_data_extraction: flag,
+    structured_data_extraction_config: Type.Optional(
+      Type.Object(
+        {
+          classes: Type.Optional(
+            Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { minItems: 1, maxItems: 50 }),
+          ),
+        },
+        open,
+      ),
+    ),
   },
   open,
 );
@@ -164,7 +216,7 @@ export function readJobRequest(
     problems.push('callback_config.url is required when callback is true');
   }
 
-  problems.push(...languageProblems(request), ...textProblems(request));
+  problems.push(...languageProblems(request), ...textProblems(request), ...addonProblems(request));
 
   const metadata = request.custom_metadata;
   if (metadata && JSON.stringify(metadata).length > METADATA_CHARACTERS)
@@ -224,5 +276,36 @@ function textProblems(request: JobRequest): string[] {
   const { min_speakers: fewest, max_speakers: most } = request.diarization_config ?? {};
   if (fewest !== undefined && most !== undefined && fewest > most)
     problems.push('diarization_config.min_speakers must not be greater than diarization_config.max_speakers');
+  return problems;
+}
+
+/** What an add-on cannot do without, and names that mean nothing here. */
+function addonProblems(request: JobRequest): string[] {
+  const problems: string[] = [];
+  const needs = (flag: keyof JobRequest, field: string, given: unknown) => {
+    if (request[flag] === true && given === undefined)
+      problems.push(`${field} is required when ${flag} is true`);
+  };
+  const targets = request.translation_config?.target_languages;
+  needs('translation', 'translation_config.target_languages', targets);
+  needs('audio_to_llm', 'audio_to_llm_config.prompts', request.audio_to_llm_config?.prompts);
+  needs(
+    'structured_data_extraction',
+    'structured_data_extraction_config.classes',
+    request.structured_data_extraction_config?.classes,
+  );
+  for (const [index, code] of (targets ?? []).entries())
+    if (!LANGUAGES.includes(code) && code !== 'wo')
+      problems.push(
+        `translation_config.target_languages.${index} must be one of the following values: ${LANGUAGES.join(', ')}, wo`,
+      );
+  const types = request.pii_redaction_config?.entity_types;
+  // Taken and not found, they would be read in clear by somebody who believes that they are not.
+  if (request.pii_redaction === true)
+    for (const [index, name] of [types ?? []].flat().entries())
+      if (!REDACTABLE.includes(name))
+        problems.push(
+          `pii_redaction_config.entity_types${typeof types === 'string' ? '' : `.${index}`} must be one of the following values: ${REDACTABLE.join(', ')}; this version does not recognise ${JSON.stringify(name.slice(0, 60))}, so leave it out`,
+        );
   return problems;
 }

@@ -54,7 +54,7 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
         state: 'error' in outcome ? 'error' : 'done',
         ...('error' in outcome
           ? { code: outcome.error.code }
-          : { audio_seconds: outcome.transcript.audioDuration }),
+          : { audio_seconds: outcome.transcript.audioDuration, ...failedAddons(outcome) }),
         took_ms: Math.round(performance.now() - started),
         written,
       },
@@ -63,6 +63,14 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
   } finally {
     clearInterval(renewal);
   }
+}
+
+/** Names and reasons, for the log; a failed add-on does not fail its job. */
+function failedAddons({ envelopes }: RunOutcome): { addons_failed?: Record<string, string> } {
+  const failed = Object.entries(envelopes).flatMap(([name, { error }]) =>
+    error === null ? [] : [[name, error.exception]],
+  );
+  return failed.length === 0 ? {} : { addons_failed: Object.fromEntries(failed) };
 }
 
 type Failure = { error: { code: JobError['code']; message: string }; fetched: null };
@@ -120,8 +128,8 @@ function renderEnd(
     const ending = { filename: null, duration: null, channels: null, error: outcome.error };
     return { ending, delivery: renderDelivery(deps.callback, job, { error: outcome.error }), fetched: null };
   }
-  const { transcript } = outcome;
-  const result = renderResult(transcript, job.request, { createdAt: job.created_at, completedAt });
+  const { transcript, envelopes } = outcome;
+  const result = renderResult(transcript, job.request, envelopes, { createdAt: job.created_at, completedAt });
   return {
     ending: {
       filename: outcome.filename,

@@ -1,11 +1,11 @@
 // The `result` object of a finished job, as text: the record shows these bytes, and the callback's payload is them.
 // Pure.
+import type { Envelope } from '../addons/envelope.ts';
 import { withoutNulls } from '../nulls.ts';
 import { fullTranscript, languagesOf } from '../speech/assemble.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { sentencesOf } from '../text/sentences.ts';
 import { type SubtitlesConfig, subtitlesOf } from '../text/subtitles.ts';
-import { unsupportedAddons } from './addons.ts';
 
 type Times = { createdAt: Date; completedAt: Date };
 
@@ -13,6 +13,7 @@ type Times = { createdAt: Date; completedAt: Date };
 export function renderResult(
   transcript: Transcript,
   request: Readonly<Record<string, unknown>>,
+  envelopes: Readonly<Record<string, Envelope>>,
   { createdAt, completedAt }: Times,
 ): string {
   const { audioDuration, distinctChannels, utterances } = transcript;
@@ -35,7 +36,7 @@ export function renderResult(
     },
     // Its older place, which older clients read.
     ...(sentences !== null && { sentences }),
-    ...unsupportedAddons(request),
+    ...envelopes,
   });
 }
 
