@@ -88,7 +88,7 @@ export const JobRequest = Type.Object(
     moderation: flag,
     structured_data_extraction: flag,
   },
-  open,
+  { title: 'JobRequest', ...open },
 );
 export type JobRequest = Static<typeof JobRequest>;
 

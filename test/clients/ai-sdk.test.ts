@@ -19,7 +19,11 @@ const here: typeof fetch = (input, init) => {
 };
 
 beforeAll(async () => {
-  app = await startApp({ RINGBACK_PUBLIC_URL: HOSTED, RINGBACK_MODEL: 'moonshine-tiny' });
+  app = await startApp({
+    RINGBACK_PUBLIC_URL: HOSTED,
+    RINGBACK_MODEL: 'moonshine-tiny',
+    RINGBACK_WORKERS: '1',
+  });
   // The client gives up after 60 s in all: on a busy machine that must not include preparing the model.
   const { json } = await app.upload(jfk, 'jfk.wav');
   const created = await app.call('POST', '/v2/pre-recorded', { audio_url: json.audio_url });

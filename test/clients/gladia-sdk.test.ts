@@ -17,7 +17,7 @@ let host: Receiver;
 let sdk: ReturnType<GladiaClient['preRecorded']>;
 
 beforeAll(async () => {
-  app = await startApp({ RINGBACK_MODEL: 'moonshine-tiny' });
+  app = await startApp({ RINGBACK_MODEL: 'moonshine-tiny', RINGBACK_WORKERS: '1' });
   host = await startReceiver({ respond: { headers: { 'content-type': 'audio/wav' }, body: jfk } });
   sdk = new GladiaClient({ apiKey: API_KEY, apiUrl: app.url }).preRecorded();
   // Preparing the model is no part of what is tested, and takes its time on a busy machine.

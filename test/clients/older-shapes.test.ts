@@ -11,7 +11,7 @@ const WORDS = /ask not what your country can do for you/i;
 
 let app: App;
 beforeAll(async () => {
-  app = await startApp({ RINGBACK_MODEL: 'moonshine-tiny' });
+  app = await startApp({ RINGBACK_MODEL: 'moonshine-tiny', RINGBACK_WORKERS: '1' });
 });
 afterAll(() => app.stop());
 
