@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { pino } from 'pino';
 import { HTTP_ERRORS, JOB_ERRORS } from '../src/errors.ts';
 import { buildServer, type HttpDeps } from '../src/http/server.ts';
-import { flagOf, SETTINGS } from '../src/settings.ts';
+import { CLIENT_VARIABLES, flagOf, SETTINGS } from '../src/settings.ts';
 import { readVersion } from '../src/version.ts';
 
 const MADE = '<!-- Made by "npm run docs" from the code: edit the table there. -->';
@@ -26,6 +26,14 @@ unknown \`RINGBACK_…\` variable is refused, so a typo cannot go unnoticed. Dur
 | variable | flag of \`ringback serve\` | default | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
+
+## Of the commands that call a server
+
+\`ringback callbacks\` and \`ringback endpoints\` read these, in the same order; \`serve\` has no use for them.
+
+| variable | flag | default | meaning |
+|---|---|---|---|
+${CLIENT_VARIABLES.map(({ variable, flag, fallback, meaning }) => `| \`${variable}\` | \`--${flag}\` | ${fallback ? `\`${fallback}\`` : ''} | ${cell(meaning)} |`).join('\n')}
 `;
 }
 

@@ -3,8 +3,10 @@
 import { Command } from 'commander';
 import { SettingsError } from '../settings.ts';
 import { readVersion } from '../version.ts';
+import { callbacksCommand } from './callbacks.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { endpointsCommand } from './endpoints.ts';
 import { keysCommand } from './keys.ts';
 import { listenCommand } from './listen.ts';
 import { serveCommand } from './serve.ts';
@@ -20,6 +22,8 @@ for (const command of [
   transcribeCommand,
   listenCommand,
   keysCommand,
+  callbacksCommand,
+  endpointsCommand,
   doctorCommand,
 ])
   program.addCommand(command());
