@@ -314,7 +314,7 @@ export const SETTINGS = [
 
 /**
  * What the commands that call a running server read. `serve` knows them and has no use for them, so that one `.env` may
- * stand for both. Not RINGBACK_API_KEY: one letter less than RINGBACK_API_KEYS must stay a mistake that is named.
+ * stand for both.
  */
 export const CLIENT_VARIABLES = [
   {
@@ -325,7 +325,7 @@ export const CLIENT_VARIABLES = [
     meaning: 'the running server to call',
   },
   {
-    variable: 'RINGBACK_KEY',
+    variable: 'RINGBACK_API_KEY',
     flag: 'key',
     placeholder: 'KEY',
     fallback: null,

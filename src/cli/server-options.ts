@@ -25,7 +25,7 @@ export function clientOf(flags: ServerFlags): Client {
   const [url, key] = [value('url') ?? '', value('key')];
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw refused('RINGBACK_URL: this is not a URL that starts with http:// or https://');
-  if (!key) throw refused('no API key: set RINGBACK_KEY, or give --key');
+  if (!key) throw refused('no API key: set RINGBACK_API_KEY, or give --key');
   return createClient({ url, key });
 }
 

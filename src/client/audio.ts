@@ -27,10 +27,13 @@ export function audioOf(connection: Connection) {
         const name = filename ?? (source instanceof File ? source.name : 'audio');
         return post({ body: multipart(source instanceof Blob ? source.stream() : source, name) });
       }
-      await using file = await open(source);
-      return await post({
-        body: multipart(file.createReadStream({ autoClose: false }), filename ?? basename(source)),
-      });
+      const file = await open(source);
+      try {
+        const chunks = file.createReadStream({ autoClose: false });
+        return await post({ body: multipart(chunks, filename ?? basename(source)) });
+      } finally {
+        await file.close();
+      }
     },
     /** The bytes of an upload. */
     file: (id: string, call: CallOptions = {}) =>

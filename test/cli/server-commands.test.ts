@@ -36,7 +36,7 @@ function run(args: string[], extra: Record<string, string> = env): Promise<Ran> 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ringback-commands-'));
   app = await startApp({ RINGBACK_RETRY_SCHEDULE: '0s', RINGBACK_WORKERS: '1' });
-  env = { RINGBACK_URL: app.url, RINGBACK_KEY: API_KEY };
+  env = { RINGBACK_URL: app.url, RINGBACK_API_KEY: API_KEY };
   receiver = await startReceiver({ respond: { status: 500, body: 'no \u001b[31mroom\u0007' } });
   const client = createClient({ url: app.url, key: API_KEY });
   for (let count = 0; count < 2; count += 1) {
@@ -127,19 +127,21 @@ test('endpoints: listed, disabled, enabled', async () => {
 test('where and with what key: flags over environment over .env; each mistake says its cure', async () => {
   expect(await run(['endpoints', 'list'], {})).toMatchObject({
     code: 1,
-    stderr: 'ringback: no API key: set RINGBACK_KEY, or give --key\n',
+    stderr: 'ringback: no API key: set RINGBACK_API_KEY, or give --key\n',
   });
-  await writeFile(join(folder, '.env'), `RINGBACK_URL=${app.url}\nRINGBACK_KEY=rb_wrong_key\n`);
+  await writeFile(join(folder, '.env'), `RINGBACK_URL=${app.url}\nRINGBACK_API_KEY=rb_wrong_key\n`);
   expect((await run(['endpoints', 'list'], {})).stderr).toBe('ringback: gladia user not found\n');
-  expect((await run(['endpoints', 'list'], { RINGBACK_KEY: API_KEY })).code).toBe(0);
-  expect((await run(['endpoints', 'list', '--key', API_KEY], { RINGBACK_KEY: 'rb_wrong_key' })).code).toBe(0);
+  expect((await run(['endpoints', 'list'], { RINGBACK_API_KEY: API_KEY })).code).toBe(0);
+  expect(
+    (await run(['endpoints', 'list', '--key', API_KEY], { RINGBACK_API_KEY: 'rb_wrong_key' })).code,
+  ).toBe(0);
   expect((await run(['endpoints', 'list', '--url', 'nowhere'], {})).stderr).toContain('RINGBACK_URL');
   expect((await run(['endpoints', 'list', '--url', 'http://127.0.0.1:1'], {})).stderr).toMatch(
     /^ringback: GET http:\/\/127\.0\.0\.1:1\/api\/endpoints failed: /,
   );
   // One .env for both: the server knows these names, and still refuses their misspellings.
-  await writeFile(join(folder, '.env'), 'RINGBACK_URL=http://x\nRINGBACK_KEY=k\nRINGBACK_API_KEY=k\n');
+  await writeFile(join(folder, '.env'), 'RINGBACK_URL=http://x\nRINGBACK_API_KEY=k\nRINGBACK_APIKEY=k\n');
   expect((await run(['serve'], {})).stderr).toBe(
-    'ringback: RINGBACK_API_KEY: there is no such setting; "ringback serve --help" lists them\n',
+    'ringback: RINGBACK_APIKEY: there is no such setting; "ringback serve --help" lists them\n',
   );
 }, 120_000);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type CallbackBody, type Client, createClient, RingbackError, verifyCallback } from 'ringback/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { API_KEY, type App, startApp } from '../rig/app.ts';
+import { startProgram } from '../rig/program.ts';
 import { type Receiver, startReceiver, startSocketServer } from '../rig/receiver.ts';
 
 const PATH = fileURLToPath(new URL('../fixtures/speech/all-circuits-busy-now.wav', import.meta.url));
@@ -239,3 +240,21 @@ test('a path in its URL is kept: behind a proxy that serves Ringback under a pre
   proxy.closeAllConnections();
   proxy.close();
 });
+
+const EXAMPLE = fileURLToPath(new URL('../../examples/client/transcribe.ts', import.meta.url));
+
+test('the example prints the words; docs/client.md shows its lines', async () => {
+  const program = startProgram({
+    command: process.execPath,
+    args: [EXAMPLE, PATH],
+    env: { RINGBACK_URL: app.url, RINGBACK_API_KEY: API_KEY },
+  });
+  expect(await program.line(/./, 1, 150_000)).toMatch(WORDS);
+  await program.stop();
+  const page = readFileSync(new URL('../../docs/client.md', import.meta.url), 'utf8');
+  const shown =
+    /^From \[transcribe\.ts\][\s\S]*?```ts\n([\s\S]*?)```/m.exec(page)?.[1]?.trimEnd().split('\n') ?? [];
+  expect(shown.length).toBeGreaterThan(4);
+  const lines = readFileSync(EXAMPLE, 'utf8').split('\n');
+  for (const line of shown) expect(lines).toContain(line);
+}, 180_000);
