@@ -360,6 +360,27 @@ export const SETTINGS = [
   }),
 ] as const;
 
+/**
+ * What the commands that call a running server read. `serve` knows them and has no use for them, so that one `.env` may
+ * stand for both.
+ */
+export const CLIENT_VARIABLES = [
+  {
+    variable: 'RINGBACK_URL',
+    flag: 'url',
+    placeholder: 'URL',
+    fallback: 'http://127.0.0.1:4747',
+    meaning: 'the running server to call',
+  },
+  {
+    variable: 'RINGBACK_API_KEY',
+    flag: 'key',
+    placeholder: 'KEY',
+    fallback: null,
+    meaning: 'the API key to call it with; better as a variable: flags are seen by every user of the machine',
+  },
+] as const;
+
 /** Every problem at once, each naming its variable, so one restart is enough. */
 export class SettingsError extends Error {
   readonly code = 'settings_invalid';
@@ -398,7 +419,7 @@ export function readSettings(...layers: readonly Readonly<Record<string, string 
       problems.push(`${row.variable}: ${(error as Error).message}`);
     }
   }
-  const known = new Set<string>(SETTINGS.map((row) => row.variable));
+  const known = new Set<string>([...SETTINGS, ...CLIENT_VARIABLES].map((row) => row.variable));
   for (const name of new Set(layers.flatMap((layer) => Object.keys(layer))))
     if (name.startsWith('RINGBACK_') && !known.has(name))
       problems.push(`${name}: there is no such setting; "ringback serve --help" lists them`);

@@ -175,7 +175,7 @@ export const JobRequest = Type.Object(
       ),
     ),
   },
-  open,
+  { title: 'JobRequest', ...open },
 );
 export type JobRequest = Static<typeof JobRequest>;
 

@@ -9,9 +9,11 @@ import { deleteJob, findJob, insertJob, listJobs } from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
+import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
 import { readListQuery } from './list-query.ts';
 import { isUuid } from './params.ts';
+import { getJobFile } from './schemas/audio.ts';
+import * as schemas from './schemas/job.ts';
 import { jobRecord, ownFileId } from './transcript.ts';
 
 export type JobDeps = {
@@ -30,7 +32,7 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
 }
 
 function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }: JobDeps): void {
-  routes.post('/', { schema: { body: JobRequest } }, async (request, reply) => {
+  routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
     const keyed = key && { ...key, bodyHash: hashJson(request.sent) };
     // Before the rules: what the first request was measured by may have changed since.
@@ -70,7 +72,7 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     return answer;
   }
 
-  routes.get('/', async (request, reply) => {
+  routes.get('/', { schema: schemas.listJobs }, async (request, reply) => {
     const { filter, problems } = readListQuery(request.query as Record<string, unknown>);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     // One more than asked for tells whether a next page exists.
@@ -90,13 +92,13 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     return reply.type('application/json').send(`${JSON.stringify(links).slice(0, -1)},"items":[${items}]}`);
   });
 
-  routes.get<{ Params: { id: string } }>('/:id', async (request, reply) => {
+  routes.get<{ Params: { id: string } }>('/:id', { schema: schemas.getJob }, async (request, reply) => {
     const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
     if (!job) throw new HttpError('transcription_unknown');
     return reply.type('application/json').send(jobRecord(job));
   });
 
-  routes.delete<{ Params: { id: string } }>('/:id', async (request, reply) => {
+  routes.delete<{ Params: { id: string } }>('/:id', { schema: schemas.deleteJob }, async (request, reply) => {
     const deleted = isUuid(request.params.id)
       ? await deleteJob(db, request.account, request.params.id)
       : ('unknown' as const);
@@ -106,7 +108,7 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     return reply.code(202).send();
   });
 
-  routes.get<{ Params: { id: string } }>('/:id/file', async (request, reply) => {
+  routes.get<{ Params: { id: string } }>('/:id/file', { schema: getJobFile }, async (request, reply) => {
     const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
     if (!job) throw new HttpError('transcription_unknown');
     return sendAudio(reply, audio, job.audio_id);

@@ -10,6 +10,7 @@ import { endpointRoutes } from './endpoints.ts';
 import { fileRoutes } from './files.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
+import { describeRoutes } from './openapi.ts';
 import { asRefusal, problem } from './problem.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
@@ -82,6 +83,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     });
   });
 
+  await describeRoutes(server, deps.version);
   healthRoutes(server, deps);
   await server.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => {

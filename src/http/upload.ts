@@ -11,6 +11,7 @@ import type { Db } from '../store/database.ts';
 import { formatBytes } from '../units.ts';
 import { answerOnce, earlierAnswer, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import type { JudgeUrl } from './job-request.ts';
+import { type Upload, uploadAudio } from './schemas/audio.ts';
 
 export type UploadDeps = {
   db: Db;
@@ -34,7 +35,7 @@ const ROUTE = '/v2/upload';
 
 export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
   const { db, audio, publicUrl } = deps;
-  server.post(ROUTE, async (request, reply) => {
+  server.post(ROUTE, { schema: uploadAudio }, async (request, reply) => {
     const key = idempotencyKey(request, ROUTE);
     if (!request.isMultipart()) {
       // Nothing is downloaded again for a request that was answered before.
@@ -98,7 +99,7 @@ async function keep(
   };
 }
 
-function showUpload(row: NewAudio, publicUrl: string): object {
+function showUpload(row: NewAudio, publicUrl: string): Upload {
   return {
     audio_url: `${publicUrl}/file/${row.id}`,
     audio_metadata: {
