@@ -1,11 +1,13 @@
 // `/v2/pre-recorded` and its older twin `/v2/transcription`: create, look up, delete, fetch the audio.
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
-import { deleteJob, findJob, insertJob, listJobs } from '../store/jobs.ts';
+import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
+import { deleteJob, findJob, insertJob } from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
@@ -74,7 +76,7 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     const { filter, problems } = readListQuery(request.query as Record<string, unknown>);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     // One more than asked for tells whether a next page exists.
-    const rows = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
+    const listed = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
     const page = (offset: number) => {
       const url = new URL(`${publicUrl()}${request.url}`);
       url.searchParams.set('offset', String(offset));
@@ -84,10 +86,10 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     const links = {
       first: page(0),
       current: page(filter.offset),
-      next: rows.length > filter.limit ? page(filter.offset + filter.limit) : null,
+      next: listed.length > filter.limit ? page(filter.offset + filter.limit) : null,
     };
-    const items = rows.slice(0, filter.limit).map(jobRecord).join(',');
-    return reply.type('application/json').send(`${JSON.stringify(links).slice(0, -1)},"items":[${items}]}`);
+    const body = listBody(links, readListed(db, request.account, listed.slice(0, filter.limit)));
+    return reply.type('application/json').send(Readable.from(body, { objectMode: false }));
   });
 
   routes.get<{ Params: { id: string } }>('/:id', async (request, reply) => {
@@ -111,4 +113,15 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     if (!job) throw new HttpError('transcription_unknown');
     return sendAudio(reply, audio, job.audio_id);
   });
+}
+
+async function* listBody(links: object, batches: AsyncIterable<RecordRow[]>): AsyncGenerator<string> {
+  yield `${JSON.stringify(links).slice(0, -1)},"items":[`;
+  let between = '';
+  for await (const rows of batches) {
+    if (rows.length === 0) continue;
+    yield between + rows.map(jobRecord).join(',');
+    between = ',';
+  }
+  yield ']}';
 }

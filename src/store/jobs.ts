@@ -3,7 +3,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
-import { type JobState, MAX_RUNS } from '../job.ts';
+import { MAX_RUNS } from '../job.ts';
 import type { NewAudio } from './audio.ts';
 import type { Db, Trx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
@@ -321,19 +321,5 @@ export async function endAllRuns(db: Db): Promise<void> {
     .updateTable('job')
     .set({ lease_until: sql`'-infinity'` })
     .where('state', '=', 'processing')
-    .execute();
-}
-
-export type JobFilter = { states?: readonly JobState[]; offset: number; limit: number };
-
-/** Newest first. */
-export function listJobs(db: Db, accountId: string, filter: JobFilter): Promise<JobRow[]> {
-  let query = db.selectFrom('job').selectAll().where('account_id', '=', accountId);
-  if (filter.states) query = query.where('state', 'in', filter.states);
-  return query
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .offset(filter.offset)
-    .limit(filter.limit)
     .execute();
 }
