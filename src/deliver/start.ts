@@ -1,5 +1,6 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
+import { tellDeliveries } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
@@ -16,6 +17,7 @@ import {
 import { type AttemptDeps, attempt } from './attempt.ts';
 import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { News } from './news.ts';
 import { startReplays } from './replay.ts';
 import { AttemptTally } from './tally.ts';
 
@@ -38,6 +40,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const { database, log } = deps;
   const { db } = database;
   const tally = new AttemptTally();
+  const news = new News((ids) => tellDeliveries(db, ids), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const dispatcher = new Dispatcher({
@@ -45,7 +48,9 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       // With a clock that may not sign, others send; what is held is given back.
       claimEndpoints: async (options) => (clock.isRight ? claimEndpoints(db, options) : NOTHING),
       claimDeliveries: async (wanted) => (clock.isRight ? claimDeliveries(db, wanted) : []),
-      record: (batch, healths) => record(db, batch, healths),
+      record: async (batch, healths) => {
+        news.add(await record(db, batch, healths));
+      },
       handBack: (unsent) => handBack(db, unsent),
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
     },
@@ -92,6 +97,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     await stopReplays();
     await Promise.all([remind.stop(), checkClock.stop()]);
     await dispatcher.stop(GRACE_MS);
+    await news.stop();
     await count.stop();
     await addTallies(db, tally.take());
   };

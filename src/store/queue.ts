@@ -17,9 +17,11 @@ const RETENTION_SECONDS = 365 * 24 * 3600;
  */
 const SILENCE = { query_timeout: 25_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
+export type QueuedJob = { id: string; accountId: string };
+
 export type Queue = {
   /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
-  send(trx: Trx, jobId: string): Promise<string>;
+  send(trx: Trx, job: QueuedJob, delaySeconds?: number): Promise<string>;
   /** Handles up to `concurrency` jobs at a time until the returned function is called. */
   work(
     concurrency: number,
@@ -34,9 +36,19 @@ type Options = {
   connectionString: string;
   onError: (error: Error) => void;
   onWarning: (warning: unknown) => void;
+  /**
+   * Jobs of one account at a time, by all workers; null: any number. Jobs of an account that has as many are passed over,
+   * whoever's come next. Workers that look at the same instant may each take one too many: startJob has the last word.
+   */
+  perAccount?: number | null;
 };
 
-export async function openQueue({ connectionString, onError, onWarning }: Options): Promise<Queue> {
+export async function openQueue({
+  connectionString,
+  onError,
+  onWarning,
+  perAccount = null,
+}: Options): Promise<Queue> {
   const boss = new PgBoss({
     connectionString,
     schema: QUEUE_SCHEMA,
@@ -62,9 +74,11 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
   });
 
   return {
-    async send(trx, jobId) {
+    async send(trx, job, delaySeconds) {
       const id = randomUUID();
-      await boss.send(TRANSCRIBE, { jobId }, { id, db: fromKysely(trx) });
+      const group = { id: job.accountId };
+      const startAfter = delaySeconds === undefined ? {} : { startAfter: delaySeconds };
+      await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db: fromKysely(trx) });
       return id;
     },
 
@@ -74,7 +88,12 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
       for (let slot = 0; slot < concurrency; slot++) {
         const worker = await boss.work<{ jobId: string }>(
           TRANSCRIBE,
-          { batchSize: 1, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 },
+          {
+            batchSize: 1,
+            pollingIntervalSeconds: 2,
+            notifyPollingIntervalSeconds: 5,
+            ...(perAccount !== null && { groupConcurrency: perAccount }),
+          },
           async ([job]) => {
             if (!job || stopping.signal.aborted) return;
             const run = handle(job.data.jobId, AbortSignal.any([stopping.signal, job.signal]));
