@@ -4,6 +4,7 @@ import { tellDeliveries } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
+import { addOutcomes } from '../store/figures.ts';
 import {
   type ClaimResult,
   claimDeliveries,
@@ -19,7 +20,7 @@ import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { News } from './news.ts';
 import { startReplays } from './replay.ts';
-import { AttemptTally } from './tally.ts';
+import { AttemptTally, OutcomeTally } from './tally.ts';
 
 export type DeliverDeps = AttemptDeps & {
   database: Database;
@@ -40,6 +41,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const { database, log } = deps;
   const { db } = database;
   const tally = new AttemptTally();
+  const outcomes = new OutcomeTally();
   const news = new News((ids) => tellDeliveries(db, ids), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
@@ -72,6 +74,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
+      outcomes.add(outcome);
       if (landed.health !== 'neither')
         tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);
       return landed;
@@ -89,7 +92,11 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));
     if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
   });
-  const count = startChore('count attempts', COUNT_MS, log, () => addTallies(db, tally.take()));
+  const writeCounts = async () => {
+    await addTallies(db, tally.take());
+    await addOutcomes(db, outcomes.take());
+  };
+  const count = startChore('count attempts', COUNT_MS, log, writeCounts);
   const checkClock = startChore('check the clock', CLOCK_MS, log, () => clock.check());
   const stopReplays = startReplays({ db, log });
   return async () => {
@@ -99,6 +106,6 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     await dispatcher.stop(GRACE_MS);
     await news.stop();
     await count.stop();
-    await addTallies(db, tally.take());
+    await writeCounts();
   };
 }

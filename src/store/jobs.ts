@@ -270,6 +270,16 @@ export async function isUnfinished(db: Db, accountId: string, id: string): Promi
   return job !== undefined;
 }
 
+/** Jobs of the account that wait; counted up to `most`. */
+export async function countQueued(db: Db, accountId: string, most: number): Promise<number> {
+  const { rows } = await sql<{ waiting: number }>`
+    SELECT count(*) AS waiting FROM (
+      SELECT FROM job WHERE account_id = ${accountId} AND state = 'queued' LIMIT ${most}) AS queued`.execute(
+    db,
+  );
+  return rows[0]?.waiting ?? 0;
+}
+
 /** Which of these jobs have not ended. */
 export async function unfinishedAmong(db: Db, ids: readonly string[]): Promise<Set<string>> {
   const rows = await db

@@ -12,6 +12,7 @@ import * as signingSecret from './migrations/0006_signing_secret.ts';
 import * as narrowDelivery from './migrations/0007_narrow_delivery.ts';
 import * as retention from './migrations/0008_retention.ts';
 import * as jobList from './migrations/0009_job_list.ts';
+import * as figures from './migrations/0010_figures.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -23,6 +24,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0007_narrow_delivery': narrowDelivery,
   '0008_retention': retention,
   '0009_job_list': jobList,
+  '0010_figures': figures,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -29,6 +29,8 @@ export type Queue = {
   ): Promise<() => Promise<void>>;
   /** Which of these queue jobs are still waiting or running. */
   alive(db: Db, queueIds: readonly string[]): Promise<Set<string>>;
+  /** Jobs that no worker has taken yet. */
+  depth(db: Db): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -125,6 +127,17 @@ export async function openQueue({
         .where('state' as never, 'in', ['created', 'retry', 'active'] as never)
         .execute();
       return new Set((rows as { id: string }[]).map((row) => row.id));
+    },
+
+    async depth(db) {
+      const row = await db
+        .withSchema(QUEUE_SCHEMA)
+        .selectFrom('job' as never)
+        .select((e) => e.fn.countAll<number>().as('waiting'))
+        .where('name' as never, '=', TRANSCRIBE as never)
+        .where('state' as never, 'in', ['created', 'retry'] as never)
+        .executeTakeFirstOrThrow();
+      return row.waiting;
     },
 
     stop: () => boss.stop({ graceful: false, close: true }),

@@ -1,67 +1,30 @@
 // The HTTP side on a real database and queue; only decoding and downloading stand outside (flow.test.ts has all of it).
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
-import { JobError } from '../../src/errors.ts';
-import { buildServer } from '../../src/http/server.ts';
-import { judgeUrl } from '../../src/outbound/url.ts';
-import { openAudioFolder } from '../../src/store/audio.ts';
+import type { Db } from '../../src/store/database.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
-import { createKey, findAccount, revokeKey } from '../../src/store/keys.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
-import { migratedDatabase } from '../rig/postgres.ts';
+import { createKey, revokeKey } from '../../src/store/keys.ts';
+import type { Queue } from '../../src/store/queue.ts';
+import { type Api, startApi } from '../rig/api.ts';
 
 const PUBLIC = 'https://stt.example.org';
 const MAX_BYTES = 100_000;
 
-let database: Awaited<ReturnType<typeof migratedDatabase>>;
+let api: Api;
+let database: { db: Db };
 let queue: Queue;
 let server: FastifyInstance;
-let folder: string;
 let key: string;
 let account: string;
 let stranger: string;
 
 beforeAll(async () => {
-  database = await migratedDatabase();
-  queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
-  folder = await mkdtemp(join(tmpdir(), 'ringback-http-'));
-  const judge = (url: string) => {
-    const verdict = judgeUrl(url, { allow: [], own: [] });
-    return verdict.ok ? null : verdict.message;
-  };
-  server = await buildServer({
-    db: database.db,
-    queue,
-    audio: await openAudioFolder(folder),
-    log: pino({ level: 'silent' }),
-    version: '0.0.0',
-    publicUrl: () => PUBLIC,
-    maxBytes: MAX_BYTES,
-    findAccount: (given) => findAccount(database.db, given),
-    judge: { audio: judge, callback: judge },
-    fetchAudio: async () => {
-      throw new JobError('audio_unreachable', 'The audio host could not be reached.');
-    },
-    probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
-    serverSecrets: ['whsec_server'],
-    newSecret: generateSecret,
-    draining: () => false,
-  });
-  ({ key, accountId: account } = await createKey(database.db, 'mine'));
-  ({ key: stranger } = await createKey(database.db, 'theirs'));
+  api = await startApi({ maxBytes: MAX_BYTES });
+  database = api;
+  ({ queue, server, key, account, stranger } = api);
 });
-afterAll(async () => {
-  await server.close();
-  await queue.stop();
-  await database.drop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => api.stop());
 
 type Call = {
   method?: 'GET' | 'POST' | 'DELETE' | 'OPTIONS';
