@@ -2,6 +2,7 @@
 // brackets, `custom_metadata[user]=Ann`, `custom_metadata[address][city]=Rome`, `custom_metadata[tags][]=new`. Pure.
 import { type MetadataConditions, metadataConditions } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
+import { isStorable, NOT_STORABLE } from './validation.ts';
 
 type Bag = Record<string, Json>;
 
@@ -29,8 +30,7 @@ export function readMetadataQuery(
     problems.push(`${NAME} must be shorter than or equal to ${CHARACTERS} characters as JSON`);
   if (values > VALUES) problems.push(`${NAME} must contain no more than ${VALUES} values`);
   if (depth > DEPTH) problems.push(`${NAME} must not be nested deeper than ${DEPTH} levels`);
-  if (JSON.stringify(asked).includes('\\u0000'))
-    problems.push(`${NAME} must not contain the character U+0000`);
+  if (!isStorable(asked)) problems.push(`${NAME} ${NOT_STORABLE}`);
   if (Object.keys(asked).length === 0) return undefined;
   const conditions = metadataConditions(asked);
   if (conditions === null)

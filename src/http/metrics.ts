@@ -50,7 +50,8 @@ export function metricsRoutes(server: FastifyInstance, { db, changes, log, queue
   });
 
   server.addHook('onResponse', async (request, reply) => {
-    const { url: route = 'none' } = request.routeOptions;
+    // With and without a trailing slash it is one route.
+    const route = request.routeOptions.url?.replace(/(.)\/$/, '$1') ?? 'none';
     if (route === '/api/events' || (request.query as { wait?: unknown } | undefined)?.wait !== undefined)
       return;
     const status = `${Math.floor(reply.statusCode / 100)}xx`;

@@ -2,7 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { HttpError } from '../errors.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
@@ -58,6 +64,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
     },
+    // What is no request at all (a path that cannot be decoded) is answered like any other refusal.
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply.headers(CORS)),
     schemaErrorFormatter: (errors) => new HttpError('request_invalid', { sentences: sentences(errors) }),
   });
   server.removeContentTypeParser('text/plain');
@@ -71,17 +79,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   });
   server.options('/*', async (_request, reply) => reply.code(204).send());
 
-  server.setErrorHandler((error, request, reply) => {
-    const refusal = asRefusal(error);
-    if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
-    if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
-    const body = problem(
-      refusal ?? new HttpError('internal_error'),
-      { url: request.url, id: request.id },
-      new Date(),
-    );
-    return reply.code(body.statusCode).send(body);
-  });
+  server.setErrorHandler(refuse);
   server.setNotFoundHandler((request) => {
     throw new HttpError('route_unknown', {
       message: `Cannot ${request.method} ${request.url.split('?', 1)[0]}`,
@@ -121,6 +119,15 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     eventRoutes(guarded, deps);
   });
   return server;
+}
+
+function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = asRefusal(error);
+  if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
+  if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
+  const { url, id } = request;
+  const body = problem(refusal ?? new HttpError('internal_error'), { url, id }, new Date());
+  return reply.code(body.statusCode).send(body);
 }
 
 /** Clients that send `content-type: application/json` with every request send it with an empty DELETE as well. */

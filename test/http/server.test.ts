@@ -385,3 +385,56 @@ test('unknown routes and verbs say so as the hosted service does; health needs n
   const preflight = await call({ method: 'OPTIONS', url: '/v2/pre-recorded', as: null });
   expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': '*' } });
 });
+
+test('an empty body under content-type json is no body: clients send DELETE so', async () => {
+  const { json } = await create(AUDIO);
+  await finish(json.id);
+  const headers = { 'x-gladia-key': key, 'content-type': 'application/json' };
+  const url = `/v2/transcription/${json.id}/`;
+  expect((await server.inject({ method: 'DELETE', url, headers })).statusCode).toBe(202);
+  const empty = await server.inject({ method: 'POST', url: '/v2/pre-recorded', headers });
+  expect(empty.json()).toMatchObject({ statusCode: 400, validation_errors: ['body must be an object'] });
+});
+
+test('the twin family, with and without a trailing slash, and HEAD', async () => {
+  const { json } = await create(AUDIO, '/v2/transcription');
+  for (const base of ['/v2/pre-recorded', '/v2/transcription'])
+    for (const [path, status] of [
+      ['', 200],
+      [`/${json.id}`, 200],
+      [`/${json.id}/callbacks`, 200],
+      [`/${json.id}/file`, 404],
+    ] as const)
+      for (const slash of ['', '/']) {
+        expect([path, (await call({ url: `${base}${path}${slash}` })).status]).toEqual([path, status]);
+        const head = await server.inject({
+          method: 'HEAD',
+          url: `${base}${path}${slash}`,
+          headers: { 'x-gladia-key': key },
+        });
+        expect([path, head.statusCode]).toEqual([path, status]);
+      }
+});
+
+test('what no URL and no text may hold is refused, not stored and not our fault', async () => {
+  for (const [body, sentence] of [
+    [{ ...AUDIO, custom_metadata: { a: { b: 'x\u0000' } } }, /^custom_metadata must not contain/],
+    [{ ...AUDIO, custom_metadata: { a: '\ud800' } }, /^custom_metadata must not contain/],
+    [{ audio_url: 'https://cdn.example.org/\u0000.mp3' }, /^audio_url must/],
+    [
+      { ...AUDIO, callback: true, callback_config: { url: 'https://app.example.org/\u0000' } },
+      /^callback_config\.url must/,
+    ],
+  ] as const) {
+    const { status, json } = await create(body);
+    expect([status, json.validation_errors]).toEqual([400, [expect.stringMatching(sentence)]]);
+  }
+  // Elsewhere it may stand: it is shown as it came.
+  expect((await create({ ...AUDIO, context_prompt: 'a\u0000\ud800' })).status).toBe(201);
+  const bad = await server.inject({ url: '/v2/pre-recorded/%E0%A4%A', headers: { 'x-gladia-key': key } });
+  expect([bad.statusCode, bad.json()]).toMatchObject([
+    400,
+    { statusCode: 400, error: { reason: 'request_invalid' } },
+  ]);
+  expect(bad.headers['access-control-allow-origin']).toBe('*');
+});

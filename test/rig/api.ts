@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { generateSecret } from '../../src/deliver/signature.ts';
 import { JobError } from '../../src/errors.ts';
 import { Changes } from '../../src/http/changes.ts';
+import type { Limits } from '../../src/http/limits.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
@@ -17,7 +18,7 @@ import { createKey, findAccount } from '../../src/store/keys.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { migratedDatabase } from './postgres.ts';
 
-export const NO_LIMITS = {
+export const NO_LIMITS: Limits = {
   requestsPerMinute: null,
   queuedJobs: null,
   uploads: null,
