@@ -12,6 +12,7 @@ import Fastify, {
 import { HttpError } from '../errors.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
+import type { Changes } from './changes.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
@@ -46,7 +47,8 @@ const CORS = {
   'access-control-allow-methods': 'GET,HEAD,PUT,PATCH,POST,DELETE',
   'access-control-allow-headers':
     'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id',
-  'access-control-expose-headers': 'retry-after,idempotent-replayed',
+  'access-control-expose-headers':
+    'retry-after,idempotent-replayed,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset',
 } as const;
 
 export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
@@ -86,8 +88,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     });
   });
 
-  // Whoever waits is answered, and streams end: closing would wait for them.
-  server.addHook('preClose', async () => deps.changes.drain());
+  endConnectionsOnClose(server, deps.changes);
 
   healthRoutes(server, deps);
   metricsRoutes(server, deps);
@@ -119,6 +120,21 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     eventRoutes(guarded, deps);
   });
   return server;
+}
+
+/**
+ * Closing waits for whoever is connected: those who wait are answered, streams end, and a connection ends with the answer
+ * it is busy with. Left alive, it would hold up the end for as long as keepAliveTimeout.
+ */
+function endConnectionsOnClose(server: FastifyInstance, changes: Changes): void {
+  let closing = false;
+  server.addHook('preClose', async () => {
+    closing = true;
+    changes.drain();
+  });
+  server.addHook('onResponse', async (request) => {
+    if (closing) request.raw.socket.end();
+  });
 }
 
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
