@@ -30,6 +30,13 @@ export type Settings = {
   signingSecrets: string[];
   maxAudioBytes: number;
   maxAudioSeconds: number;
+  /** Null in these: no limit. All but the first two count in one process. */
+  maxConcurrentJobs: number | null;
+  maxQueuedJobs: number | null;
+  maxRequestsPerMinute: number | null;
+  maxUploads: number | null;
+  maxEventStreams: number | null;
+  maxRequestBytes: number;
   retentionMs: number;
   llmUrl: string | null;
   llmModel: string | null;
@@ -76,6 +83,13 @@ function integer(low: number, high: number) {
     return number;
   };
 }
+
+/** A count, or `off` (0 as well) for none. */
+const limit = {
+  parse: (value: string): number | null =>
+    value === 'off' ? null : integer(0, 1_000_000_000)(value) || null,
+  show: (value: number | null): string => (value === null ? 'off' : String(value)),
+};
 
 function duration(low: number, high: number) {
   return (value: string): number => {
@@ -295,6 +309,62 @@ export const SETTINGS = [
     meaning: 'the longest audio; over it: a clear error',
     parse: (value) => duration(1_000, 7 * DAY)(value) / 1_000,
     show: (value) => formatDuration(value * 1_000),
+  }),
+  entry({
+    setting: 'maxConcurrentJobs',
+    variable: 'RINGBACK_MAX_CONCURRENT_JOBS',
+    placeholder: 'N',
+    fallback: '100',
+    meaning:
+      "transcriptions of one account at a time, in all processes; more of them wait and hold up nobody else's. off: no limit",
+    ...limit,
+  }),
+  entry({
+    setting: 'maxQueuedJobs',
+    variable: 'RINGBACK_MAX_QUEUED_JOBS',
+    placeholder: 'N',
+    fallback: '10000',
+    meaning: 'transcriptions of one account that may wait; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxRequestsPerMinute',
+    variable: 'RINGBACK_MAX_REQUESTS_PER_MINUTE',
+    placeholder: 'N',
+    fallback: '60000',
+    meaning:
+      'requests of one account within a minute, to one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxUploads',
+    variable: 'RINGBACK_MAX_UPLOADS',
+    placeholder: 'N',
+    fallback: '20',
+    meaning: 'uploads of one account at a time, to one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxEventStreams',
+    variable: 'RINGBACK_MAX_EVENT_STREAMS',
+    placeholder: 'N',
+    fallback: '20',
+    meaning:
+      'open streams of GET /api/events per account, in one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxRequestBytes',
+    variable: 'RINGBACK_MAX_REQUEST_BYTES',
+    placeholder: 'SIZE',
+    fallback: '1MB',
+    meaning: 'the largest JSON body of a request; over it: 413',
+    parse: (value) => {
+      const bytes = parseBytes(value);
+      if (bytes < 1_000 || bytes > 100_000_000) throw new Error(`"${value}" is outside 1KB to 100MB`);
+      return bytes;
+    },
+    show: formatBytes,
   }),
   entry({
     setting: 'retentionMs',

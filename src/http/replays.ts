@@ -11,6 +11,7 @@ import {
   ownsEndpoint,
   type ReplayRow,
 } from '../store/replays.ts';
+import { isInstant } from './dates.ts';
 import { page, type Query, readPage } from './page.ts';
 import { isUuid } from './params.ts';
 import * as schemas from './schemas/replay.ts';
@@ -92,15 +93,6 @@ function plainTimes(filter: ReplayFilter): ReplayFilter {
     ...(created_after !== undefined && { created_after: new Date(created_after).toISOString() }),
     ...(created_before !== undefined && { created_before: new Date(created_before).toISOString() }),
   };
-}
-
-const INSTANT = /^(?:19|[2-9]\d)\d\d-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)$/i;
-
-function isInstant(text: string): boolean {
-  if (!INSTANT.test(text) || Number.isNaN(Date.parse(text))) return false;
-  // To JavaScript 30 February is the 2nd of March; nobody means that.
-  const day = text.slice(0, 10);
-  return new Date(day).toISOString().startsWith(day);
 }
 
 function showReplay(row: ReplayRow): schemas.Replay {

@@ -89,3 +89,12 @@ export function unstorable(body: unknown): string | null {
   }
   return null;
 }
+
+/** Whether PostgreSQL can keep it as text: it has no U+0000, and no half of a surrogate pair. */
+export function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, inner]) => isStorable(name) && isStorable(inner));
+}
+
+export const NOT_STORABLE = 'must not contain the character U+0000 or half a surrogate pair';

@@ -15,6 +15,8 @@ export type HandlerDeps = RunDeps & {
   queue: Pick<Queue, 'send'>;
   audio: AudioFolder;
   callback: CallbackSettings;
+  /** Jobs of one account at a time, in all processes; null: any number. */
+  perAccount: number | null;
   log: Logger;
 };
 
@@ -22,8 +24,9 @@ export type HandlerDeps = RunDeps & {
 export const JOB_LEASE_MS = 60_000;
 
 export async function handleJob(deps: HandlerDeps, jobId: string, stopping: AbortSignal): Promise<void> {
-  const { db, log } = deps;
-  const job = await startJob(db, jobId, JOB_LEASE_MS);
+  const { db, log, perAccount, queue } = deps;
+  const limit = perAccount === null ? null : { most: perAccount, queue };
+  const job = await startJob(db, jobId, JOB_LEASE_MS, limit);
   if (!job) return;
   const lost = new AbortController();
   const signal = AbortSignal.any([stopping, lost.signal]);
