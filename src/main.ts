@@ -5,12 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { createAddons } from './addons/addons.ts';
+import type { LanguageModel } from './addons/chat.ts';
 import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { generateSecret } from './deliver/signature.ts';
 import { startDeliver } from './deliver/start.ts';
+import { Changes } from './http/changes.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
@@ -19,10 +22,11 @@ import { describeSettings, type Settings } from './settings.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
+import { CHANGE_CHANNEL } from './store/changes.ts';
 import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
-import { endAllRuns } from './store/jobs.ts';
+import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
 import { findAccount, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
@@ -116,6 +120,7 @@ async function start(
     connectionString: databaseUrl,
     onError: (error) => log.warn({ err: error }, 'queue'),
     onWarning: (warning) => log.warn({ warning }, 'queue'),
+    perAccount: settings.maxConcurrentJobs,
   });
   stops.push(['queue', () => queue.stop()]);
 
@@ -151,6 +156,7 @@ async function start(
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
   let draining = false;
+  let drain = () => {};
   let url: string | null = null;
   if (has('api')) {
     const judgeCallback = (text: string) => {
@@ -163,9 +169,24 @@ async function start(
       const verdict = judgeUrl(text, outbound.policy);
       return verdict.ok || ADDRESS_REFUSALS.has(verdict.reason) ? null : verdict.message;
     };
+    const changes = new Changes({
+      unfinishedAmong: (ids) => unfinishedAmong(db, ids),
+      streamsPerAccount: settings.maxEventStreams,
+      log,
+    });
+    stops.push(['changes', await database.listen(CHANGE_CHANNEL, (payload) => changes.heard(payload))]);
+    drain = () => changes.drain();
     const server = await buildServer({
       db,
       queue,
+      changes,
+      queueDepth: () => queue.depth(db),
+      limits: {
+        requestsPerMinute: settings.maxRequestsPerMinute,
+        queuedJobs: settings.maxQueuedJobs,
+        uploads: settings.maxUploads,
+        requestBytes: settings.maxRequestBytes,
+      },
       audio,
       log,
       version,
@@ -198,6 +219,7 @@ async function start(
       audio,
       log,
       workers: settings.workers,
+      perAccount: settings.maxConcurrentJobs,
       callback: {
         format: settings.callbackFormat,
         publicUrl,
@@ -205,6 +227,10 @@ async function start(
       },
       fetchAudio: fetchTo,
       transcribe: (path, signal) => speech.transcribe({ path, signal }),
+      addons: createAddons({
+        languageModel: languageModelOf(settings),
+        onFault: (error, addon) => log.error({ err: error, addon }, 'an add-on failed inside Ringback'),
+      }),
     });
     stops.push(['transcribe', stopTranscribe]);
   }
@@ -232,10 +258,16 @@ async function start(
     'readiness',
     async () => {
       draining = true;
+      drain();
     },
   ]);
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
   return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
+}
+
+function languageModelOf(settings: Settings): LanguageModel | null {
+  const { llmUrl: url, llmModel: model, llmApiKey: apiKey, llmTimeoutMs: timeoutMs } = settings;
+  return url === null || model === null ? null : { url, model, apiKey, timeoutMs };
 }
 
 /** A migration may build an index over millions of rows: it alone has no limit on the time of a statement. */

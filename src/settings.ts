@@ -31,7 +31,18 @@ export type Settings = {
   signingSecrets: string[];
   maxAudioBytes: number;
   maxAudioSeconds: number;
+  /** Null in these: no limit. All but the first two count in one process. */
+  maxConcurrentJobs: number | null;
+  maxQueuedJobs: number | null;
+  maxRequestsPerMinute: number | null;
+  maxUploads: number | null;
+  maxEventStreams: number | null;
+  maxRequestBytes: number;
   retentionMs: number;
+  llmUrl: string | null;
+  llmModel: string | null;
+  llmApiKey: string | null;
+  llmTimeoutMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
 };
 
@@ -73,6 +84,13 @@ function integer(low: number, high: number) {
     return number;
   };
 }
+
+/** A count, or `off` (0 as well) for none. */
+const limit = {
+  parse: (value: string): number | null =>
+    value === 'off' ? null : integer(0, 1_000_000_000)(value) || null,
+  show: (value: number | null): string => (value === null ? 'off' : String(value)),
+};
 
 function duration(low: number, high: number) {
   return (value: string): number => {
@@ -298,12 +316,112 @@ export const SETTINGS = [
     show: (value) => formatDuration(value * 1_000),
   }),
   entry({
+    setting: 'maxConcurrentJobs',
+    variable: 'RINGBACK_MAX_CONCURRENT_JOBS',
+    placeholder: 'N',
+    fallback: '100',
+    meaning:
+      "transcriptions of one account at a time, in all processes; more of them wait and hold up nobody else's. off: no limit",
+    ...limit,
+  }),
+  entry({
+    setting: 'maxQueuedJobs',
+    variable: 'RINGBACK_MAX_QUEUED_JOBS',
+    placeholder: 'N',
+    fallback: '10000',
+    meaning: 'transcriptions of one account that may wait; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxRequestsPerMinute',
+    variable: 'RINGBACK_MAX_REQUESTS_PER_MINUTE',
+    placeholder: 'N',
+    fallback: '60000',
+    meaning:
+      'requests of one account within a minute, to one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxUploads',
+    variable: 'RINGBACK_MAX_UPLOADS',
+    placeholder: 'N',
+    fallback: '20',
+    meaning: 'uploads of one account at a time, to one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxEventStreams',
+    variable: 'RINGBACK_MAX_EVENT_STREAMS',
+    placeholder: 'N',
+    fallback: '20',
+    meaning:
+      'open streams of GET /api/events per account, in one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxRequestBytes',
+    variable: 'RINGBACK_MAX_REQUEST_BYTES',
+    placeholder: 'SIZE',
+    fallback: '1MB',
+    meaning: 'the largest JSON body of a request; over it: 413',
+    parse: (value) => {
+      const bytes = parseBytes(value);
+      if (bytes < 1_000 || bytes > 100_000_000) throw new Error(`"${value}" is outside 1KB to 100MB`);
+      return bytes;
+    },
+    show: formatBytes,
+  }),
+  entry({
     setting: 'retentionMs',
     variable: 'RINGBACK_RETENTION',
     placeholder: 'TIME',
     fallback: '365d',
     meaning: 'results, audio and delivery records are removed after it',
     parse: duration(60_000, 36_500 * DAY),
+    show: formatDuration,
+  }),
+  entry({
+    setting: 'llmUrl',
+    variable: 'RINGBACK_LLM_URL',
+    placeholder: 'URL',
+    fallback: null,
+    meaning:
+      'base of a chat-completions API, such as http://127.0.0.1:11434/v1, for the add-ons that need a language model; unset: these say that they are not configured',
+    parse: (value) => url(value, ['http:', 'https:']),
+    unset: () => null,
+    show: (value) => (value === null ? 'not set' : new URL(value).origin),
+  }),
+  entry({
+    setting: 'llmModel',
+    variable: 'RINGBACK_LLM_MODEL',
+    placeholder: 'NAME',
+    fallback: null,
+    meaning: 'the model asked for there; needed with RINGBACK_LLM_URL',
+    parse: text,
+    unset: () => null,
+    show: (value) => value ?? 'not set',
+  }),
+  entry({
+    setting: 'llmApiKey',
+    variable: 'RINGBACK_LLM_API_KEY',
+    placeholder: 'KEY',
+    fallback: null,
+    secret: true,
+    meaning: 'sent there as Authorization: Bearer; unset: nothing is sent',
+    parse: (value) => {
+      if (!/^[\x21-\x7e]+$/.test(value)) throw new Error('it has characters that no header may carry');
+      return value;
+    },
+    unset: () => null,
+    show: configured,
+  }),
+  entry({
+    setting: 'llmTimeoutMs',
+    variable: 'RINGBACK_LLM_TIMEOUT',
+    placeholder: 'TIME',
+    fallback: '60s',
+    meaning: 'one question to it, from connection to last byte; an add-on takes ten times as long at most',
+    parse: duration(100, 3_600_000),
     show: formatDuration,
   }),
   entry({
@@ -315,6 +433,27 @@ export const SETTINGS = [
     parse: oneOf(LOG_LEVELS),
     show: text,
   }),
+] as const;
+
+/**
+ * What the commands that call a running server read. `serve` knows them and has no use for them, so that one `.env` may
+ * stand for both.
+ */
+export const CLIENT_VARIABLES = [
+  {
+    variable: 'RINGBACK_URL',
+    flag: 'url',
+    placeholder: 'URL',
+    fallback: 'http://127.0.0.1:4747',
+    meaning: 'the running server to call',
+  },
+  {
+    variable: 'RINGBACK_API_KEY',
+    flag: 'key',
+    placeholder: 'KEY',
+    fallback: null,
+    meaning: 'the API key to call it with; better as a variable: flags are seen by every user of the machine',
+  },
 ] as const;
 
 /** Every problem at once, each naming its variable, so one restart is enough. */
@@ -355,10 +494,12 @@ export function readSettings(...layers: readonly Readonly<Record<string, string 
       problems.push(`${row.variable}: ${(error as Error).message}`);
     }
   }
-  const known = new Set<string>(SETTINGS.map((row) => row.variable));
+  const known = new Set<string>([...SETTINGS, ...CLIENT_VARIABLES].map((row) => row.variable));
   for (const name of new Set(layers.flatMap((layer) => Object.keys(layer))))
     if (name.startsWith('RINGBACK_') && !known.has(name))
       problems.push(`${name}: there is no such setting; "ringback serve --help" lists them`);
+  if (settings.llmUrl && !settings.llmModel)
+    problems.push('RINGBACK_LLM_MODEL: name the model that RINGBACK_LLM_URL is to be asked for');
   if (problems.length > 0) throw new SettingsError(problems);
   return settings as Settings;
 }

@@ -24,9 +24,11 @@ const UNSTARTED_MS = 15_000;
  */
 const SILENCE = { query_timeout: 25_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
+export type QueuedJob = { id: string; accountId: string };
+
 export type Queue = {
   /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
-  send(trx: Trx, jobId: string): Promise<string>;
+  send(trx: Trx, job: QueuedJob, delaySeconds?: number): Promise<string>;
   /** Handles up to `concurrency` jobs at a time until the returned function is called. */
   work(
     concurrency: number,
@@ -34,6 +36,8 @@ export type Queue = {
   ): Promise<() => Promise<void>>;
   /** Which of these queue jobs may still start their row. */
   alive(db: Db, queueIds: readonly string[]): Promise<Set<string>>;
+  /** Jobs that no worker has taken yet. */
+  depth(db: Db): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -41,9 +45,19 @@ type Options = {
   connectionString: string;
   onError: (error: Error) => void;
   onWarning: (warning: unknown) => void;
+  /**
+   * Jobs of one account at a time, by all workers; null: any number. Jobs of an account that has as many are passed over,
+   * whoever's come next. Workers that look at the same instant may each take one too many: startJob has the last word.
+   */
+  perAccount?: number | null;
 };
 
-export async function openQueue({ connectionString, onError, onWarning }: Options): Promise<Queue> {
+export async function openQueue({
+  connectionString,
+  onError,
+  onWarning,
+  perAccount = null,
+}: Options): Promise<Queue> {
   const boss = new PgBoss({
     connectionString,
     schema: QUEUE_SCHEMA,
@@ -69,9 +83,11 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
   });
 
   return {
-    async send(trx, jobId) {
+    async send(trx, job, delaySeconds) {
       const id = randomUUID();
-      await boss.send(TRANSCRIBE, { jobId }, { id, db: fromKysely(trx) });
+      const group = { id: job.accountId };
+      const startAfter = delaySeconds === undefined ? {} : { startAfter: delaySeconds };
+      await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db: fromKysely(trx) });
       return id;
     },
 
@@ -81,7 +97,12 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
       for (let slot = 0; slot < concurrency; slot++) {
         const worker = await boss.work<{ jobId: string }>(
           TRANSCRIBE,
-          { batchSize: 1, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 },
+          {
+            batchSize: 1,
+            pollingIntervalSeconds: 2,
+            notifyPollingIntervalSeconds: 5,
+            ...(perAccount !== null && { groupConcurrency: perAccount }),
+          },
           async ([job]) => {
             if (!job || stopping.signal.aborted) return;
             const run = handle(job.data.jobId, AbortSignal.any([stopping.signal, job.signal]));
@@ -116,6 +137,17 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
         )
         .execute();
       return new Set((rows as { id: string }[]).map((row) => row.id));
+    },
+
+    async depth(db) {
+      const row = await db
+        .withSchema(QUEUE_SCHEMA)
+        .selectFrom('job' as never)
+        .select((e) => e.fn.countAll<number>().as('waiting'))
+        .where('name' as never, '=', TRANSCRIBE as never)
+        .where('state' as never, 'in', ['created', 'retry'] as never)
+        .executeTakeFirstOrThrow();
+      return row.waiting;
     },
 
     stop: () => boss.stop({ graceful: false, close: true }),

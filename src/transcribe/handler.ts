@@ -15,6 +15,8 @@ export type HandlerDeps = RunDeps & {
   queue: Pick<Queue, 'send'>;
   audio: AudioFolder;
   callback: CallbackSettings;
+  /** Jobs of one account at a time, in all processes; null: any number. */
+  perAccount: number | null;
   log: Logger;
 };
 
@@ -22,8 +24,9 @@ export type HandlerDeps = RunDeps & {
 export const JOB_LEASE_MS = 60_000;
 
 export async function handleJob(deps: HandlerDeps, jobId: string, stopping: AbortSignal): Promise<void> {
-  const { db, log } = deps;
-  const job = await startJob(db, jobId, JOB_LEASE_MS);
+  const { db, log, perAccount, queue } = deps;
+  const limit = perAccount === null ? null : { most: perAccount, queue };
+  const job = await startJob(db, jobId, JOB_LEASE_MS, limit);
   if (!job) return;
   const lost = new AbortController();
   const signal = AbortSignal.any([stopping, lost.signal]);
@@ -54,7 +57,7 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
         state: 'error' in outcome ? 'error' : 'done',
         ...('error' in outcome
           ? { code: outcome.error.code }
-          : { audio_seconds: outcome.transcript.audioDuration }),
+          : { audio_seconds: outcome.transcript.audioDuration, ...failedAddons(outcome) }),
         took_ms: Math.round(performance.now() - started),
         written,
       },
@@ -63,6 +66,14 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
   } finally {
     clearInterval(renewal);
   }
+}
+
+/** Names and reasons, for the log; a failed add-on does not fail its job. */
+function failedAddons({ envelopes }: RunOutcome): { addons_failed?: Record<string, string> } {
+  const failed = Object.entries(envelopes).flatMap(([name, { error }]) =>
+    error === null ? [] : [[name, error.exception]],
+  );
+  return failed.length === 0 ? {} : { addons_failed: Object.fromEntries(failed) };
 }
 
 type Failure = { error: { code: JobError['code']; message: string }; fetched: null };
@@ -120,8 +131,8 @@ function renderEnd(
     const ending = { filename: null, duration: null, channels: null, error: outcome.error };
     return { ending, delivery: renderDelivery(deps.callback, job, { error: outcome.error }), fetched: null };
   }
-  const { transcript } = outcome;
-  const result = renderResult(transcript, job.request, { createdAt: job.created_at, completedAt });
+  const { transcript, envelopes } = outcome;
+  const result = renderResult(transcript, job.request, envelopes, { createdAt: job.created_at, completedAt });
   return {
     ending: {
       filename: outcome.filename,

@@ -1,67 +1,30 @@
 // The HTTP side on a real database and queue; only decoding and downloading stand outside (flow.test.ts has all of it).
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
-import { JobError } from '../../src/errors.ts';
-import { buildServer } from '../../src/http/server.ts';
-import { judgeUrl } from '../../src/outbound/url.ts';
-import { openAudioFolder } from '../../src/store/audio.ts';
+import type { Db } from '../../src/store/database.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
-import { createKey, findAccount, revokeKey } from '../../src/store/keys.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
-import { migratedDatabase } from '../rig/postgres.ts';
+import { createKey, revokeKey } from '../../src/store/keys.ts';
+import type { Queue } from '../../src/store/queue.ts';
+import { type Api, startApi } from '../rig/api.ts';
 
 const PUBLIC = 'https://stt.example.org';
 const MAX_BYTES = 100_000;
 
-let database: Awaited<ReturnType<typeof migratedDatabase>>;
+let api: Api;
+let database: { db: Db };
 let queue: Queue;
 let server: FastifyInstance;
-let folder: string;
 let key: string;
 let account: string;
 let stranger: string;
 
 beforeAll(async () => {
-  database = await migratedDatabase();
-  queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
-  folder = await mkdtemp(join(tmpdir(), 'ringback-http-'));
-  const judge = (url: string) => {
-    const verdict = judgeUrl(url, { allow: [], own: [] });
-    return verdict.ok ? null : verdict.message;
-  };
-  server = await buildServer({
-    db: database.db,
-    queue,
-    audio: await openAudioFolder(folder),
-    log: pino({ level: 'silent' }),
-    version: '0.0.0',
-    publicUrl: () => PUBLIC,
-    maxBytes: MAX_BYTES,
-    findAccount: (given) => findAccount(database.db, given),
-    judge: { audio: judge, callback: judge },
-    fetchAudio: async () => {
-      throw new JobError('audio_unreachable', 'The audio host could not be reached.');
-    },
-    probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
-    serverSecrets: ['whsec_server'],
-    newSecret: generateSecret,
-    draining: () => false,
-  });
-  ({ key, accountId: account } = await createKey(database.db, 'mine'));
-  ({ key: stranger } = await createKey(database.db, 'theirs'));
+  api = await startApi({ maxBytes: MAX_BYTES });
+  database = api;
+  ({ queue, server, key, account, stranger } = api);
 });
-afterAll(async () => {
-  await server.close();
-  await queue.stop();
-  await database.drop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => api.stop());
 
 type Call = {
   method?: 'GET' | 'POST' | 'DELETE' | 'OPTIONS';
@@ -421,4 +384,57 @@ test('unknown routes and verbs say so as the hosted service does; health needs n
   expect(await call({ url: '/readyz', as: null })).toMatchObject({ json: { status: 'ready' } });
   const preflight = await call({ method: 'OPTIONS', url: '/v2/pre-recorded', as: null });
   expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': '*' } });
+});
+
+test('an empty body under content-type json is no body: clients send DELETE so', async () => {
+  const { json } = await create(AUDIO);
+  await finish(json.id);
+  const headers = { 'x-gladia-key': key, 'content-type': 'application/json' };
+  const url = `/v2/transcription/${json.id}/`;
+  expect((await server.inject({ method: 'DELETE', url, headers })).statusCode).toBe(202);
+  const empty = await server.inject({ method: 'POST', url: '/v2/pre-recorded', headers });
+  expect(empty.json()).toMatchObject({ statusCode: 400, validation_errors: ['body must be an object'] });
+});
+
+test('the twin family, with and without a trailing slash, and HEAD', async () => {
+  const { json } = await create(AUDIO, '/v2/transcription');
+  for (const base of ['/v2/pre-recorded', '/v2/transcription'])
+    for (const [path, status] of [
+      ['', 200],
+      [`/${json.id}`, 200],
+      [`/${json.id}/callbacks`, 200],
+      [`/${json.id}/file`, 404],
+    ] as const)
+      for (const slash of ['', '/']) {
+        expect([path, (await call({ url: `${base}${path}${slash}` })).status]).toEqual([path, status]);
+        const head = await server.inject({
+          method: 'HEAD',
+          url: `${base}${path}${slash}`,
+          headers: { 'x-gladia-key': key },
+        });
+        expect([path, head.statusCode]).toEqual([path, status]);
+      }
+});
+
+test('what no URL and no text may hold is refused, not stored and not our fault', async () => {
+  for (const [body, sentence] of [
+    [{ ...AUDIO, custom_metadata: { a: { b: 'x\u0000' } } }, /^custom_metadata must not contain/],
+    [{ ...AUDIO, custom_metadata: { a: '\ud800' } }, /^custom_metadata must not contain/],
+    [{ audio_url: 'https://cdn.example.org/\u0000.mp3' }, /^audio_url must/],
+    [
+      { ...AUDIO, callback: true, callback_config: { url: 'https://app.example.org/\u0000' } },
+      /^callback_config\.url must/,
+    ],
+  ] as const) {
+    const { status, json } = await create(body);
+    expect([status, json.validation_errors]).toEqual([400, [expect.stringMatching(sentence)]]);
+  }
+  // Elsewhere it may stand: it is shown as it came.
+  expect((await create({ ...AUDIO, context_prompt: 'a\u0000\ud800' })).status).toBe(201);
+  const bad = await server.inject({ url: '/v2/pre-recorded/%E0%A4%A', headers: { 'x-gladia-key': key } });
+  expect([bad.statusCode, bad.json()]).toMatchObject([
+    400,
+    { statusCode: 400, error: { reason: 'request_invalid' } },
+  ]);
+  expect(bad.headers['access-control-allow-origin']).toBe('*');
 });
