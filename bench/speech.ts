@@ -5,8 +5,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { fullTranscript } from '../src/speech/assemble.ts';
 import { decode } from '../src/speech/decode.ts';
 import { type Engine, loadEngine } from '../src/speech/engine.ts';
+import type { Utterance } from '../src/speech/transcript.ts';
 import { comparableWords, type WordErrors, wordErrorRate, wordErrors } from './wer.ts';
 
 export const OWN_SET = path.resolve(import.meta.dirname, '../test/fixtures/speech');
@@ -23,7 +25,10 @@ export async function clipsOf(table: string): Promise<Clip[]> {
   });
 }
 
-async function transcribe(engine: Engine, file: string): Promise<{ heard: string; seconds: number }> {
+export async function transcribe(
+  engine: Engine,
+  file: string,
+): Promise<{ utterances: Utterance[]; seconds: number }> {
   const scratchDirectory = await mkdtemp(path.join(tmpdir(), 'ringback-bench-'));
   try {
     const options = {
@@ -34,12 +39,9 @@ async function transcribe(engine: Engine, file: string): Promise<{ heard: string
       timeoutMs: 600_000,
     };
     const { distinct, durationSeconds } = await decode(options);
-    const heard: string[] = [];
-    for (const { channel, pcm } of distinct) {
-      const utterances = await engine.recognise(pcm, { channel });
-      heard.push(...utterances.map(({ text }) => text));
-    }
-    return { heard: heard.join(' '), seconds: durationSeconds * distinct.length };
+    const utterances: Utterance[] = [];
+    for (const { channel, pcm } of distinct) utterances.push(...(await engine.recognise(pcm, { channel })));
+    return { utterances, seconds: durationSeconds * distinct.length };
   } finally {
     await rm(scratchDirectory, { recursive: true, force: true });
   }
@@ -76,7 +78,8 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
   const started = performance.now();
   const results: Result[] = [];
   for (const { file, reference } of clips) {
-    const { heard, seconds } = await transcribe(engine, path.join(values.audio ?? values.set, file));
+    const { utterances, seconds } = await transcribe(engine, path.join(values.audio ?? values.set, file));
+    const heard = fullTranscript(utterances);
     results.push({ file, heard, seconds, ...wordErrors(comparableWords(reference), comparableWords(heard)) });
   }
   const wall = (performance.now() - started) / 1000;
