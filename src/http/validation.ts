@@ -70,21 +70,20 @@ export function sentences(failures: readonly Failure[]): string[] {
 const MAX_DEPTH = 64;
 // PostgreSQL stores neither: text has no U+0000, and half a surrogate pair is no character.
 const UNSTORABLE = /\0|\p{Surrogate}/u;
-const NOT_STORABLE = 'contain the character U+0000 or half a surrogate pair';
 
-/** What no column can hold, wherever in a JSON value it is; the first of it, as a sentence, or null. `name` is the value's own. */
-export function unstorable(json: unknown, name = ''): string | null {
-  const left: { value: unknown; path: readonly string[] }[] = [
-    { value: json, path: name === '' ? [] : [name] },
-  ];
+/** What no column can hold, wherever in a JSON body (or in its part `of`) it is; the first of it, as a sentence, or null. */
+export function unstorable(body: unknown, ...of: string[]): string | null {
+  const left: { value: unknown; path: readonly string[] }[] = [{ value: body, path: of }];
   for (let next = left.pop(); next; next = left.pop()) {
     const { value, path } = next;
-    const field = path.join('.') || 'body';
-    if (typeof value === 'string' && UNSTORABLE.test(value)) return `${field} must not ${NOT_STORABLE}`;
+    const name = path.join('.') || 'body';
+    if (typeof value === 'string' && UNSTORABLE.test(value))
+      return `${name} must not contain U+0000 or half a surrogate pair`;
     if (typeof value !== 'object' || value === null) continue;
     if (path.length === MAX_DEPTH) return `${path[0]} must not be nested deeper than ${MAX_DEPTH} levels`;
     for (const [key, inner] of Object.entries(value)) {
-      if (UNSTORABLE.test(key)) return `${field} must not have names that ${NOT_STORABLE}`;
+      if (UNSTORABLE.test(key))
+        return `${name} must not have names that contain U+0000 or half a surrogate pair`;
       left.push({ value: inner, path: [...path, key] });
     }
   }
