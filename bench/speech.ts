@@ -6,18 +6,20 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { fullTranscript } from '../src/speech/assemble.ts';
 import { decode } from '../src/speech/decode.ts';
 import { type Engine, loadEngine } from '../src/speech/engine.ts';
+import type { Utterance } from '../src/speech/transcript.ts';
 import { machine } from './rig/ground.ts';
 import { type Clip, overHttp } from './rig/over-http.ts';
 import { comparableWords, type WordErrors, wordErrorRate, wordErrors } from './wer.ts';
 
-const OWN_SET = path.resolve(import.meta.dirname, '../test/fixtures/speech');
+export const OWN_SET = path.resolve(import.meta.dirname, '../test/fixtures/speech');
 
 type Result = WordErrors & { file: string; heard: string; seconds: number };
 
 /** The clips of a folder, by its table (columns file, source, reference): `set.tsv` in it, or `FOLDER.tsv` beside it. */
-async function clipsOf(folder: string): Promise<Clip[]> {
+export async function clipsOf(folder: string): Promise<Clip[]> {
   const inside = path.join(folder, 'set.tsv');
   const table = existsSync(inside) ? inside : `${path.resolve(folder)}.tsv`;
   const lines = (await readFile(table, 'utf8')).trimEnd().split('\n').slice(1);
@@ -27,7 +29,10 @@ async function clipsOf(folder: string): Promise<Clip[]> {
   });
 }
 
-async function transcribe(engine: Engine, file: string): Promise<{ heard: string; seconds: number }> {
+export async function transcribe(
+  engine: Engine,
+  file: string,
+): Promise<{ utterances: Utterance[]; seconds: number }> {
   const scratchDirectory = await mkdtemp(path.join(tmpdir(), 'ringback-bench-'));
   try {
     const options = {
@@ -38,12 +43,9 @@ async function transcribe(engine: Engine, file: string): Promise<{ heard: string
       timeoutMs: 600_000,
     };
     const { distinct, durationSeconds } = await decode(options);
-    const heard: string[] = [];
-    for (const { channel, pcm } of distinct) {
-      const utterances = await engine.recognise(pcm, { channel });
-      heard.push(...utterances.map(({ text }) => text));
-    }
-    return { heard: heard.join(' '), seconds: durationSeconds * distinct.length };
+    const utterances: Utterance[] = [];
+    for (const { channel, pcm } of distinct) utterances.push(...(await engine.recognise(pcm, { channel })));
+    return { utterances, seconds: durationSeconds * distinct.length };
   } finally {
     await rm(scratchDirectory, { recursive: true, force: true });
   }
@@ -78,7 +80,8 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
   const started = performance.now();
   const results: Result[] = [];
   for (const { path: file, reference } of clips) {
-    const { heard, seconds } = await transcribe(engine, file);
+    const { utterances, seconds } = await transcribe(engine, file);
+    const heard = fullTranscript(utterances);
     results.push({
       file: path.basename(file),
       heard,

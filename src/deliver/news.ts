@@ -44,6 +44,8 @@ export class News {
         await this.#tell(ids);
       } catch (error) {
         this.#log.warn({ err: error, deliveries: ids.length }, 'could not tell of attempts');
+        // Nobody is kept from stopping by news.
+        if (signal.aborted) this.#untold.clear();
       }
       await wait(EVERY_MS, undefined, { signal }).catch(() => {});
     }

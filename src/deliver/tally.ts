@@ -1,5 +1,5 @@
-// Counts attempts per endpoint and hour, and by outcome, in memory, and hands them over now and then: a rate to look at, not a promise,
-// so a crash may cost the last seconds of it.
+// Counts attempts per endpoint and hour, and by outcome, in memory, and hands them over now and then: a rate to look at,
+// not a promise, so a crash may cost the last seconds of it.
 import type { Tally } from '../store/endpoints.ts';
 
 const HOUR_MS = 3_600_000;

@@ -3,7 +3,6 @@
 import { type Static, Type } from 'typebox';
 import { REDACTABLE } from '../entity-types.ts';
 import type { Callback } from '../store/jobs.ts';
-import { isStorable, NOT_STORABLE } from './validation.ts';
 
 const LANGUAGES =
   'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh'.split(
@@ -225,7 +224,6 @@ export function readJobRequest(
       `custom_metadata must be shorter than or equal to ${METADATA_CHARACTERS} characters as JSON`,
     );
 
-  if (!isStorable(metadata)) problems.push(`custom_metadata ${NOT_STORABLE}`);
 
   return { callback, problems };
 }

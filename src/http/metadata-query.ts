@@ -2,7 +2,7 @@
 // brackets, `custom_metadata[user]=Ann`, `custom_metadata[address][city]=Rome`, `custom_metadata[tags][]=new`. Pure.
 import { type MetadataConditions, metadataConditions } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
-import { isStorable, NOT_STORABLE } from './validation.ts';
+import { unstorable } from './validation.ts';
 
 type Bag = Record<string, Json>;
 
@@ -30,7 +30,8 @@ export function readMetadataQuery(
     problems.push(`${NAME} must be shorter than or equal to ${CHARACTERS} characters as JSON`);
   if (values > VALUES) problems.push(`${NAME} must contain no more than ${VALUES} values`);
   if (depth > DEPTH) problems.push(`${NAME} must not be nested deeper than ${DEPTH} levels`);
-  if (!isStorable(asked)) problems.push(`${NAME} ${NOT_STORABLE}`);
+  const trouble = unstorable(asked, NAME);
+  if (trouble !== null) problems.push(trouble);
   if (Object.keys(asked).length === 0) return undefined;
   const conditions = metadataConditions(asked);
   if (conditions === null)

@@ -71,9 +71,9 @@ const MAX_DEPTH = 64;
 // PostgreSQL stores neither: text has no U+0000, and half a surrogate pair is no character.
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
-/** What no column can hold, wherever in a JSON body it is; the first of it, as a sentence, or null. */
-export function unstorable(body: unknown): string | null {
-  const left: { value: unknown; path: readonly string[] }[] = [{ value: body, path: [] }];
+/** What no column can hold, wherever in a JSON body (or in its part `of`) it is; the first of it, as a sentence, or null. */
+export function unstorable(body: unknown, ...of: string[]): string | null {
+  const left: { value: unknown; path: readonly string[] }[] = [{ value: body, path: of }];
   for (let next = left.pop(); next; next = left.pop()) {
     const { value, path } = next;
     const name = path.join('.') || 'body';
@@ -89,12 +89,3 @@ export function unstorable(body: unknown): string | null {
   }
   return null;
 }
-
-/** Whether PostgreSQL can keep it as text: it has no U+0000, and no half of a surrogate pair. */
-export function isStorable(value: unknown): boolean {
-  if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed();
-  if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([name, inner]) => isStorable(name) && isStorable(inner));
-}
-
-export const NOT_STORABLE = 'must not contain the character U+0000 or half a surrogate pair';

@@ -3,7 +3,7 @@
 // figures were chosen on the clips of `npm run bench -- vocabulary` (docs/speech.md). Pure.
 import type { Word } from '../speech/transcript.ts';
 import { phonemesOf, plain } from './phonemes.ts';
-import { goesOn } from './sentence-end.ts';
+import { endsSentence, goesOn } from './sentence-end.ts';
 import { SoundIndex } from './sound-index.ts';
 import { type Bare, bare, type Replacement, withoutPossessive } from './words.ts';
 
@@ -97,9 +97,11 @@ export class Vocabulary {
       const single = i === 0 ? part.said : null;
       const match = this.#match({ written, sound, single, confidence: confidence / (i + 1) });
       if (match !== null) {
-        const { likeness, text } = match;
-        const before = parts[from]?.before ?? '';
-        found.push({ from, to: from + i + 1, text, before, after: part.after, likeness });
+        const { before, said } = parts[from] as Part;
+        const previous = parts[from - 1];
+        const begins = previous === undefined || endsSentence(previous, 0);
+        const text = begins ? withCapitalOf(said, match.text) : match.text;
+        found.push({ from, to: from + i + 1, text, before, after: part.after, likeness: match.likeness });
       }
       if (!goesOn(part)) break;
     }
@@ -144,4 +146,10 @@ export class Vocabulary {
     }
     return { ...part, written: letters(part.said), sound };
   }
+}
+
+/** A word in small letters begins a sentence with a capital; `iPhone` does not. */
+function withCapitalOf(heard: string, text: string): string {
+  const capital = heard[0] !== heard[0]?.toLowerCase() && text === text.toLowerCase();
+  return capital ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

@@ -189,7 +189,7 @@ test('a reader that does not read is cut off; one that reads gets everything', a
     (count) => count === 2,
   );
   const before = 2;
-  const deliveries = Array.from({ length: 50 }, () => [randomUUID(), randomUUID(), 'delivered', 1]);
+  const deliveries = Array.from({ length: 500 }, () => [randomUUID(), randomUUID(), 'delivered', 1]);
   const payload = JSON.stringify(['deliveries', api.account, deliveries]);
   let told = 0;
   // Kernel buffers take several megabytes before anything is held here.

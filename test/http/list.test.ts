@@ -185,13 +185,14 @@ test('links are absolute and keep every filter: following next walks the whole l
 });
 
 test('a page of long results comes whole, in order', async () => {
-  const long = JSON.stringify({ text: 'word '.repeat(300_000) });
+  const words = 'word '.repeat(220_000);
+  const long = JSON.stringify({ text: words });
   const ids: string[] = [];
   for (let n = 0; n < 5; n++)
     ids.unshift(await make(`long ${n}`, { at: `2027-01-01T00:00:0${n}Z`, state: 'done', result: long }));
   const { json } = await api.call({ url: '/v2/pre-recorded?after_date=2027-01-01' });
   expect(json.items.map((item: { id: string }) => item.id)).toEqual(ids);
-  expect(json.items.every((item: { result: unknown }) => JSON.stringify(item.result) === long)).toBe(true);
+  expect(json.items.every((item: { result: { text: string } }) => item.result.text === words)).toBe(true);
 });
 
 test('brackets and JSON mean the same', () => {

@@ -68,6 +68,13 @@ describe('words of the vocabulary', () => {
     expect(await written('Mrs. Bergstrom came', ['Bergström'])).toBe('Mrs. Bergström came');
   });
 
+  it('begin a sentence with a capital when they are small', async () => {
+    const vocabulary = ['login', 'iPhone'];
+    expect(await written('Login here. Login there, not Login. Iphone', vocabulary)).toBe(
+      'Login here. Login there, not login. iPhone',
+    );
+  });
+
   it('are found in the words that are most like them', async () => {
     expect(await written('by Nashwood{0.2} and Bashword{0.2}', ['Dashwood', 'Bashford'])).toBe(
       'by Dashwood and Bashford',
