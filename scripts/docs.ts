@@ -75,7 +75,12 @@ ${Object.entries(JOB_ERRORS).map(row).join('\n')}
 
 async function openApiDocument(): Promise<string> {
   // Routes are registered, not called: what they would work with is not needed.
-  const deps = { version: readVersion(), log: pino({ level: 'silent' }) } as unknown as HttpDeps;
+  const deps = {
+    version: readVersion(),
+    log: pino({ level: 'silent' }),
+    limits: { requestBytes: 1, requestsPerMinute: null, uploads: null, queuedJobs: null },
+    changes: { drain() {} },
+  } as unknown as HttpDeps;
   const server = await buildServer(deps);
   await server.ready();
   const document = server.swagger();
