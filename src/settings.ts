@@ -2,6 +2,7 @@
 // this table. Nothing is read at import: the caller hands in flags, environment and `.env`.
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isSigningKey, readSigningKey } from './signing-key.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
 export const ROLES = ['api', 'transcribe', 'deliver'] as const;
@@ -277,10 +278,14 @@ export const SETTINGS = [
     fallback: null,
     secret: true,
     meaning:
-      'whsec_… (Standard Webhooks); a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
+      'whsec_… (HMAC) and whsk_… (Ed25519), as in Standard Webhooks; a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
     parse: (value) => {
       const secrets = items(value);
       for (const secret of secrets) {
+        if (isSigningKey(secret)) {
+          readSigningKey(secret);
+          continue;
+        }
         const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length;
         if (!secret.startsWith('whsec_') || bytes < 24 || bytes > 64)
           throw new Error(

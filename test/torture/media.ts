@@ -46,7 +46,10 @@ export async function media({
         const code = error.name === 'JobError' && error.code ? error.code : error.name;
         const clear = code in JOB_ERRORS && !/internal|engine/.test(code);
         const told = !/\/|0x[0-9a-f]|undefined|NaN/.test(error.message);
-        if (!clear || !told) violations.push(`${way} ${name} round ${round}: ${code}: ${error.message}`);
+        if (!clear || !told) {
+          violations.push(`${way} ${name} round ${round}: ${code}: ${error.message}`);
+          tell(violations.at(-1) ?? '');
+        }
         return code;
       },
     );
@@ -66,7 +69,8 @@ export async function media({
         scratchDirectory: scratch,
         ffmpeg: way,
         maxDurationSeconds: 600,
-        decodeTimeoutMs: 30_000,
+        // Seconds are the rule; a busy machine keeps processes of low priority waiting.
+        decodeTimeoutMs: 180_000,
         engineModule: new URL('../speech/fake-engine.ts', import.meta.url),
       });
       let next = 0;

@@ -12,7 +12,9 @@ export type Rotation = Static<typeof Rotation>;
 
 export const SigningSecret = Type.Object(
   {
-    secret: Type.String(),
+    // One of the two: of a key pair only the public half is shown.
+    secret: Type.Optional(Type.String({ description: 'whsec_…: signs as v1, and verifies' })),
+    public_key: Type.Optional(Type.String({ description: 'whpk_…: verifies what is signed as v1a' })),
     source: Type.Enum(['server', 'account']),
     created_at: nullable(Time),
     expires_at: nullable(Time),
