@@ -78,8 +78,8 @@ async function openApiDocument(): Promise<string> {
   const deps = {
     version: readVersion(),
     log: pino({ level: 'silent' }),
-    limits: { requestsPerMinute: null, queuedJobs: null, uploads: null, requestBytes: 1_000_000 },
-    changes: { drain: () => {} },
+    limits: { requestBytes: 1, requestsPerMinute: null, uploads: null, queuedJobs: null },
+    changes: { drain() {} },
   } as unknown as HttpDeps;
   const server = await buildServer(deps);
   await server.ready();

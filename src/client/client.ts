@@ -5,6 +5,8 @@ import { audioOf } from './audio.ts';
 import { callbacksOf, replaysOf } from './callbacks.ts';
 import { type CallOptions, type ConnectionOptions, connect } from './connection.ts';
 import { endpointsOf, signingSecretsOf } from './endpoints.ts';
+import { type EventOptions, eventsOf } from './events.ts';
+import { keysOf } from './keys.ts';
 import { transcriptionsOf } from './transcriptions.ts';
 
 export type { JobRequest } from '../http/job-request.ts';
@@ -18,11 +20,13 @@ export type {
 } from '../http/schemas/callback.ts';
 export type { Endpoint } from '../http/schemas/endpoint.ts';
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
+export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
 export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
 export type { AudioSource, UploadOptions } from './audio.ts';
 export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
 export { type Reason, RingbackError } from './error.ts';
+export type { Event, EventOptions } from './events.ts';
 export type { WaitOptions } from './transcriptions.ts';
 export { verifyCallback } from './verify.ts';
 
@@ -38,6 +42,9 @@ export function createClient(options: ConnectionOptions) {
     replays: replaysOf(connection),
     endpoints: endpointsOf(connection),
     signingSecrets: signingSecretsOf(connection),
+    keys: keysOf(connection),
+    /** Changes as they happen: `for await (const { event, data } of client.events())`. */
+    events: (options?: EventOptions) => eventsOf(connection, options),
     server: {
       /** The process is alive. */
       live: (call: CallOptions = {}) => connection.json<Health>('GET', '/healthz', call),

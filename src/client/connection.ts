@@ -22,6 +22,7 @@ export type Outgoing = CallOptions & {
   /** Sent as it is. */
   body?: { type: string; stream: ReadableStream<Uint8Array> };
   idempotencyKey?: string;
+  headers?: Readonly<Record<string, string>>;
 };
 
 const USUAL_MS = 30_000;
@@ -54,7 +55,8 @@ export function connect({
     const target = new URL(prefix + path, base);
     target.search = search(outgoing.query ?? {});
     const deadlineMs = outgoing.timeoutMs ?? timeoutMs;
-    const deadline = AbortSignal.timeout(deadlineMs);
+    const deadline = Number.isFinite(deadlineMs) ? AbortSignal.timeout(deadlineMs) : null;
+    const signals = [deadline, outgoing.signal].filter((signal) => signal != null);
     const { json, body } = outgoing;
     const what = `${method} ${target.origin}${target.pathname}`;
     try {
@@ -62,10 +64,10 @@ export function connect({
         method,
         // A redirect would take the key along to wherever it points.
         redirect: 'error',
-        signal: outgoing.signal ? AbortSignal.any([deadline, outgoing.signal]) : deadline,
+        signal: AbortSignal.any(signals),
         headers: {
           'x-gladia-key': key,
-          accept: 'application/json, application/octet-stream',
+          ...outgoing.headers,
           ...(json && { 'content-type': 'application/json' }),
           ...(body && { 'content-type': body.type }),
           ...(outgoing.idempotencyKey !== undefined && { 'idempotency-key': outgoing.idempotencyKey }),
@@ -78,7 +80,7 @@ export function connect({
     } catch (error) {
       // The caller's own abort is theirs to recognise.
       if (error instanceof RingbackError || outgoing.signal?.aborted) throw error;
-      if (deadline.aborted)
+      if (deadline?.aborted)
         throw new RingbackError('timeout', `${what} was not answered within ${deadlineMs} ms`, {
           cause: error,
         });
@@ -102,11 +104,12 @@ export function connect({
   };
 }
 
-/** A list becomes its name repeated; what is undefined is left out. */
+/** A list becomes its name repeated, an object JSON; what is undefined is left out. */
 function search(query: Readonly<Record<string, unknown>>): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query))
-    for (const one of [value].flat()) if (one !== undefined) params.append(name, String(one));
+    for (const one of [value].flat())
+      if (one !== undefined) params.append(name, typeof one === 'object' ? JSON.stringify(one) : String(one));
   return params.toString();
 }
 

@@ -7,9 +7,12 @@ import { type CallOptions, type Connection, TRANSFER_MS } from './connection.ts'
 import { RingbackError } from './error.ts';
 
 const BASE = '/v2/pre-recorded';
+/** Below the patience of proxies. */
+const WAIT_S = 20;
+const LOOK_MS = 30_000;
 
 export type WaitOptions = {
-  /** Between two looks; 1 s. */
+  /** Between two answers; 1 s. The server answers as soon as it ends, or after 20 s. */
   intervalMs?: number;
   /** In all; without it there is no end. */
   timeoutMs?: number;
@@ -34,16 +37,22 @@ export function transcriptionsOf(connection: Connection) {
       { intervalMs = 1_000, timeoutMs, signal, onLook }: WaitOptions = {},
     ): Promise<Job> {
       const started = performance.now();
-      for (;;) {
-        const job = await get(id, signal && { signal });
+      for (let seconds = 0; ; ) {
+        const job = await connection.json<Job>('GET', at(id), {
+          query: { wait: seconds },
+          timeoutMs: LOOK_MS + seconds * 1_000,
+          ...(signal && { signal }),
+        });
         onLook?.(job);
         if (job.status === 'done' || job.status === 'error') return job;
-        if (timeoutMs !== undefined && performance.now() - started > timeoutMs)
+        const leftMs = (timeoutMs ?? Number.POSITIVE_INFINITY) - (performance.now() - started);
+        if (leftMs < 0)
           throw new RingbackError(
             'timeout',
             `transcription ${id} is still ${job.status} after ${timeoutMs} ms: it goes on, wait for it again`,
           );
         await sleep(intervalMs, undefined, signal && { signal });
+        seconds = Math.max(0, Math.min(WAIT_S, Math.floor((leftMs - intervalMs) / 1_000)));
       }
     },
     /** Newest first; `limit` is the size of a page. Those made while it is read may show up twice. */

@@ -1,23 +1,18 @@
 // An account's own API keys: listed, made, revoked.
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
 import { HttpError } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import { createOwnKey, type KeyRow, listKeys, revokeOwnKey } from '../store/keys.ts';
 import { isUuid } from './params.ts';
-
-export const KeyRequest = Type.Object(
-  { name: Type.String({ minLength: 1, maxLength: 100 }) },
-  { additionalProperties: false },
-);
+import * as schemas from './schemas/key.ts';
 
 export function keyRoutes(server: FastifyInstance, { db }: { db: Db }): void {
-  server.get('/api/keys', async (request) => ({
+  server.get('/api/keys', { schema: schemas.listKeys }, async (request) => ({
     items: (await listKeys(db, request.account)).map(showKey),
   }));
 
-  server.post('/api/keys', { schema: { body: KeyRequest } }, async (request, reply) => {
-    const { name } = request.body as Static<typeof KeyRequest>;
+  server.post('/api/keys', { schema: schemas.createKey }, async (request, reply) => {
+    const { name } = request.body as schemas.KeyRequest;
     const made = await createOwnKey(db, request.account, name);
     if (!made) throw new HttpError('api_keys_too_many');
     // The one time it is shown: no cache on the way may keep it.
@@ -27,17 +22,21 @@ export function keyRoutes(server: FastifyInstance, { db }: { db: Db }): void {
       .send({ ...showKey(made.row), key: made.key });
   });
 
-  server.delete<{ Params: { id: string } }>('/api/keys/:id', async (request) => {
-    const { id } = request.params;
-    const outcome = isUuid(id) ? await revokeOwnKey(db, request.account, id) : 'unknown';
-    if (outcome === 'unknown') throw new HttpError('api_key_unknown');
-    if (outcome === 'last') throw new HttpError('api_key_last');
-    if (outcome === 'configured') throw new HttpError('api_key_configured');
-    return showKey(outcome);
-  });
+  server.delete<{ Params: { id: string } }>(
+    '/api/keys/:id',
+    { schema: schemas.revokeKey },
+    async (request) => {
+      const { id } = request.params;
+      const outcome = isUuid(id) ? await revokeOwnKey(db, request.account, id) : 'unknown';
+      if (outcome === 'unknown') throw new HttpError('api_key_unknown');
+      if (outcome === 'last') throw new HttpError('api_key_last');
+      if (outcome === 'configured') throw new HttpError('api_key_configured');
+      return showKey(outcome);
+    },
+  );
 }
 
-function showKey(row: Omit<KeyRow, 'account'>) {
+function showKey(row: Omit<KeyRow, 'account'>): schemas.Key {
   return {
     id: row.id,
     name: row.name,

@@ -5,6 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Db } from '../store/database.ts';
 import { type Figures, readFigures } from '../store/figures.ts';
 import type { Changes } from './changes.ts';
+import { getMetrics } from './schemas/server.ts';
 
 export type MetricsDeps = {
   db: Db;
@@ -81,7 +82,7 @@ export function metricsRoutes(server: FastifyInstance, { db, changes, log, queue
     }
   });
 
-  server.get('/metrics', async (_request, reply) => {
+  server.get('/metrics', { schema: getMetrics }, async (_request, reply) => {
     await refresh();
     waiting.set(changes.waiting);
     streams.set(changes.streams);

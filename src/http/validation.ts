@@ -51,17 +51,19 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
 }
 
 export function sentences(failures: readonly Failure[]): string[] {
-  // A failed anyOf reports its branches and then itself; the branches say what to do. Where one of them took the value
-  // and refuses a part of it, what type another would rather have does not matter.
-  const choices = failures
-    .filter(({ keyword }) => keyword === 'anyOf')
-    .map(({ instancePath }) => instancePath);
-  const entered = new Set(
-    choices.filter((path) => failures.some(({ instancePath }) => instancePath.startsWith(`${path}/`))),
+  // A failed anyOf reports its branches and then itself; the branches say what to do. Where one of them takes the value's
+  // type and refuses something else of it, what type another would rather have does not matter.
+  const choices = failures.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath);
+  const taken = choices.filter((choice) =>
+    failures.some(
+      ({ keyword, instancePath }) =>
+        instancePath.startsWith(`${choice}/`) ||
+        (instancePath === choice && keyword !== 'type' && keyword !== 'anyOf'),
+    ),
   );
   const useful = failures.filter(
     ({ keyword, instancePath }) =>
-      keyword !== 'anyOf' && keyword !== 'if' && !(keyword === 'type' && entered.has(instancePath)),
+      keyword !== 'anyOf' && keyword !== 'if' && !(keyword === 'type' && taken.includes(instancePath)),
   );
   return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type CallbackBody, type Client, createClient, RingbackError, verifyCallback } from 'ringback/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { API_KEY, type App, startApp } from '../rig/app.ts';
+import { eventually } from '../rig/eventually.ts';
 import { startProgram } from '../rig/program.ts';
 import { type Receiver, startReceiver, startSocketServer } from '../rig/receiver.ts';
 
@@ -145,6 +146,31 @@ test('create, wait, list, callbacks, resend, replay, endpoints, secrets, delete'
     status: 404,
   });
 }, 240_000);
+
+test('keys; and changes as they happen, until the loop is left', async () => {
+  const made = await client.keys.create({ name: 'ci' });
+  const other = createClient({ url: app.url, key: made.key });
+  expect((await other.keys.list()).map(({ name }) => name)).toContain('ci');
+  const heard: string[] = [];
+  const events = client.events();
+  const first = events.next();
+  // What happens from now on is heard.
+  await eventually(
+    async () => (await fetch(`${app.url}/metrics`)).text(),
+    (text) => text.includes('ringback_event_streams 1'),
+  );
+  const { id } = await client.transcriptions.create({ audio_url: `${app.url}/none` });
+  let event = await first;
+  while (!event.done) {
+    if (event.value.event === 'job' && event.value.data.id === id) heard.push(event.value.data.status);
+    if (heard.at(-1) === 'error') break;
+    event = await events.next();
+  }
+  await events.return();
+  expect(heard.at(-1)).toBe('error');
+  expect(await client.keys.revoke(made.id)).toMatchObject({ id: made.id });
+  await expect(other.keys.list()).rejects.toMatchObject({ reason: 'key_unknown' });
+});
 
 test('lists are read page by page, each item once', async () => {
   const made = [];

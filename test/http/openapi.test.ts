@@ -139,6 +139,7 @@ test('real answers are as it says, of every operation', async () => {
       custom_metadata: { order: 'A-17', nested: { of: [1, null] } },
       sentences: true,
       translation: true,
+      translation_config: { target_languages: ['fr'] },
     });
     await ask('GET', `${base}/{id}`, id);
     await app.ended(id, 150_000);
@@ -176,6 +177,17 @@ test('real answers are as it says, of every operation', async () => {
     }
     await ask('DELETE', `${base}/{id}`, failed.id);
   }
+  const key = await ask('POST', '/api/keys', '', { name: 'ci' });
+  await ask('GET', '/api/keys');
+  await ask('DELETE', '/api/keys/{id}', key.id);
+  const leaving = new AbortController();
+  const events = await fetch(`${app.url}/api/events`, {
+    headers: { 'x-gladia-key': API_KEY },
+    signal: leaving.signal,
+  });
+  judge('/api/events', 'GET', { status: events.status, text: '' });
+  leaving.abort();
+  judge('/metrics', 'GET', await raw('/metrics'));
   await ask('GET', '/api/signing-secrets');
   await ask('POST', '/api/signing-secrets/rotate', '', { overlap_seconds: 0 });
   for (const path of ['/health', '/healthz', '/readyz', '/openapi.json']) await ask('GET', path);

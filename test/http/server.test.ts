@@ -266,6 +266,19 @@ test.each([
     /^custom_vocabulary must contain no more than 1000 elements/,
   ],
   [
+    'endless pronunciations',
+    {
+      ...AUDIO,
+      custom_vocabulary_config: {
+        vocabulary: Array.from({ length: 500 }, (_, i) => ({
+          value: `word${i}`,
+          pronunciations: ['a', 'b', 'c', 'd'],
+        })),
+      },
+    },
+    /^custom_vocabulary_config\.vocabulary must contain no more than 2000 values and pronunciations together/,
+  ],
+  [
     'long metadata',
     { ...AUDIO, custom_metadata: { a: 'x'.repeat(2_000) } },
     /^custom_metadata must be shorter/,

@@ -38,7 +38,13 @@ export const uploadAudio = operation({
     'application/json': Type.Object({ audio_url: Type.String({ format: 'uri' }) }),
   },
   answers: { 200: { says: 'Stored and measured.', schema: Upload } },
-  refusals: ['request_invalid', 'idempotency_key_reused', 'media_type_unsupported', ...UNUSABLE],
+  refusals: [
+    'request_invalid',
+    'idempotency_key_reused',
+    'media_type_unsupported',
+    'uploads_too_many',
+    ...UNUSABLE,
+  ],
 });
 
 const FILE = {

@@ -126,6 +126,18 @@ export const JobQuery = Type.Object({
   offset: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, default: 20 })),
   status: Type.Optional(Type.Array(Type.Enum([...JOB_STATES]), { description: 'May be repeated.' })),
+  date: Type.Optional(Type.String({ format: 'date', description: 'Created on this day, in UTC.' })),
+  after_date: Type.Optional(
+    Type.String({ description: 'Created from then on: ISO 8601, a day or an instant.' }),
+  ),
+  before_date: Type.Optional(Type.String({ description: 'Created before then.' })),
+  custom_metadata: Type.Optional(
+    // As JSON text; live clients also write `custom_metadata[user]=Ann`.
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'With all of these in it, compared loosely: a client may know a number as text.',
+      'x-consume': 'application/json',
+    }),
+  ),
 });
 export type JobQuery = Static<typeof JobQuery>;
 
@@ -151,7 +163,13 @@ export const createJob = operation(
       '201 is sent once the job is stored: from then on it ends `done` or `error`, and is called back if asked for. An explicit null counts as absent; unknown fields are kept and shown in `request_params`.',
     headers: IdempotencyKey,
     answers: { 201: { says: 'Stored.', schema: CreatedJob } },
-    refusals: ['request_invalid', 'idempotency_key_reused', 'request_too_large', 'media_type_unsupported'],
+    refusals: [
+      'request_invalid',
+      'idempotency_key_reused',
+      'queue_full',
+      'request_too_large',
+      'media_type_unsupported',
+    ],
     callback: true,
   },
   JobRequest,
@@ -169,10 +187,19 @@ export const listJobs = operation({
 export const getJob = operation({
   id: 'getTranscription',
   tag,
-  summary: 'Look up a transcription',
+  summary: 'Look up a transcription, now or at its end',
   params: Id,
+  query: Type.Object({
+    wait: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 60,
+        description: 'Seconds: answered when it ends, or when they are over.',
+      }),
+    ),
+  }),
   answers: { 200: { says: 'The record; `result` once `status` is `done`.', schema: Job } },
-  refusals: ['transcription_unknown'],
+  refusals: ['request_invalid', 'transcription_unknown'],
 });
 
 export const deleteJob = operation({

@@ -10,6 +10,8 @@ export const TAGS = {
   Callbacks: 'Did they get it? Every delivery with every attempt, and sending again.',
   Endpoints: 'Where callbacks go, and how it answers.',
   'Signing secrets': 'What signs callbacks (Standard Webhooks).',
+  Events: 'What changes, as it changes.',
+  Keys: 'The API keys of this account.',
   Server: 'Health and this document, without a key.',
 } as const;
 
@@ -111,7 +113,7 @@ function shown({ says, schema, mediaType = 'application/json' }: Answer) {
 /** By status, each with the codes it may carry and their sentences. */
 function refusals({ refusals = [], keyless }: Operation) {
   const codes: HttpErrorCode[] = [...refusals, 'internal_error'];
-  if (!keyless) codes.push('key_missing', 'key_unknown');
+  if (!keyless) codes.push('key_missing', 'key_unknown', 'requests_too_many');
   const byStatus = Object.groupBy(codes, (code) => ERRORS[code].status);
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, group = []]) => [

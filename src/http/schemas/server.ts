@@ -32,6 +32,15 @@ export const getReadiness = operation({
   ...about,
 });
 
+export const getMetrics = operation({
+  id: 'getMetrics',
+  summary: 'For Prometheus',
+  answers: {
+    200: { says: 'Counts and times of all accounts.', schema: Type.String(), mediaType: 'text/plain' },
+  },
+  ...about,
+});
+
 export const getDocument = operation({
   id: 'getOpenApiDocument',
   summary: 'This document',
