@@ -224,7 +224,6 @@ export function readJobRequest(
       `custom_metadata must be shorter than or equal to ${METADATA_CHARACTERS} characters as JSON`,
     );
 
-
   return { callback, problems };
 }
 
