@@ -53,7 +53,9 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
 export function sentences(failures: readonly Failure[]): string[] {
   // A failed anyOf reports its branches and then itself; the branches say what to do. Where one of them takes the value's
   // type and refuses something else of it, what type another would rather have does not matter.
-  const choices = failures.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath);
+  const choices = failures
+    .filter(({ keyword }) => keyword === 'anyOf')
+    .map(({ instancePath }) => instancePath);
   const taken = choices.filter((choice) =>
     failures.some(
       ({ keyword, instancePath }) =>
