@@ -82,10 +82,13 @@ function fitting(schema: Schema, name = ''): fc.Arbitrary<unknown> {
 
 const { properties } = JobRequest as unknown as { properties: Record<string, Schema> };
 const fields = Object.keys(properties);
-const valid = fitting(JobRequest as unknown as Schema).map((body) => ({
-  ...(body as object),
-  audio_url: 'https://cdn.example.org/a.mp3',
-}));
+// A few of the fields at a time: with all of them there is always one rule that is broken.
+const valid = fc
+  .tuple(fitting(JobRequest as unknown as Schema), fc.subarray(fields, { maxLength: 4 }))
+  .map(([body, kept]) => ({
+    ...Object.fromEntries(Object.entries(body as object).filter(([name]) => kept.includes(name))),
+    audio_url: 'https://cdn.example.org/a.mp3',
+  }));
 const mutation = fc.tuple(
   fc.oneof(fc.constantFrom(...fields, 'custom_metadata', 'callback_config'), text),
   anything,
