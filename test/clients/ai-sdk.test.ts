@@ -27,8 +27,8 @@ beforeAll(async () => {
   // The client gives up after 60 s in all: on a busy machine that must not include preparing the model.
   const { json } = await app.upload(jfk, 'jfk.wav');
   const created = await app.call('POST', '/v2/pre-recorded', { audio_url: json.audio_url });
-  await app.ended(created.json.id);
-}, 120_000);
+  await app.ended(created.json.id, 200_000);
+}, 240_000);
 afterAll(() => app.stop());
 
 test('transcribe gives text, segments, language and length; its older request fields are taken', async () => {

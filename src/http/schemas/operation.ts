@@ -83,6 +83,7 @@ export const pageOf = <T extends TSchema>(item: T) =>
 /** In the form that @fastify/swagger reads. */
 export function described({ documented, body }: { documented: Operation; body?: unknown }) {
   const { id, tag, summary, description, params, query, headers, answers, keyless } = documented;
+  const asked = documented.body ? { content: mediaTypes(documented.body) } : body;
   return {
     operationId: id,
     tags: [tag],
@@ -91,7 +92,7 @@ export function described({ documented, body }: { documented: Operation; body?: 
     ...(params && { params }),
     ...(query && { querystring: query }),
     ...(headers && { headers }),
-    ...(documented.body ? { body: { content: mediaTypes(documented.body) } } : body ? { body } : {}),
+    ...(asked !== undefined && { body: asked }),
     ...(keyless && { security: [] }),
     response: {
       ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, shown(answer)])),
