@@ -11,10 +11,15 @@ const resultOf = (
   utterances: Utterance[] = [utterance(0, 'Hi there. Bye.')],
 ) =>
   JSON.parse(
-    renderResult({ audioDuration: 9.5, channels: 2, distinctChannels: 2, utterances }, request, {
-      createdAt,
-      completedAt,
-    }),
+    renderResult(
+      { audioDuration: 9.5, channels: 2, distinctChannels: 2, utterances },
+      request,
+      {},
+      {
+        createdAt,
+        completedAt,
+      },
+    ),
   );
 
 it('has the required keys, and only what was asked for besides', () => {
