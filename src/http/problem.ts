@@ -1,6 +1,7 @@
 // Every error answer: the hosted API's body, plus `error` with the reason as a word. Unknown failures are
 // "internal" outside, and whole in the log.
 import { ERRORS, HttpError, JobError } from '../errors.ts';
+import { isUnreachable } from '../store/unreachable.ts';
 import type { Problem } from './schemas/problem.ts';
 
 export function problem(error: HttpError, request: { url: string; id: string }, now: Date): Problem {
@@ -19,6 +20,9 @@ export function problem(error: HttpError, request: { url: string; id: string }, 
     },
   };
 }
+
+/** A restart of PostgreSQL is over by then. */
+const AWAY_S = 5;
 
 /** The refusal a thrown value stands for; undefined for what is our own fault. */
 export function asRefusal(error: unknown): HttpError | undefined {
@@ -40,5 +44,6 @@ export function asRefusal(error: unknown): HttpError | undefined {
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HttpError('request_invalid', { sentences: [`request is malformed: ${message}`] });
+  if (isUnreachable(error)) return new HttpError('not_ready', { cause: error, retryAfterSeconds: AWAY_S });
   return undefined;
 }

@@ -146,6 +146,7 @@ function endConnectionsOnClose(server: FastifyInstance, changes: Changes): void 
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = asRefusal(error);
   if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
+  else if (refusal.code === 'not_ready') request.log.warn({ err: error }, 'request refused');
   if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
   const { url, id } = request;
   const body = problem(refusal ?? new HttpError('internal_error'), { url, id }, new Date());
