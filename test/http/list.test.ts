@@ -142,7 +142,7 @@ test.each([
     /^custom_metadata\.a\.b must be either a value or an object/,
   ],
   ['custom_metadata[]=1', /^custom_metadata must be written/],
-  ['custom_metadata[a]=%00', /^custom_metadata must not contain/],
+  ['custom_metadata[a]=%00', /^custom_metadata\.a must not contain/],
   [`custom_metadata[a]=${'x'.repeat(2_000)}`, /^custom_metadata must be shorter/],
   [`custom_metadata=${'{"a":'.repeat(11)}1${'}'.repeat(11)}`, /^custom_metadata must not be nested deeper/],
   [
