@@ -1,7 +1,10 @@
 // Writes the pages of docs/ that are made from tables in the code; with --check, only says which are stale.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { pino } from 'pino';
 import { HTTP_ERRORS, JOB_ERRORS } from '../src/errors.ts';
-import { flagOf, SETTINGS } from '../src/settings.ts';
+import { buildServer, type HttpDeps } from '../src/http/server.ts';
+import { CLIENT_VARIABLES, flagOf, SETTINGS } from '../src/settings.ts';
+import { readVersion } from '../src/version.ts';
 
 const MADE = '<!-- Made by "npm run docs" from the code: edit the table there. -->';
 
@@ -23,6 +26,14 @@ unknown \`RINGBACK_…\` variable is refused, so a typo cannot go unnoticed. Dur
 | variable | flag of \`ringback serve\` | default | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
+
+## Of the commands that call a server
+
+\`ringback callbacks\` and \`ringback endpoints\` read these, in the same order; \`serve\` has no use for them.
+
+| variable | flag | default | meaning |
+|---|---|---|---|
+${CLIENT_VARIABLES.map(({ variable, flag, fallback, meaning }) => `| \`${variable}\` | \`--${flag}\` | ${fallback ? `\`${fallback}\`` : ''} | ${cell(meaning)} |`).join('\n')}
 `;
 }
 
@@ -62,7 +73,26 @@ ${Object.entries(JOB_ERRORS).map(row).join('\n')}
 `;
 }
 
-const PAGES = { 'docs/settings.md': settingsPage(), 'docs/errors.md': errorsPage() };
+async function openApiDocument(): Promise<string> {
+  // Routes are registered, not called: what they would work with is not needed.
+  const deps = {
+    version: readVersion(),
+    log: pino({ level: 'silent' }),
+    limits: { requestBytes: 1, requestsPerMinute: null, uploads: null, queuedJobs: null },
+    changes: { drain() {} },
+  } as unknown as HttpDeps;
+  const server = await buildServer(deps);
+  await server.ready();
+  const document = server.swagger();
+  await server.close();
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+const PAGES = {
+  'docs/settings.md': settingsPage(),
+  'docs/errors.md': errorsPage(),
+  'docs/openapi.json': await openApiDocument(),
+};
 
 const check = process.argv.includes('--check');
 let stale = false;

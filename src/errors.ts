@@ -74,6 +74,42 @@ export const HTTP_ERRORS = {
     integer: 409,
     says: 'This Idempotency-Key came before with another body: send a new key with a new request, or the same body to get the first answer again.',
   },
+  api_key_unknown: { status: 404, integer: 404, says: 'There is no such key in use.' },
+  api_key_last: {
+    status: 409,
+    integer: 409,
+    says: 'This is the last key of the account in use: create another one, change over to it, then revoke this one.',
+  },
+  api_key_configured: {
+    status: 409,
+    integer: 409,
+    says: 'This key comes from RINGBACK_API_KEYS: take it out of there and restart, and it is refused.',
+  },
+  api_keys_too_many: {
+    status: 409,
+    integer: 409,
+    says: 'This account has as many keys in use as it may: revoke one first.',
+  },
+  requests_too_many: {
+    status: 429,
+    integer: 429,
+    says: 'Too many requests within a minute: wait as many seconds as Retry-After says.',
+  },
+  queue_full: {
+    status: 429,
+    integer: 429,
+    says: 'As many transcriptions wait as this account may have: try again when some are done.',
+  },
+  uploads_too_many: {
+    status: 429,
+    integer: 429,
+    says: 'As many uploads are under way as this account may have: try again when one is done.',
+  },
+  streams_too_many: {
+    status: 429,
+    integer: 429,
+    says: 'As many event streams are open as this account may have: close one, or share one.',
+  },
   replay_unknown: { status: 404, integer: 404, says: 'There is no such replay, or its record has expired.' },
   request_too_large: { status: 413, integer: 413, says: 'The request has more bytes than allowed.' },
   media_type_unsupported: {
@@ -102,13 +138,21 @@ export type HttpErrorCode = keyof typeof ERRORS;
 export class HttpError extends Error {
   readonly code: HttpErrorCode;
   readonly sentences: readonly string[];
+  /** Sent as Retry-After. */
+  readonly retryAfterSeconds: number | undefined;
   constructor(
     code: HttpErrorCode,
-    options: { message?: string; sentences?: readonly string[]; cause?: unknown } = {},
+    options: {
+      message?: string;
+      sentences?: readonly string[];
+      retryAfterSeconds?: number;
+      cause?: unknown;
+    } = {},
   ) {
     super(options.message ?? ERRORS[code].says, { cause: options.cause });
     this.name = 'HttpError';
     this.code = code;
     this.sentences = options.sentences ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }

@@ -13,6 +13,7 @@ import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { generateSecret } from './deliver/signature.ts';
 import { startDeliver } from './deliver/start.ts';
+import { Changes } from './http/changes.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
@@ -21,10 +22,11 @@ import { describeSettings, type Settings } from './settings.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
+import { CHANGE_CHANNEL } from './store/changes.ts';
 import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
-import { endAllRuns } from './store/jobs.ts';
+import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
 import { findAccount, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
@@ -118,6 +120,7 @@ async function start(
     connectionString: databaseUrl,
     onError: (error) => log.warn({ err: error }, 'queue'),
     onWarning: (warning) => log.warn({ warning }, 'queue'),
+    perAccount: settings.maxConcurrentJobs,
   });
   stops.push(['queue', () => queue.stop()]);
 
@@ -153,6 +156,7 @@ async function start(
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
   let draining = false;
+  let drain = () => {};
   let url: string | null = null;
   if (has('api')) {
     const judgeCallback = (text: string) => {
@@ -165,9 +169,24 @@ async function start(
       const verdict = judgeUrl(text, outbound.policy);
       return verdict.ok || ADDRESS_REFUSALS.has(verdict.reason) ? null : verdict.message;
     };
+    const changes = new Changes({
+      unfinishedAmong: (ids) => unfinishedAmong(db, ids),
+      streamsPerAccount: settings.maxEventStreams,
+      log,
+    });
+    stops.push(['changes', await database.listen(CHANGE_CHANNEL, (payload) => changes.heard(payload))]);
+    drain = () => changes.drain();
     const server = await buildServer({
       db,
       queue,
+      changes,
+      queueDepth: () => queue.depth(db),
+      limits: {
+        requestsPerMinute: settings.maxRequestsPerMinute,
+        queuedJobs: settings.maxQueuedJobs,
+        uploads: settings.maxUploads,
+        requestBytes: settings.maxRequestBytes,
+      },
       audio,
       log,
       version,
@@ -200,6 +219,7 @@ async function start(
       audio,
       log,
       workers: settings.workers,
+      perAccount: settings.maxConcurrentJobs,
       callback: {
         format: settings.callbackFormat,
         publicUrl,
@@ -238,6 +258,7 @@ async function start(
     'readiness',
     async () => {
       draining = true;
+      drain();
     },
   ]);
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');

@@ -2,6 +2,7 @@
 // this table. Nothing is read at import: the caller hands in flags, environment and `.env`.
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isSigningKey, readSigningKey } from './signing-key.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
 export const ROLES = ['api', 'transcribe', 'deliver'] as const;
@@ -30,6 +31,13 @@ export type Settings = {
   signingSecrets: string[];
   maxAudioBytes: number;
   maxAudioSeconds: number;
+  /** Null in these: no limit. All but the first two count in one process. */
+  maxConcurrentJobs: number | null;
+  maxQueuedJobs: number | null;
+  maxRequestsPerMinute: number | null;
+  maxUploads: number | null;
+  maxEventStreams: number | null;
+  maxRequestBytes: number;
   retentionMs: number;
   llmUrl: string | null;
   llmModel: string | null;
@@ -76,6 +84,13 @@ function integer(low: number, high: number) {
     return number;
   };
 }
+
+/** A count, or `off` (0 as well) for none. */
+const limit = {
+  parse: (value: string): number | null =>
+    value === 'off' ? null : integer(0, 1_000_000_000)(value) || null,
+  show: (value: number | null): string => (value === null ? 'off' : String(value)),
+};
 
 function duration(low: number, high: number) {
   return (value: string): number => {
@@ -263,10 +278,14 @@ export const SETTINGS = [
     fallback: null,
     secret: true,
     meaning:
-      'whsec_… (Standard Webhooks); a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
+      'whsec_… (HMAC) and whsk_… (Ed25519), as in Standard Webhooks; a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
     parse: (value) => {
       const secrets = items(value);
       for (const secret of secrets) {
+        if (isSigningKey(secret)) {
+          readSigningKey(secret);
+          continue;
+        }
         const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length;
         if (!secret.startsWith('whsec_') || bytes < 24 || bytes > 64)
           throw new Error(
@@ -295,6 +314,62 @@ export const SETTINGS = [
     meaning: 'the longest audio; over it: a clear error',
     parse: (value) => duration(1_000, 7 * DAY)(value) / 1_000,
     show: (value) => formatDuration(value * 1_000),
+  }),
+  entry({
+    setting: 'maxConcurrentJobs',
+    variable: 'RINGBACK_MAX_CONCURRENT_JOBS',
+    placeholder: 'N',
+    fallback: '100',
+    meaning:
+      "transcriptions of one account at a time, in all processes; more of them wait and hold up nobody else's. off: no limit",
+    ...limit,
+  }),
+  entry({
+    setting: 'maxQueuedJobs',
+    variable: 'RINGBACK_MAX_QUEUED_JOBS',
+    placeholder: 'N',
+    fallback: '10000',
+    meaning: 'transcriptions of one account that may wait; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxRequestsPerMinute',
+    variable: 'RINGBACK_MAX_REQUESTS_PER_MINUTE',
+    placeholder: 'N',
+    fallback: '60000',
+    meaning:
+      'requests of one account within a minute, to one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxUploads',
+    variable: 'RINGBACK_MAX_UPLOADS',
+    placeholder: 'N',
+    fallback: '20',
+    meaning: 'uploads of one account at a time, to one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxEventStreams',
+    variable: 'RINGBACK_MAX_EVENT_STREAMS',
+    placeholder: 'N',
+    fallback: '20',
+    meaning:
+      'open streams of GET /api/events per account, in one process; more are refused with 429. off: no limit',
+    ...limit,
+  }),
+  entry({
+    setting: 'maxRequestBytes',
+    variable: 'RINGBACK_MAX_REQUEST_BYTES',
+    placeholder: 'SIZE',
+    fallback: '1MB',
+    meaning: 'the largest JSON body of a request; over it: 413',
+    parse: (value) => {
+      const bytes = parseBytes(value);
+      if (bytes < 1_000 || bytes > 100_000_000) throw new Error(`"${value}" is outside 1KB to 100MB`);
+      return bytes;
+    },
+    show: formatBytes,
   }),
   entry({
     setting: 'retentionMs',
@@ -360,6 +435,27 @@ export const SETTINGS = [
   }),
 ] as const;
 
+/**
+ * What the commands that call a running server read. `serve` knows them and has no use for them, so that one `.env` may
+ * stand for both.
+ */
+export const CLIENT_VARIABLES = [
+  {
+    variable: 'RINGBACK_URL',
+    flag: 'url',
+    placeholder: 'URL',
+    fallback: 'http://127.0.0.1:4747',
+    meaning: 'the running server to call',
+  },
+  {
+    variable: 'RINGBACK_API_KEY',
+    flag: 'key',
+    placeholder: 'KEY',
+    fallback: null,
+    meaning: 'the API key to call it with; better as a variable: flags are seen by every user of the machine',
+  },
+] as const;
+
 /** Every problem at once, each naming its variable, so one restart is enough. */
 export class SettingsError extends Error {
   readonly code = 'settings_invalid';
@@ -398,7 +494,7 @@ export function readSettings(...layers: readonly Readonly<Record<string, string 
       problems.push(`${row.variable}: ${(error as Error).message}`);
     }
   }
-  const known = new Set<string>(SETTINGS.map((row) => row.variable));
+  const known = new Set<string>([...SETTINGS, ...CLIENT_VARIABLES].map((row) => row.variable));
   for (const name of new Set(layers.flatMap((layer) => Object.keys(layer))))
     if (name.startsWith('RINGBACK_') && !known.has(name))
       problems.push(`${name}: there is no such setting; "ringback serve --help" lists them`);

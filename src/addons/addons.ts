@@ -37,10 +37,7 @@ export type AddonDeps = {
 };
 
 const NOT_YET = {
-  subtitles: 'subtitles',
   diarization: 'telling speakers apart',
-  custom_spelling: 'custom spelling',
-  custom_vocabulary: 'custom vocabulary',
   moderation: 'moderation',
 } as const;
 

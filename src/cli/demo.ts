@@ -1,15 +1,17 @@
 // `ringback demo`: the main job, start to finish, on a temporary folder: everything real, nothing left behind.
 // Exits 0 only when the words are right, the callback came, and its signature is valid.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { type CallbackBody, type Client, createClient } from '../client/client.ts';
 import { createLog } from '../log.ts';
 import { startRingback } from '../main.ts';
 import { readSettings } from '../settings.ts';
 import { formatCallback, type ReceivedCallback, startReceiver } from './receiver.ts';
 
-const CLIP = new URL('../../test/fixtures/jfk.wav', import.meta.url);
+const CLIP = fileURLToPath(new URL('../../test/fixtures/jfk.wav', import.meta.url));
 const WORDS =
   'and so my fellow americans ask not what your country can do for you ask what you can do for your country';
 const PATIENCE_MS = 120_000;
@@ -53,7 +55,7 @@ async function run(
   stops.push(() => ringback.stop());
   const { url, createdKey } = ringback;
   if (url === null || createdKey === null) throw new Error('the server started without an address or a key');
-  const headers = { 'x-gladia-key': createdKey };
+  const client = createClient({ url, key: createdKey });
 
   const came = Promise.withResolvers<ReceivedCallback>();
   const receiver = await startReceiver({
@@ -64,39 +66,27 @@ async function run(
   });
   stops.push(() => receiver.close());
 
-  const form = new FormData();
-  form.set('audio', new Blob([await readFile(CLIP)], { type: 'audio/wav' }), 'jfk.wav');
-  const upload = await json(await fetch(`${url}/v2/upload`, { method: 'POST', headers, body: form }), 200);
-  say(`POST /v2/upload         200  ${String(upload.audio_url)}`);
+  const upload = await client.audio.upload(CLIP);
+  say(`POST /v2/upload         200  ${upload.audio_url}`);
 
-  const created = await json(
-    await fetch(`${url}/v2/pre-recorded`, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        audio_url: upload.audio_url,
-        callback: true,
-        callback_config: { url: `${receiver.url}/hooks/stt?job=demo`, method: 'POST' },
-        custom_metadata: { order: 'A-17' },
-      }),
-    }),
-    201,
-  );
-  say(`POST /v2/pre-recorded   201  ${String(created.id)}`);
-  const callback = await waitFor(came.promise, `${url}/v2/pre-recorded/${String(created.id)}`, headers);
+  const { id } = await client.transcriptions.create({
+    audio_url: upload.audio_url,
+    callback: true,
+    callback_config: { url: `${receiver.url}/hooks/stt?job=demo`, method: 'POST' },
+    custom_metadata: { order: 'A-17' },
+  });
+  say(`POST /v2/pre-recorded   201  ${id}`);
+  const callback = await waitFor(came.promise, client, id);
 
   say('\nThe callback, as it arrived:\n');
   say(formatCallback(callback).replaceAll(/^/gm, '  '));
   if (callback.signature?.ok !== true) throw new Error('the signature of the callback is not valid');
 
-  const record = await json(await fetch(`${url}/v2/pre-recorded/${String(created.id)}`, { headers }), 200);
-  const told = JSON.parse(callback.body) as {
-    id: string;
-    payload?: { transcription?: { full_transcript?: string } };
-  };
-  const transcript = told.payload?.transcription?.full_transcript ?? '';
+  const record = await client.transcriptions.get(id);
+  const told = JSON.parse(callback.body) as CallbackBody;
+  const transcript = 'payload' in told ? told.payload.transcription.full_transcript : '';
   say(`\nTranscript: ${transcript}`);
-  if (record.status !== 'done' || told.id !== created.id) throw new Error('the job did not end as done');
+  if (record.status !== 'done' || told.id !== id) throw new Error('the job did not end as done');
   const heard = transcript.toLowerCase().replaceAll(/[^a-z' ]/g, '');
   if (heard !== WORDS) throw new Error(`the transcript is wrong: expected "${WORDS}"`);
 }
@@ -104,26 +94,19 @@ async function run(
 /** Shows the job's state while it waits, on one line where the output is a terminal. */
 async function waitFor(
   came: Promise<ReceivedCallback>,
-  url: string,
-  headers: Record<string, string>,
+  client: Client,
+  id: string,
 ): Promise<ReceivedCallback> {
   const started = performance.now();
   for (;;) {
     const tick = new Promise<null>((resolve) => setTimeout(resolve, 500, null));
     const callback = await Promise.race([came, tick]);
     const elapsed = (performance.now() - started) / 1_000;
-    const state = callback ? 'called back' : String((await json(await fetch(url, { headers }), 200)).status);
+    const state = callback ? 'called back' : (await client.transcriptions.get(id)).status;
     const line = `waiting for the callback ${elapsed.toFixed(1)} s  ${state}`;
     if (process.stdout.isTTY) process.stdout.write(`\r${line.padEnd(60)}${callback ? '\n' : ''}`);
     else process.stdout.write(`${line}\n`);
     if (callback) return callback;
     if (elapsed * 1_000 > PATIENCE_MS) throw new Error(`no callback came within ${PATIENCE_MS / 1_000} s`);
   }
-}
-
-async function json(response: Response, expected: number): Promise<Record<string, unknown>> {
-  const body = (await response.json()) as Record<string, unknown>;
-  if (response.status !== expected)
-    throw new Error(`${response.url} answered ${response.status}: ${String(body.message)}`);
-  return body;
 }

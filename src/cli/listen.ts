@@ -1,6 +1,7 @@
 // `ringback listen`: a local receiver that verifies and shows callbacks.
 import { Command, InvalidArgumentError } from 'commander';
 import { decodeSecret } from '../deliver/signature.ts';
+import { readPublicKey } from '../signing-key.ts';
 import { formatCallback, startReceiver } from './receiver.ts';
 
 function whole(low: number, high: number) {
@@ -14,7 +15,8 @@ function whole(low: number, high: number) {
 
 function secret(value: string): string {
   try {
-    decodeSecret(value);
+    if (value.startsWith('whpk_')) readPublicKey(value);
+    else decodeSecret(value);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
@@ -25,7 +27,7 @@ export function listenCommand(): Command {
   return new Command('listen')
     .description('a local receiver: verifies and shows callbacks until Ctrl-C')
     .option('--port <N>', 'port on 127.0.0.1; 0 picks a free one', whole(0, 65_535), 4848)
-    .option('--secret <whsec_…>', 'check signatures with this secret', secret)
+    .option('--secret <whsec_…>', 'check signatures with this secret, or with a public key (whpk_…)', secret)
     .option('--status <N>', 'the status to answer, to see what Ringback makes of it', whole(200, 599), 200)
     .action(async ({ port, secret, status }: { port: number; secret?: string; status: number }) => {
       const ended = Promise.withResolvers<void>();

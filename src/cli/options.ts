@@ -30,7 +30,7 @@ export function settingsOf(command: Command, extra: Readonly<Record<string, stri
   return readSettings(flags, process.env, readDotEnv());
 }
 
-function readDotEnv(): Record<string, string | undefined> {
+export function readDotEnv(): Record<string, string | undefined> {
   try {
     return parseEnv(readFileSync('.env', 'utf8'));
   } catch (error) {

@@ -8,8 +8,10 @@ import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
 import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
 import { createSpeechPool, type Progress } from '../speech/pool.ts';
-import { renderSrt, renderText, renderVtt } from '../speech/render.ts';
 import type { Transcript } from '../speech/transcript.ts';
+import { captionsOf } from '../text/captions.ts';
+import { renderText } from '../text/lines.ts';
+import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
 import { readVersion } from '../version.ts';
@@ -36,9 +38,9 @@ function render(transcript: Transcript, format: Format, createdAt: Date): string
     case 'text':
       return renderText(transcript);
     case 'srt':
-      return renderSrt(transcript);
+      return renderSrt(captionsOf(transcript.utterances));
     case 'vtt':
-      return renderVtt(transcript);
+      return renderVtt(captionsOf(transcript.utterances));
     case 'json':
       return `${JSON.stringify(JSON.parse(renderResult(transcript, {}, {}, { createdAt, completedAt: new Date() })), null, 2)}\n`;
     default:

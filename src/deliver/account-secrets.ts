@@ -1,5 +1,7 @@
-// Which secrets sign for an account: its own, or else the server's. Looked up at most every few seconds per account, so
+// Which secrets sign for an account: its own, or else the server's; and the server's `whsk_` in every case, as an account
+// rotates its HMAC secret only. Looked up at most every few seconds per account, so
 // a rotation is in force that much later at the latest.
+import { isSigningKey } from '../signing-key.ts';
 import type { SigningSecret } from '../store/signing-secrets.ts';
 
 export const REMEMBER_MS = 5_000;
@@ -15,13 +17,14 @@ type Options = {
 };
 
 export function accountSecrets({ serverSecrets, list, now }: Options): SecretsOf {
+  const asymmetric = serverSecrets.filter(isSigningKey);
   const known = new Map<string, { secrets: Promise<readonly string[]>; until: number }>();
   return (accountId) => {
     const at = now();
     const found = known.get(accountId);
     if (found && found.until > at) return found.secrets;
     const secrets = list(accountId).then((own) =>
-      own.length > 0 ? own.map((one) => one.secret) : serverSecrets,
+      own.length > 0 ? [...own.map((one) => one.secret), ...asymmetric] : serverSecrets,
     );
     // A failed look-up is not remembered.
     secrets.catch(() => known.delete(accountId));

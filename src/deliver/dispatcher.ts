@@ -4,6 +4,7 @@
 // Two loops, each one statement at a time: `#claiming` takes work, `#recording` writes answers. Batches form by
 // themselves: while one statement runs, the next collects. An endpoint's place is free when its answer is there, a slot
 // of the process only when the answer is recorded: what is unrecorded can never pile up.
+import { setImmediate as tick } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Claimed, ClaimOptions, ClaimResult, Lease, Recorded, RecordedHealth } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
@@ -144,6 +145,8 @@ export class Dispatcher {
     const timer = setTimeout(resolve, wait);
     await Promise.race([woken, slept]);
     clearTimeout(timer);
+    // Whatever else this turn of the event loop brings: answers come by the dozen, and one look serves them all.
+    await tick();
     for (const held of this.#held.values()) this.#launch(held);
     const since = performance.now();
     if (since < this.#soonest && since - this.#looked < POLL_MS) return;
@@ -253,6 +256,7 @@ export class Dispatcher {
       if (this.#unrecorded.length === 0) {
         if (this.#stopped && this.#held.size === 0 && this.#inFlight === 0) return;
         await woken;
+        await tick();
         continue;
       }
       const batch = this.#unrecorded.splice(0, BATCH);

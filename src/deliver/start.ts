@@ -1,8 +1,10 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
+import { tellDeliveries } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
+import { addOutcomes } from '../store/figures.ts';
 import {
   type ClaimResult,
   claimDeliveries,
@@ -16,8 +18,9 @@ import {
 import { type AttemptDeps, attempt } from './attempt.ts';
 import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { News } from './news.ts';
 import { startReplays } from './replay.ts';
-import { AttemptTally } from './tally.ts';
+import { AttemptTally, OutcomeTally } from './tally.ts';
 
 export type DeliverDeps = AttemptDeps & {
   database: Database;
@@ -38,6 +41,8 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const { database, log } = deps;
   const { db } = database;
   const tally = new AttemptTally();
+  const outcomes = new OutcomeTally();
+  const news = new News((ids) => tellDeliveries(db, ids), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const dispatcher = new Dispatcher({
@@ -45,7 +50,9 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       // With a clock that may not sign, others send; what is held is given back.
       claimEndpoints: async (options) => (clock.isRight ? claimEndpoints(db, options) : NOTHING),
       claimDeliveries: async (wanted) => (clock.isRight ? claimDeliveries(db, wanted) : []),
-      record: (batch, healths) => record(db, batch, healths),
+      record: async (batch, healths) => {
+        news.add(await record(db, batch, healths));
+      },
       handBack: (unsent) => handBack(db, unsent),
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
     },
@@ -67,6 +74,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
+      outcomes.add(outcome);
       if (landed.health !== 'neither')
         tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);
       return landed;
@@ -84,7 +92,11 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));
     if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
   });
-  const count = startChore('count attempts', COUNT_MS, log, () => addTallies(db, tally.take()));
+  const writeCounts = async () => {
+    await addTallies(db, tally.take());
+    await addOutcomes(db, outcomes.take());
+  };
+  const count = startChore('count attempts', COUNT_MS, log, writeCounts);
   const checkClock = startChore('check the clock', CLOCK_MS, log, () => clock.check());
   const stopReplays = startReplays({ db, log });
   return async () => {
@@ -92,7 +104,8 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     await stopReplays();
     await Promise.all([remind.stop(), checkClock.stop()]);
     await dispatcher.stop(GRACE_MS);
+    await news.stop();
     await count.stop();
-    await addTallies(db, tally.take());
+    await writeCounts();
   };
 }

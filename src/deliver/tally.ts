@@ -1,5 +1,5 @@
-// Counts attempts per endpoint and hour, in memory, and hands them over now and then: a rate to look at, not a promise,
-// so a crash may cost the last seconds of it.
+// Counts attempts per endpoint and hour, and by outcome, in memory, and hands them over now and then: a rate to look at,
+// not a promise, so a crash may cost the last seconds of it.
 import type { Tally } from '../store/endpoints.ts';
 
 const HOUR_MS = 3_600_000;
@@ -21,5 +21,21 @@ export class AttemptTally {
     const tallies = [...this.#counts.values()];
     this.#counts = new Map();
     return tallies.sort((a, b) => (a.endpointId < b.endpointId ? -1 : 1));
+  }
+}
+
+/** Attempts by outcome. */
+export class OutcomeTally {
+  #counts = new Map<string, number>();
+
+  add(outcome: string): void {
+    this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
+  }
+
+  /** What was counted since the last time. */
+  take(): ReadonlyMap<string, number> {
+    const counts = this.#counts;
+    this.#counts = new Map();
+    return counts;
   }
 }

@@ -16,20 +16,25 @@ import { endpointUrl } from '../store/endpoints.ts';
 import { findJob } from '../store/jobs.ts';
 import { page, type Query, readPage } from './page.ts';
 import { isUuid } from './params.ts';
+import * as schemas from './schemas/callback.ts';
 
 const JOB_DELIVERIES = 100;
 
 export function callbackRoutes(server: FastifyInstance, { db }: { db: Db }): void {
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
-    server.get<{ Params: { id: string } }>(`${base}/:id/callbacks`, async (request) => {
-      const { id } = request.params;
-      if (!isUuid(id) || !(await findJob(db, request.account, id)))
-        throw new HttpError('transcription_unknown');
-      const rows = await listDeliveries(db, request.account, { jobId: id, limit: JOB_DELIVERIES });
-      return { items: await withAttempts(db, rows) };
-    });
+    server.get<{ Params: { id: string } }>(
+      `${base}/:id/callbacks`,
+      { schema: schemas.listJobCallbacks },
+      async (request) => {
+        const { id } = request.params;
+        if (!isUuid(id) || !(await findJob(db, request.account, id)))
+          throw new HttpError('transcription_unknown');
+        const rows = await listDeliveries(db, request.account, { jobId: id, limit: JOB_DELIVERIES });
+        return { items: await withAttempts(db, rows) };
+      },
+    );
 
-  server.get('/api/callbacks', async (request) => {
+  server.get('/api/callbacks', { schema: schemas.listCallbacks }, async (request) => {
     const { filter, limit, problems } = readCallbackQuery(request.query as Query);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     const found = await listDeliveries(db, request.account, { ...filter, limit: limit + 1 });
@@ -38,20 +43,28 @@ export function callbackRoutes(server: FastifyInstance, { db }: { db: Db }): voi
     return { items: rows.map(showDelivery), next };
   });
 
-  server.get<{ Params: { id: string } }>('/api/callbacks/:id', async (request) => {
-    const row = await find(db, request.account, request.params.id);
-    return (await withAttempts(db, [row]))[0];
-  });
+  server.get<{ Params: { id: string } }>(
+    '/api/callbacks/:id',
+    { schema: schemas.getCallback },
+    async (request) => {
+      const row = await find(db, request.account, request.params.id);
+      return (await withAttempts(db, [row]))[0];
+    },
+  );
 
-  server.post<{ Params: { id: string } }>('/api/callbacks/:id/resend', async (request, reply) => {
-    const { id } = request.params;
-    const outcome = isUuid(id) ? await resend(db, request.account, id) : 'unknown';
-    if (outcome === 'unknown') throw new HttpError('callback_unknown');
-    if (outcome === 'in_flight') throw new HttpError('callback_in_flight');
-    if (outcome === 'body_gone') throw new HttpError('callback_body_gone');
-    reply.code(202);
-    return (await withAttempts(db, [await find(db, request.account, id)]))[0];
-  });
+  server.post<{ Params: { id: string } }>(
+    '/api/callbacks/:id/resend',
+    { schema: schemas.resendCallback },
+    async (request, reply) => {
+      const { id } = request.params;
+      const outcome = isUuid(id) ? await resend(db, request.account, id) : 'unknown';
+      if (outcome === 'unknown') throw new HttpError('callback_unknown');
+      if (outcome === 'in_flight') throw new HttpError('callback_in_flight');
+      if (outcome === 'body_gone') throw new HttpError('callback_body_gone');
+      reply.code(202);
+      return (await withAttempts(db, [await find(db, request.account, id)]))[0];
+    },
+  );
 }
 
 function readCallbackQuery(query: Query): {
@@ -90,7 +103,7 @@ async function find(db: Db, account: string, id: string): Promise<DeliveryRow> {
   return row;
 }
 
-async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<object[]> {
+async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<schemas.CallbackWithAttempts[]> {
   const attempts = await listAttempts(
     db,
     rows.map((row) => row.id),
@@ -101,7 +114,7 @@ async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<objec
   }));
 }
 
-function showDelivery(row: DeliveryRow) {
+function showDelivery(row: DeliveryRow): schemas.Callback {
   return {
     id: row.id,
     transcription_id: row.job_id,
@@ -125,7 +138,7 @@ function shownUrl(url: string): string {
   return `${endpointUrl(url)}${new URL(url).search === '' ? '' : '?…'}`;
 }
 
-function showAttempt(row: AttemptRow) {
+function showAttempt(row: AttemptRow): schemas.Attempt {
   return {
     number: row.number,
     trigger: row.trigger,
@@ -142,7 +155,7 @@ function showAttempt(row: AttemptRow) {
       bytes: row.answer_bytes,
       truncated: row.answer_truncated,
     },
-    error: row.error_class && { class: row.error_class, message: row.error_message },
+    error: row.error_class === null ? null : { class: row.error_class, message: row.error_message },
     next_attempt_at: row.next_at?.toISOString() ?? null,
   };
 }

@@ -4,6 +4,7 @@ import { HttpError } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import { disableEndpoint, type EndpointRow, enableEndpoint, listEndpoints } from '../store/endpoints.ts';
 import { isUuid } from './params.ts';
+import * as schemas from './schemas/endpoint.ts';
 
 export function endpointRoutes(server: FastifyInstance, { db }: { db: Db }): void {
   const show = async (account: string, id: string) => {
@@ -12,29 +13,37 @@ export function endpointRoutes(server: FastifyInstance, { db }: { db: Db }): voi
     return showEndpoint(row, new Date());
   };
 
-  server.get('/api/endpoints', async (request) => {
+  server.get('/api/endpoints', { schema: schemas.listEndpoints }, async (request) => {
     const now = new Date();
     return { items: (await listEndpoints(db, request.account)).map((row) => showEndpoint(row, now)) };
   });
 
-  server.get<{ Params: { id: string } }>('/api/endpoints/:id', (request) =>
+  server.get<{ Params: { id: string } }>('/api/endpoints/:id', { schema: schemas.getEndpoint }, (request) =>
     show(request.account, request.params.id),
   );
 
-  server.post<{ Params: { id: string } }>('/api/endpoints/:id/disable', async (request) => {
-    const { id } = request.params;
-    if (isUuid(id)) await disableEndpoint(db, request.account, id, 'disabled by its owner');
-    return show(request.account, id);
-  });
+  server.post<{ Params: { id: string } }>(
+    '/api/endpoints/:id/disable',
+    { schema: schemas.disableEndpoint },
+    async (request) => {
+      const { id } = request.params;
+      if (isUuid(id)) await disableEndpoint(db, request.account, id, 'disabled by its owner');
+      return show(request.account, id);
+    },
+  );
 
-  server.post<{ Params: { id: string } }>('/api/endpoints/:id/enable', async (request) => {
-    const { id } = request.params;
-    if (isUuid(id)) await enableEndpoint(db, request.account, id);
-    return show(request.account, id);
-  });
+  server.post<{ Params: { id: string } }>(
+    '/api/endpoints/:id/enable',
+    { schema: schemas.enableEndpoint },
+    async (request) => {
+      const { id } = request.params;
+      if (isUuid(id)) await enableEndpoint(db, request.account, id);
+      return show(request.account, id);
+    },
+  );
 }
 
-function showEndpoint(row: EndpointRow, now: Date) {
+function showEndpoint(row: EndpointRow, now: Date): schemas.Endpoint {
   const attempts = row.succeeded + row.failed;
   return {
     id: row.id,

@@ -4,6 +4,7 @@ import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import { isUuid } from './params.ts';
+import { getFile } from './schemas/audio.ts';
 
 export async function sendAudio(
   reply: FastifyReply,
@@ -22,7 +23,7 @@ export async function sendAudio(
 }
 
 export function fileRoutes(server: FastifyInstance, { db, audio }: { db: Db; audio: AudioFolder }): void {
-  server.get<{ Params: { id: string } }>('/file/:id', async (request, reply) => {
+  server.get<{ Params: { id: string } }>('/file/:id', { schema: getFile }, async (request, reply) => {
     const row = isUuid(request.params.id)
       ? await findAudio(db, request.account, request.params.id)
       : undefined;

@@ -12,7 +12,25 @@ const LANGUAGES =
 const open = { additionalProperties: true } as const;
 const flag = Type.Optional(Type.Boolean());
 const url = Type.String({ minLength: 1, maxLength: 8_192 });
-const bag = Type.Optional(Type.Object({}, open));
+/** A word or a few, as they are said or written. */
+const phrase = Type.String({ minLength: 1, maxLength: 100 });
+const intensity = Type.Optional(Type.Number({ minimum: 0, maximum: 1 }));
+/** So many are matched against 10,000 words in half a second, and at the greatest intensity in two. */
+const vocabulary = Type.Array(
+  Type.Union([
+    phrase,
+    Type.Object(
+      {
+        value: phrase,
+        pronunciations: Type.Optional(Type.Array(phrase, { maxItems: 10 })),
+        intensity,
+        language: Type.Optional(Type.String()),
+      },
+      open,
+    ),
+  ]),
+  { maxItems: 1_000 },
+);
 
 /** Of one prompt, or of the context of a translation. */
 const PROMPT_CHARACTERS = 10_000;
@@ -46,7 +64,7 @@ export const JobRequest = Type.Object(
       Type.Object(
         {
           formats: Type.Optional(Type.Array(Type.Enum(['srt', 'vtt']), { minItems: 1, maxItems: 2 })),
-          minimum_duration: Type.Optional(Type.Number({ minimum: 0 })),
+          minimum_duration: Type.Optional(Type.Number({ minimum: 0, maximum: 30 })),
           maximum_duration: Type.Optional(Type.Number({ minimum: 1, maximum: 30 })),
           maximum_characters_per_row: Type.Optional(Type.Integer({ minimum: 1 })),
           maximum_rows_per_caption: Type.Optional(Type.Integer({ minimum: 1, maximum: 5 })),
@@ -69,10 +87,21 @@ export const JobRequest = Type.Object(
     sentences: flag,
     punctuation_enhanced: flag,
     custom_spelling: flag,
-    custom_spelling_config: bag,
+    custom_spelling_config: Type.Optional(
+      Type.Object(
+        {
+          spelling_dictionary: Type.Optional(
+            Type.Record(Type.String(), Type.Array(phrase, { maxItems: 100 })),
+          ),
+        },
+        open,
+      ),
+    ),
     // Older clients send the vocabulary itself where the flag is now.
-    custom_vocabulary: Type.Optional(Type.Union([Type.Boolean(), Type.Array(Type.String())])),
-    custom_vocabulary_config: bag,
+    custom_vocabulary: Type.Optional(Type.Union([Type.Boolean(), vocabulary])),
+    custom_vocabulary_config: Type.Optional(
+      Type.Object({ vocabulary: Type.Optional(vocabulary), default_intensity: intensity }, open),
+    ),
     named_entity_recognition: flag,
     sentiment_analysis: flag,
     translation: flag,
@@ -126,7 +155,12 @@ export const JobRequest = Type.Object(
     language: Type.Optional(Type.String()),
     detect_language: flag,
     enable_code_switching: flag,
-    code_switching_config: bag,
+    code_switching_config: Type.Optional(
+      Type.Object({ languages: Type.Optional(Type.Array(Type.String(), { maxItems: 99 })) }, open),
+    ),
+    context_prompt: Type.Optional(Type.String()),
+    display_mode: flag,
+    name_consistency: flag,
     chapterization: flag,
     moderation: flag,
     structured_data_extraction: flag,
@@ -141,7 +175,7 @@ export const JobRequest = Type.Object(
       ),
     ),
   },
-  open,
+  { title: 'JobRequest', ...open },
 );
 export type JobRequest = Static<typeof JobRequest>;
 
@@ -182,18 +216,7 @@ export function readJobRequest(
     problems.push('callback_config.url is required when callback is true');
   }
 
-  const languages = [
-    ...(request.language_config?.languages ?? []).map((code, index) => [
-      `language_config.languages.${index}`,
-      code,
-    ]),
-    ...(request.language ? [['language', request.language]] : []),
-  ] as [string, string][];
-  for (const [field, code] of languages)
-    if (field !== 'language' && !LANGUAGES.includes(code))
-      problems.push(`${field} must be one of the following values: ${LANGUAGES.join(', ')}`);
-
-  problems.push(...addonProblems(request));
+  problems.push(...languageProblems(request), ...textProblems(request), ...addonProblems(request));
 
   const metadata = request.custom_metadata;
   if (metadata && JSON.stringify(metadata).length > METADATA_CHARACTERS)
@@ -202,6 +225,70 @@ export function readJobRequest(
     );
 
   return { callback, problems };
+}
+
+function languageProblems(request: JobRequest): string[] {
+  const { custom_vocabulary: words, custom_vocabulary_config: config } = request;
+  const entries = (field: string, list: Vocabulary) =>
+    list.map((entry, index) => [
+      `${field}.${index}.language`,
+      typeof entry === 'string' ? undefined : entry.language,
+    ]);
+  const given = [
+    ...(request.language_config?.languages ?? []).map((code, index) => [
+      `language_config.languages.${index}`,
+      code,
+    ]),
+    ...entries('custom_vocabulary_config.vocabulary', config?.vocabulary ?? []),
+    ...entries('custom_vocabulary', Array.isArray(words) ? words : []),
+  ] as [string, string | undefined][];
+  return given
+    .filter(([, code]) => code !== undefined && !LANGUAGES.includes(code))
+    .map(([field]) => `${field} must be one of the following values: ${LANGUAGES.join(', ')}`);
+}
+
+type Vocabulary = Static<typeof vocabulary>;
+
+const MOST_SPELLINGS = 1_000;
+/** Of vocabulary entries and of their pronunciations together: matching takes its time for each. */
+const MOST_SOUNDS = 2_000;
+
+const soundsOf = (entry: Vocabulary[number]): number =>
+  typeof entry === 'string' ? 1 : 1 + (entry.pronunciations?.length ?? 0);
+
+function textProblems(request: JobRequest): string[] {
+  const problems: string[] = [];
+  const dictionary = request.custom_spelling_config?.spelling_dictionary;
+  const keys = Object.keys(dictionary ?? {});
+  const spelling = 'custom_spelling_config.spelling_dictionary';
+  if (request.custom_spelling === true && dictionary === undefined)
+    problems.push(`${spelling} is required when custom_spelling is true`);
+  if (keys.some((key) => key.trim() === '')) problems.push(`${spelling} must not have an empty key`);
+  if (keys.some((key) => key.length > 100))
+    problems.push(`${spelling} must have keys shorter than or equal to 100 characters`);
+  if (keys.length > MOST_SPELLINGS)
+    problems.push(`${spelling} must contain no more than ${MOST_SPELLINGS} keys`);
+
+  const { custom_vocabulary: words, custom_vocabulary_config: config } = request;
+  if (words === true && config?.vocabulary === undefined)
+    problems.push('custom_vocabulary_config.vocabulary is required when custom_vocabulary is true');
+  for (const [field, list] of [
+    ['custom_vocabulary', Array.isArray(words) ? words : []],
+    ['custom_vocabulary_config.vocabulary', config?.vocabulary ?? []],
+  ] as [string, Vocabulary][])
+    if (list.reduce((sum, entry) => sum + soundsOf(entry), 0) > MOST_SOUNDS)
+      problems.push(`${field} must contain no more than ${MOST_SOUNDS} values and pronunciations together`);
+
+  const { minimum_duration: shortest, maximum_duration: longest } = request.subtitles_config ?? {};
+  if (shortest !== undefined && longest !== undefined && shortest > longest)
+    problems.push(
+      'subtitles_config.minimum_duration must not be greater than subtitles_config.maximum_duration',
+    );
+
+  const { min_speakers: fewest, max_speakers: most } = request.diarization_config ?? {};
+  if (fewest !== undefined && most !== undefined && fewest > most)
+    problems.push('diarization_config.min_speakers must not be greater than diarization_config.max_speakers');
+  return problems;
 }
 
 /** What an add-on cannot do without, and names that mean nothing here. */

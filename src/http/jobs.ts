@@ -1,18 +1,25 @@
 // `/v2/pre-recorded` and its older twin `/v2/transcription`: create, look up, delete, fetch the audio.
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
-import { deleteJob, findJob, insertJob, listJobs } from '../store/jobs.ts';
+import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
+import { countQueued, deleteJob, findJob, insertJob, isUnfinished } from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
+import type { Changes } from './changes.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
+import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
+import { type Limits, QueueLimit } from './limits.ts';
 import { readListQuery } from './list-query.ts';
 import { isUuid } from './params.ts';
+import { getJobFile } from './schemas/audio.ts';
+import * as schemas from './schemas/job.ts';
 import { jobRecord, ownFileId } from './transcript.ts';
+import { readWait } from './wait.ts';
 
 export type JobDeps = {
   db: Db;
@@ -20,17 +27,25 @@ export type JobDeps = {
   audio: AudioFolder;
   judge: { audio: JudgeUrl; callback: JudgeUrl };
   publicUrl: () => string;
+  changes: Changes;
+  limits: Pick<Limits, 'queuedJobs'>;
 };
 
 const NO_UPLOAD = 'audio_url must name an uploaded file: there is none with this id';
 
 export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
+  const queueLimit = new QueueLimit(deps.limits.queuedJobs, (accountId, most) =>
+    countQueued(deps.db, accountId, most),
+  );
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
-    server.register(async (routes) => family(routes, deps), { prefix: base });
+    server.register(async (routes) => family(routes, { ...deps, queueLimit }), { prefix: base });
 }
 
-function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }: JobDeps): void {
-  routes.post('/', { schema: { body: JobRequest } }, async (request, reply) => {
+function family(
+  routes: FastifyInstance,
+  { db, queue, queueLimit, audio, judge, publicUrl, changes }: JobDeps & { queueLimit: QueueLimit },
+): void {
+  routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
     const keyed = key && { ...key, bodyHash: hashJson(request.sent) };
     // Before the rules: what the first request was measured by may have changed since.
@@ -61,7 +76,7 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     const result_url = `${publicUrl()}${routes.prefix}/${id}`;
     const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
     try {
-      await insertJob(db, queue, job, keyed && { keyed, answer });
+      await queueLimit.admit(request.account, () => insertJob(db, queue, job, keyed && { keyed, answer }));
     } catch (error) {
       if ((error as { code?: unknown }).code === 'audio_gone')
         throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });
@@ -70,11 +85,11 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     return answer;
   }
 
-  routes.get('/', async (request, reply) => {
+  routes.get('/', { schema: schemas.listJobs }, async (request, reply) => {
     const { filter, problems } = readListQuery(request.query as Record<string, unknown>);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     // One more than asked for tells whether a next page exists.
-    const rows = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
+    const listed = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
     const page = (offset: number) => {
       const url = new URL(`${publicUrl()}${request.url}`);
       url.searchParams.set('offset', String(offset));
@@ -84,19 +99,21 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     const links = {
       first: page(0),
       current: page(filter.offset),
-      next: rows.length > filter.limit ? page(filter.offset + filter.limit) : null,
+      next: listed.length > filter.limit ? page(filter.offset + filter.limit) : null,
     };
-    const items = rows.slice(0, filter.limit).map(jobRecord).join(',');
-    return reply.type('application/json').send(`${JSON.stringify(links).slice(0, -1)},"items":[${items}]}`);
+    const body = listBody(links, readListed(db, request.account, listed.slice(0, filter.limit)));
+    return reply.type('application/json').send(Readable.from(body, { objectMode: false }));
   });
 
-  routes.get<{ Params: { id: string } }>('/:id', async (request, reply) => {
+  routes.get<{ Params: { id: string } }>('/:id', { schema: schemas.getJob }, async (request, reply) => {
+    const waitSeconds = readWait(request.query as Record<string, unknown>);
+    if (waitSeconds > 0 && !(await waitForEnd(request, reply, waitSeconds))) return reply.hijack();
     const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
     if (!job) throw new HttpError('transcription_unknown');
     return reply.type('application/json').send(jobRecord(job));
   });
 
-  routes.delete<{ Params: { id: string } }>('/:id', async (request, reply) => {
+  routes.delete<{ Params: { id: string } }>('/:id', { schema: schemas.deleteJob }, async (request, reply) => {
     const deleted = isUuid(request.params.id)
       ? await deleteJob(db, request.account, request.params.id)
       : ('unknown' as const);
@@ -106,9 +123,40 @@ function family(routes: FastifyInstance, { db, queue, audio, judge, publicUrl }:
     return reply.code(202).send();
   });
 
-  routes.get<{ Params: { id: string } }>('/:id/file', async (request, reply) => {
+  routes.get<{ Params: { id: string } }>('/:id/file', { schema: getJobFile }, async (request, reply) => {
     const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
     if (!job) throw new HttpError('transcription_unknown');
     return sendAudio(reply, audio, job.audio_id);
   });
+
+  /** False when nobody is there any more to be answered. */
+  async function waitForEnd(
+    request: FastifyRequest<{ Params: { id: string } }>,
+    reply: FastifyReply,
+    seconds: number,
+  ): Promise<boolean> {
+    const { id } = request.params;
+    if (!isUuid(id)) return true;
+    const gone = new AbortController();
+    const close = () => gone.abort();
+    reply.raw.once('close', close);
+    await changes.untilEnded(id.toLowerCase(), {
+      ms: seconds * 1_000,
+      gone: gone.signal,
+      isUnfinished: () => isUnfinished(db, request.account, id),
+    });
+    reply.raw.off('close', close);
+    return !gone.signal.aborted;
+  }
+}
+
+async function* listBody(links: object, batches: AsyncIterable<RecordRow[]>): AsyncGenerator<string> {
+  yield `${JSON.stringify(links).slice(0, -1)},"items":[`;
+  let between = '';
+  for await (const rows of batches) {
+    if (rows.length === 0) continue;
+    yield between + rows.map(jobRecord).join(',');
+    between = ',';
+  }
+  yield ']}';
 }

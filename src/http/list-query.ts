@@ -1,8 +1,11 @@
-// The query of `GET /v2/pre-recorded`. Query values arrive as text, or as lists of it where a name is repeated.
+// The query of `GET /v2/pre-recorded`. Query values arrive as text, or as lists of it where a name is repeated. Pure.
 import { JOB_STATES, type JobState } from '../job.ts';
-import type { JobFilter } from '../store/jobs.ts';
+import type { JobFilter } from '../store/job-list.ts';
+import { isDay, isInstant } from './dates.ts';
+import { readMetadataQuery } from './metadata-query.ts';
 
 const MOST = 1_000;
+const DAY_MS = 86_400_000;
 
 export function readListQuery(query: Record<string, unknown>): { filter: JobFilter; problems: string[] } {
   const problems: string[] = [];
@@ -20,8 +23,42 @@ export function readListQuery(query: Record<string, unknown>): { filter: JobFilt
   const asked = [query.status ?? []].flat().map(String);
   if (asked.some((state) => !JOB_STATES.includes(state as JobState)))
     problems.push(`status must be one of the following values: ${JOB_STATES.join(', ')}`);
+
+  /** The beginning of a day without a time is meant in UTC. */
+  const instant = (name: string): Date | undefined => {
+    const text = String(query[name] ?? '');
+    if (text === '') return undefined;
+    if (isDay(text) || isInstant(text)) return new Date(text);
+    problems.push(
+      `${name} must be a valid ISO 8601 date string, such as 2026-11-22 or 2026-11-22T09:30:00Z (in a URL + is written %2B)`,
+    );
+    return undefined;
+  };
+  const after = instant('after_date');
+  const before = instant('before_date');
+  const day = String(query.date ?? '');
+  if (day !== '' && !isDay(day)) problems.push('date must be a date written YYYY-MM-DD');
+  const dayStart = isDay(day) ? new Date(day) : undefined;
+  const dayEnd = dayStart && new Date(dayStart.getTime() + DAY_MS);
+  const metadata = readMetadataQuery(query, problems);
+  const bounds = { from: latest(after, dayStart), before: earliest(before, dayEnd) };
   return {
-    filter: { offset, limit, ...(asked.length > 0 && { states: asked as JobState[] }) },
+    filter: {
+      offset,
+      limit,
+      ...(asked.length > 0 && { states: asked as JobState[] }),
+      ...(bounds.from && { from: bounds.from }),
+      ...(bounds.before && { before: bounds.before }),
+      ...(metadata && { metadata }),
+    },
     problems,
   };
+}
+
+function latest(...dates: (Date | undefined)[]): Date | undefined {
+  return dates.filter((date) => date !== undefined).toSorted((a, b) => b.getTime() - a.getTime())[0];
+}
+
+function earliest(...dates: (Date | undefined)[]): Date | undefined {
+  return dates.filter((date) => date !== undefined).toSorted((a, b) => a.getTime() - b.getTime())[0];
 }

@@ -1,17 +1,7 @@
 // Every error answer: the hosted API's body, plus `error` with the reason as a word. Unknown failures are
 // "internal" outside, and whole in the log.
-import { ERRORS, HttpError, type HttpErrorCode, JobError } from '../errors.ts';
-
-export type Problem = {
-  timestamp: string;
-  path: string;
-  request_id: string;
-  statusCode: number;
-  message: string;
-  validation_errors?: readonly string[];
-  /** `code` is a number because published clients type it so; `reason` is the word of docs/errors.md. */
-  error: { code: number; reason: HttpErrorCode; message: string };
-};
+import { ERRORS, HttpError, JobError } from '../errors.ts';
+import type { Problem } from './schemas/problem.ts';
 
 export function problem(error: HttpError, request: { url: string; id: string }, now: Date): Problem {
   const { status, integer } = ERRORS[error.code];
@@ -21,7 +11,7 @@ export function problem(error: HttpError, request: { url: string; id: string }, 
     request_id: request.id,
     statusCode: status,
     message: error.message,
-    ...(error.code === 'request_invalid' && { validation_errors: error.sentences }),
+    ...(error.code === 'request_invalid' && { validation_errors: [...error.sentences] }),
     error: {
       code: integer,
       reason: error.code,

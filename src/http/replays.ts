@@ -1,7 +1,6 @@
 // `/api/replays`: many deliveries sent again, by filter, at a rate; watched and called off.
 import type { FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
-import { DELIVERY_STATES, EVENTS, type ReplayFilter } from '../delivery.ts';
+import type { ReplayFilter } from '../delivery.ts';
 import { HttpError } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import {
@@ -12,36 +11,17 @@ import {
   ownsEndpoint,
   type ReplayRow,
 } from '../store/replays.ts';
+import { isInstant } from './dates.ts';
 import { page, type Query, readPage } from './page.ts';
 import { isUuid } from './params.ts';
-
-// Closed: a misspelt field that was ignored would widen the replay to everything.
-const closed = { additionalProperties: false } as const;
-
-export const ReplayRequest = Type.Object(
-  {
-    filter: Type.Object(
-      {
-        state: Type.Optional(Type.Array(Type.Enum([...DELIVERY_STATES]), { minItems: 1 })),
-        endpoint: Type.Optional(Type.String()),
-        event: Type.Optional(Type.Enum([...EVENTS])),
-        transcription_id: Type.Optional(Type.String()),
-        created_after: Type.Optional(Type.String()),
-        created_before: Type.Optional(Type.String()),
-      },
-      closed,
-    ),
-    rate: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
-  },
-  closed,
-);
+import * as schemas from './schemas/replay.ts';
 
 /** Deliveries a second, where none is asked for. */
 const USUAL_RATE = 50;
 
 export function replayRoutes(server: FastifyInstance, { db }: { db: Db }): void {
-  server.post('/api/replays', { schema: { body: ReplayRequest } }, async (request, reply) => {
-    const { filter, rate } = request.body as Static<typeof ReplayRequest>;
+  server.post('/api/replays', { schema: schemas.createReplay }, async (request, reply) => {
+    const { filter, rate } = request.body as schemas.ReplayRequest;
     const problems = judgeFilter(filter);
     if (
       problems.length === 0 &&
@@ -54,7 +34,7 @@ export function replayRoutes(server: FastifyInstance, { db }: { db: Db }): void 
     return reply.code(201).send(showReplay(row));
   });
 
-  server.get('/api/replays', async (request) => {
+  server.get('/api/replays', { schema: schemas.listReplays }, async (request) => {
     const problems: string[] = [];
     const { limit, ...rest } = readPage(request.query as Query, problems);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
@@ -62,15 +42,19 @@ export function replayRoutes(server: FastifyInstance, { db }: { db: Db }): void 
     return { items: rows.map(showReplay), next };
   });
 
-  server.get<{ Params: { id: string } }>('/api/replays/:id', async (request) =>
+  server.get<{ Params: { id: string } }>('/api/replays/:id', { schema: schemas.getReplay }, async (request) =>
     showReplay(await find(db, request.account, request.params.id)),
   );
 
-  server.delete<{ Params: { id: string } }>('/api/replays/:id', async (request) => {
-    const { id } = await find(db, request.account, request.params.id);
-    await cancelReplay(db, request.account, id);
-    return showReplay(await find(db, request.account, id));
-  });
+  server.delete<{ Params: { id: string } }>(
+    '/api/replays/:id',
+    { schema: schemas.cancelReplay },
+    async (request) => {
+      const { id } = await find(db, request.account, request.params.id);
+      await cancelReplay(db, request.account, id);
+      return showReplay(await find(db, request.account, id));
+    },
+  );
 }
 
 async function find(db: Db, account: string, id: string): Promise<ReplayRow> {
@@ -111,16 +95,7 @@ function plainTimes(filter: ReplayFilter): ReplayFilter {
   };
 }
 
-const INSTANT = /^(?:19|[2-9]\d)\d\d-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)$/i;
-
-function isInstant(text: string): boolean {
-  if (!INSTANT.test(text) || Number.isNaN(Date.parse(text))) return false;
-  // To JavaScript 30 February is the 2nd of March; nobody means that.
-  const day = text.slice(0, 10);
-  return new Date(day).toISOString().startsWith(day);
-}
-
-function showReplay(row: ReplayRow) {
+function showReplay(row: ReplayRow): schemas.Replay {
   return {
     id: row.id,
     state: row.state,

@@ -1,19 +1,33 @@
 // Builds the HTTP side; never listens. Requests become rows, rows become responses.
 import { randomBytes } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import rateLimit from '@fastify/rate-limit';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { HttpError } from '../errors.ts';
+import { withoutNulls } from '../nulls.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
+import type { Changes } from './changes.ts';
 import { endpointRoutes } from './endpoints.ts';
+import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
+import { keyRoutes } from './keys.ts';
+import type { Limits } from './limits.ts';
+import { type MetricsDeps, metricsRoutes } from './metrics.ts';
+import { describeRoutes } from './openapi.ts';
 import { asRefusal, problem } from './problem.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
-import { sentences, withoutNulls } from './validation.ts';
+import { sentences, unstorable } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,22 +41,23 @@ declare module 'fastify' {
 export type HttpDeps = JobDeps &
   UploadDeps &
   SigningSecretDeps &
-  HealthDeps & { log: FastifyBaseLogger; findAccount: FindAccount };
-
-/** JSON bodies: a request with the longest metadata and vocabulary is far below this. */
-const BODY_LIMIT = 1024 * 1024;
+  MetricsDeps &
+  HealthDeps & { log: FastifyBaseLogger; findAccount: FindAccount; limits: Limits };
 
 const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET,HEAD,PUT,PATCH,POST,DELETE',
-  'access-control-allow-headers': 'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key',
+  'access-control-allow-headers':
+    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id',
+  'access-control-expose-headers':
+    'retry-after,idempotent-replayed,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset',
 } as const;
 
 export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   const server = Fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: deps.limits.requestBytes,
     // An upload may take long; a client that sends nothing may not.
     connectionTimeout: 0,
     requestTimeout: 0,
@@ -53,9 +68,12 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
     },
+    // What is no request at all (a path that cannot be decoded) is answered like any other refusal.
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply.headers(CORS)),
     schemaErrorFormatter: (errors) => new HttpError('request_invalid', { sentences: sentences(errors) }),
   });
   server.removeContentTypeParser('text/plain');
+  acceptEmptyJson(server);
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
@@ -65,30 +83,37 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   });
   server.options('/*', async (_request, reply) => reply.code(204).send());
 
-  server.setErrorHandler((error, request, reply) => {
-    const refusal = asRefusal(error);
-    if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
-    const body = problem(
-      refusal ?? new HttpError('internal_error'),
-      { url: request.url, id: request.id },
-      new Date(),
-    );
-    return reply.code(body.statusCode).send(body);
-  });
+  server.setErrorHandler(refuse);
   server.setNotFoundHandler((request) => {
     throw new HttpError('route_unknown', {
       message: `Cannot ${request.method} ${request.url.split('?', 1)[0]}`,
     });
   });
 
+  await describeRoutes(server, deps.version);
+  endConnectionsOnClose(server, deps.changes);
+
   healthRoutes(server, deps);
+  metricsRoutes(server, deps);
   await server.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => {
       request.account = await authenticate(request, deps.findAccount);
     });
+    const { requestsPerMinute } = deps.limits;
+    if (requestsPerMinute !== null)
+      await guarded.register(rateLimit, {
+        max: requestsPerMinute,
+        timeWindow: 60_000,
+        keyGenerator: (request) => request.account,
+        errorResponseBuilder: (_request, { ttl }) =>
+          new HttpError('requests_too_many', { retryAfterSeconds: Math.ceil(ttl / 1_000) }),
+      });
     guarded.addHook('preValidation', async (request) => {
       request.sent = request.body;
-      if (!request.isMultipart()) request.body = withoutNulls(request.body);
+      if (request.isMultipart()) return;
+      const trouble = unstorable(request.body);
+      if (trouble !== null) throw new HttpError('request_invalid', { sentences: [trouble] });
+      request.body = withoutNulls(request.body);
     });
     uploadRoutes(guarded, deps);
     fileRoutes(guarded, deps);
@@ -97,6 +122,42 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
+    keyRoutes(guarded, deps);
+    eventRoutes(guarded, deps);
   });
   return server;
+}
+
+/**
+ * Closing waits for whoever is connected: those who wait are answered, streams end, and a connection ends with the answer
+ * it is busy with. Left alive, it would hold up the end for as long as keepAliveTimeout.
+ */
+function endConnectionsOnClose(server: FastifyInstance, changes: Changes): void {
+  let closing = false;
+  server.addHook('preClose', async () => {
+    closing = true;
+    changes.drain();
+  });
+  server.addHook('onResponse', async (request) => {
+    if (closing) request.raw.socket.end();
+  });
+}
+
+function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = asRefusal(error);
+  if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
+  if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
+  const { url, id } = request;
+  const body = problem(refusal ?? new HttpError('internal_error'), { url, id }, new Date());
+  return reply.code(body.statusCode).send(body);
+}
+
+/** Clients that send `content-type: application/json` with every request send it with an empty DELETE as well. */
+function acceptEmptyJson(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else parse(request, body as string, done);
+  });
 }

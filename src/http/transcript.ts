@@ -1,8 +1,8 @@
 // A job row as the hosted API shows it. The stored result is spliced in as it stands: its bytes are the callback's.
 import { JOB_ERRORS } from '../errors.ts';
-import type { JobRow } from '../store/jobs.ts';
+import type { RecordRow } from '../store/job-list.ts';
 
-export function jobRecord(row: JobRow): string {
+export function jobRecord(row: RecordRow): string {
   const file =
     row.audio_id === null && row.filename === null
       ? null

@@ -4,13 +4,15 @@ import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError, JobError } from '../errors.ts';
 import { type AudioFolder, insertAudio, type NewAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import { formatBytes } from '../units.ts';
 import { answerOnce, earlierAnswer, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import type { JudgeUrl } from './job-request.ts';
+import { type Limits, Places } from './limits.ts';
+import { type Upload, uploadAudio } from './schemas/audio.ts';
 
 export type UploadDeps = {
   db: Db;
@@ -26,6 +28,7 @@ export type UploadDeps = {
   /** Seconds and channels of a media file; throws JobError when it is none. */
   probe: (path: string, signal: AbortSignal) => Promise<{ durationSeconds: number; channels: number }>;
   publicUrl: () => string;
+  limits: Pick<Limits, 'uploads'>;
 };
 
 type Received = { filename: string; sourceUrl: string | null; bodyHash: Buffer };
@@ -34,7 +37,18 @@ const ROUTE = '/v2/upload';
 
 export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
   const { db, audio, publicUrl } = deps;
-  server.post(ROUTE, async (request, reply) => {
+  const places = new Places(deps.limits.uploads, 'uploads_too_many');
+  server.post(ROUTE, { schema: uploadAudio }, (request, reply) =>
+    places
+      .during(request.account, () => receive(request, reply))
+      .catch((error: unknown) => {
+        // The rest of the file is not waited for.
+        if ((error as { code?: unknown }).code === 'uploads_too_many') reply.header('connection', 'close');
+        throw error;
+      }),
+  );
+
+  async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const key = idempotencyKey(request, ROUTE);
     if (!request.isMultipart()) {
       // Nothing is downloaded again for a request that was answered before.
@@ -67,7 +81,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
       if (!row || (error as { code?: unknown }).code === 'idempotency_key_reused') await audio.remove(id);
       throw error;
     }
-  });
+  }
 }
 
 /** Measures what was received and makes it durable. */
@@ -98,7 +112,7 @@ async function keep(
   };
 }
 
-function showUpload(row: NewAudio, publicUrl: string): object {
+function showUpload(row: NewAudio, publicUrl: string): Upload {
   return {
     audio_url: `${publicUrl}/file/${row.id}`,
     audio_metadata: {

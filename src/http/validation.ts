@@ -37,6 +37,8 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
       return `${path} must not be greater than ${String(params.limit)}`;
     case 'minItems':
       return `${path} must contain at least ${String(params.limit)} elements`;
+    case 'maxItems':
+      return `${path} must contain no more than ${String(params.limit)} elements`;
     case 'additionalProperties':
       return `${dotted(instancePath, String(params.additionalProperty))} is not known here: check its spelling`;
     case 'minLength':
@@ -49,18 +51,45 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
 }
 
 export function sentences(failures: readonly Failure[]): string[] {
-  // A failed anyOf reports its branches and then itself; the branches say what to do.
-  const useful = failures.filter(({ keyword }) => keyword !== 'anyOf' && keyword !== 'if');
+  // A failed anyOf reports its branches and then itself; the branches say what to do. Where one of them takes the value's
+  // type and refuses something else of it, what type another would rather have does not matter.
+  const choices = failures
+    .filter(({ keyword }) => keyword === 'anyOf')
+    .map(({ instancePath }) => instancePath);
+  const taken = choices.filter((choice) =>
+    failures.some(
+      ({ keyword, instancePath }) =>
+        instancePath.startsWith(`${choice}/`) ||
+        (instancePath === choice && keyword !== 'type' && keyword !== 'anyOf'),
+    ),
+  );
+  const useful = failures.filter(
+    ({ keyword, instancePath }) =>
+      keyword !== 'anyOf' && keyword !== 'if' && !(keyword === 'type' && taken.includes(instancePath)),
+  );
   return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
 }
 
-/** Explicit nulls count as absent (live clients send them), except inside the caller's own metadata. */
-export function withoutNulls(value: unknown, key = ''): unknown {
-  if (key === 'custom_metadata' || typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item));
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, item]) => item !== null)
-      .map(([name, item]) => [name, withoutNulls(item, name)]),
-  );
+/** Deeper than any client's metadata, and far from what recursion or PostgreSQL's parser can bear. */
+const MAX_DEPTH = 64;
+// PostgreSQL stores neither: text has no U+0000, and half a surrogate pair is no character.
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+/** What no column can hold, wherever in a JSON body (or in its part `of`) it is; the first of it, as a sentence, or null. */
+export function unstorable(body: unknown, ...of: string[]): string | null {
+  const left: { value: unknown; path: readonly string[] }[] = [{ value: body, path: of }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { value, path } = next;
+    const name = path.join('.') || 'body';
+    if (typeof value === 'string' && UNSTORABLE.test(value))
+      return `${name} must not contain U+0000 or half a surrogate pair`;
+    if (typeof value !== 'object' || value === null) continue;
+    if (path.length === MAX_DEPTH) return `${path[0]} must not be nested deeper than ${MAX_DEPTH} levels`;
+    for (const [key, inner] of Object.entries(value)) {
+      if (UNSTORABLE.test(key))
+        return `${name} must not have names that contain U+0000 or half a surrogate pair`;
+      left.push({ value: inner, path: [...path, key] });
+    }
+  }
+  return null;
 }

@@ -3,7 +3,8 @@
 // which socket to destroy.
 //
 // Idle for at most 1 s: with undici's default of 4 s, 5 of 40 POSTs on reused sockets met ECONNRESET, because the far
-// end was just closing; and a POST is never sent again silently.
+// end was just closing; and a POST is never sent again silently. What is left of it is an attempt on record of the class
+// stale_connection, tried again by the schedule and not held against the endpoint.
 import type { Socket } from 'node:net';
 import { Client } from 'undici';
 

@@ -19,6 +19,8 @@ export const FAILURE_CLASSES = {
   timeout: { blame: 'theirs' },
   /** The line broke; the far end may or may not have taken the request. */
   reset: { blame: 'theirs' },
+  /** The same on a connection kept from an earlier exchange: most likely it was just being closed, which is nobody's fault. */
+  stale_connection: { blame: 'ours' },
   /** What came back is not HTTP. */
   protocol: { blame: 'theirs' },
   too_large_headers: { blame: 'theirs' },
@@ -84,6 +86,8 @@ const CLASS_SENTENCES: Record<FailureClass, string> = {
   tls: 'The TLS handshake failed.',
   timeout: 'The time ran out.',
   reset: 'The far end cut the connection.',
+  stale_connection:
+    'The far end closed a kept connection as this request was sent on it: it may or may not have taken the request.',
   protocol: 'What came back is not a valid HTTP answer.',
   too_large_headers: 'The headers of the answer are too large.',
   aborted: 'The request was interrupted because this server is stopping.',
@@ -110,6 +114,12 @@ export function failureOf(error: unknown, phase: Phase | null): Failure {
     message: code === null || SENTENCES[code] ? sentence : `${sentence} (${code})`,
     detail: error instanceof Error ? error.message : String(error),
   };
+}
+
+/** What cut a connection that had been kept from an earlier exchange, before a byte of the answer. */
+export function onKeptConnection(failure: Failure): Failure {
+  if (failure.class !== 'reset') return failure;
+  return { ...failure, class: 'stale_connection', message: CLASS_SENTENCES.stale_connection };
 }
 
 function classify(code: string | null, phase: Phase | null): FailureClass {

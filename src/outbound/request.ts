@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { type AddressPolicy, judgeAddress } from './address.ts';
 import { Connection, Connections } from './connections.ts';
 import { type Connect, dial } from './dial.ts';
-import { type Failure, failureOf, OutboundError, type Phase } from './failure.ts';
+import { type Failure, failureOf, OutboundError, onKeptConnection, type Phase } from './failure.ts';
 import { createResolve, type Resolve } from './resolve.ts';
 import { judgeUrl, type Target, URL_REFUSALS, type UrlRefusal } from './url.ts';
 
@@ -397,7 +397,8 @@ class Run {
   }
 
   fail(error: unknown): void {
-    this.#failure = failureOf(error, this.#phase);
+    const failure = failureOf(error, this.#phase);
+    this.#failure = this.reused ? onKeptConnection(failure) : failure;
     this.enter(null);
   }
 

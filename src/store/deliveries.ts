@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
+import { deliveryTold } from './changes.ts';
 import type { Db, Trx } from './database.ts';
 import { markDue } from './endpoints.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
@@ -44,6 +45,7 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
       reference_body: delivery.referenceBody,
       due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
     })
+    .returning(deliveryTold)
     .execute();
   return id;
 }
@@ -155,8 +157,9 @@ export function resend(db: Db, accountId: string, id: string): Promise<Resent> {
       .where('id', '=', id)
       .where('state', '!=', 'delivering')
       .where('full_body', 'is not', null)
+      .returning(deliveryTold)
       .executeTakeFirst();
-    if (changed.numUpdatedRows === 1n) return 'resent';
+    if (changed) return 'resent';
     return found.bytes === null ? 'body_gone' : 'in_flight';
   });
 }
@@ -168,6 +171,7 @@ export async function cancelDeliveries(trx: Trx, jobId: string, reason: string):
     .set({ state: 'cancelled', reason, due_at: null, token: null, claimed_at: null, final_at: sql`now()` })
     .where('job_id', '=', jobId)
     .where('state', 'in', ['pending', 'delivering'])
+    .returning(deliveryTold)
     .execute();
   await trx
     .updateTable('delivery')

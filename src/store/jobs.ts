@@ -3,12 +3,13 @@
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
-import { type JobState, MAX_RUNS } from '../job.ts';
+import { MAX_RUNS } from '../job.ts';
 import type { NewAudio } from './audio.ts';
+import { jobTold } from './changes.ts';
 import type { Db, Trx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
 import { type Answer, type KeyedRequest, keepAnswer } from './idempotency.ts';
-import type { Queue } from './queue.ts';
+import type { Queue, QueuedJob } from './queue.ts';
 import type { Json, Schema } from './schema.ts';
 
 export type JobRow = Selectable<Schema['job']>;
@@ -58,8 +59,9 @@ export async function insertJob(
         callback_method: job.callback?.method ?? null,
         callback_form: job.callback?.form ?? null,
         callback_gzip: job.callback?.gzip ?? false,
-        queue_id: await queue.send(trx, job.id),
+        queue_id: await queue.send(trx, { id: job.id, accountId: job.accountId }),
       })
+      .returning(jobTold)
       .execute()
       .catch((error: { constraint?: unknown }) => {
         throw error.constraint === 'job_audio_id_fkey' ? new AudioGone({ cause: error }) : error;
@@ -76,8 +78,49 @@ export type Started = Pick<
   callback: Callback | null;
 };
 
-/** Claims the job for one run; undefined when it is not to be run (finished, deleted, or running elsewhere). */
-export async function startJob(db: Db, id: string, leaseMs: number): Promise<Started | undefined> {
+export type AccountLimit = {
+  /** Runs of one account at a time, in all processes. */
+  most: number;
+  queue: Pick<Queue, 'send'>;
+};
+
+/** An account over its limit has some of its jobs put back; the queue itself passes over the rest. */
+const PUT_BACK_S = 1;
+
+/**
+ * Claims the job for one run; undefined when it is not to be run: it is finished, deleted, running elsewhere, or its
+ * account runs as many as it may, and it is back in the queue.
+ */
+export async function startJob(
+  db: Db,
+  id: string,
+  leaseMs: number,
+  limit: AccountLimit | null = null,
+): Promise<Started | undefined> {
+  if (limit === null) return claimRun(db, id, leaseMs);
+  return db.transaction().execute(async (trx) => {
+    const job = await trx
+      .selectFrom('job')
+      .select('account_id')
+      .where('id', '=', id)
+      .where('state', '=', 'queued')
+      .executeTakeFirst();
+    if (!job) return undefined;
+    // Starts of one account take turns, so that each sees those before it.
+    await trx.selectFrom('account').select('id').where('id', '=', job.account_id).forNoKeyUpdate().execute();
+    const { running } = await trx
+      .selectFrom('job')
+      .select(sql<number>`count(*)`.as('running'))
+      .where('account_id', '=', job.account_id)
+      .where('state', '=', 'processing')
+      .executeTakeFirstOrThrow();
+    if (running < limit.most) return claimRun(trx, id, leaseMs);
+    await requeue(trx, limit.queue, { id, accountId: job.account_id }, PUT_BACK_S);
+    return undefined;
+  });
+}
+
+async function claimRun(db: Db, id: string, leaseMs: number): Promise<Started | undefined> {
   const row = await db
     .updateTable('job')
     .set({
@@ -89,6 +132,7 @@ export async function startJob(db: Db, id: string, leaseMs: number): Promise<Sta
     .where('id', '=', id)
     .where('state', '=', 'queued')
     .returningAll()
+    .returning(jobTold)
     .executeTakeFirst();
   return row && { ...row, callback: callbackOf(row) };
 }
@@ -123,22 +167,28 @@ export async function handBackJob(
   run: number,
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    const result = await trx
+    const row = await trx
       .updateTable('job')
       .set({ state: 'queued', lease_until: null, run: sql`run - 1` })
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
+      .returning(['account_id', jobTold])
       .executeTakeFirst();
-    if (result.numUpdatedRows === 1n) await requeue(trx, queue, id);
+    if (row) await requeue(trx, queue, { id, accountId: row.account_id });
   });
 }
 
-async function requeue(trx: Trx, queue: Pick<Queue, 'send'>, id: string): Promise<void> {
+async function requeue(
+  trx: Trx,
+  queue: Pick<Queue, 'send'>,
+  job: QueuedJob,
+  delaySeconds?: number,
+): Promise<void> {
   await trx
     .updateTable('job')
-    .set({ queue_id: await queue.send(trx, id) })
-    .where('id', '=', id)
+    .set({ queue_id: await queue.send(trx, job, delaySeconds) })
+    .where('id', '=', job.id)
     .execute();
 }
 
@@ -192,6 +242,7 @@ export async function finishJob(
           : { error_code: ending.error.code, error_message: ending.error.message }),
       })
       .where('id', '=', id)
+      .returning(jobTold)
       .execute();
     if (delivery) await openDelivery(trx, delivery);
     return true;
@@ -205,6 +256,39 @@ export function findJob(db: Db, accountId: string, id: string): Promise<JobRow |
     .where('account_id', '=', accountId)
     .where('id', '=', id)
     .executeTakeFirst();
+}
+
+/** Whether it waits or runs; false for one that is not there. */
+export async function isUnfinished(db: Db, accountId: string, id: string): Promise<boolean> {
+  const job = await db
+    .selectFrom('job')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .where('state', 'in', ['queued', 'processing'])
+    .executeTakeFirst();
+  return job !== undefined;
+}
+
+/** Jobs of the account that wait; counted up to `most`. */
+export async function countQueued(db: Db, accountId: string, most: number): Promise<number> {
+  const { rows } = await sql<{ waiting: number }>`
+    SELECT count(*) AS waiting FROM (
+      SELECT FROM job WHERE account_id = ${accountId} AND state = 'queued' LIMIT ${most}) AS queued`.execute(
+    db,
+  );
+  return rows[0]?.waiting ?? 0;
+}
+
+/** Which of these jobs have not ended. */
+export async function unfinishedAmong(db: Db, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('job')
+    .select('id')
+    .where('id', '=', sql<string>`ANY(${ids}::uuid[])`)
+    .where('state', 'in', ['queued', 'processing'])
+    .execute();
+  return new Set(rows.map(({ id }) => id));
 }
 
 export type Deleted = { audioId: string | null } | 'unknown' | 'unfinished';
@@ -262,8 +346,9 @@ export async function expireRuns(
           .updateTable('job')
           .set({ state: 'queued', lease_until: null })
           .where('id', '=', row.id)
+          .returning(jobTold)
           .execute();
-        await requeue(trx, queue, row.id);
+        await requeue(trx, queue, { id: row.id, accountId: row.account_id });
         continue;
       }
       failed++;
@@ -278,6 +363,7 @@ export async function expireRuns(
           error_message: error.message,
         })
         .where('id', '=', row.id)
+        .returning(jobTold)
         .execute();
       if (delivery) await openDelivery(trx, delivery);
     }
@@ -289,7 +375,7 @@ export async function expireRuns(
 export async function requeueForgotten(db: Db, queue: Pick<Queue, 'send' | 'alive'>): Promise<number> {
   const queued = await db
     .selectFrom('job')
-    .select(['id', 'queue_id'])
+    .select(['id', 'account_id', 'queue_id'])
     .where('state', '=', 'queued')
     .orderBy('created_at')
     .limit(1_000)
@@ -299,7 +385,7 @@ export async function requeueForgotten(db: Db, queue: Pick<Queue, 'send' | 'aliv
     queued.flatMap((row) => row.queue_id ?? []),
   );
   const forgotten = queued.filter((row) => row.queue_id === null || !alive.has(row.queue_id));
-  for (const { id, queue_id } of forgotten)
+  for (const { id, account_id, queue_id } of forgotten)
     await db.transaction().execute(async (trx) => {
       const row = await trx
         .selectFrom('job')
@@ -310,7 +396,7 @@ export async function requeueForgotten(db: Db, queue: Pick<Queue, 'send' | 'aliv
         .forUpdate()
         .skipLocked()
         .executeTakeFirst();
-      if (row) await requeue(trx, queue, id);
+      if (row) await requeue(trx, queue, { id, accountId: account_id });
     });
   return forgotten.length;
 }
@@ -321,19 +407,5 @@ export async function endAllRuns(db: Db): Promise<void> {
     .updateTable('job')
     .set({ lease_until: sql`'-infinity'` })
     .where('state', '=', 'processing')
-    .execute();
-}
-
-export type JobFilter = { states?: readonly JobState[]; offset: number; limit: number };
-
-/** Newest first. */
-export function listJobs(db: Db, accountId: string, filter: JobFilter): Promise<JobRow[]> {
-  let query = db.selectFrom('job').selectAll().where('account_id', '=', accountId);
-  if (filter.states) query = query.where('state', 'in', filter.states);
-  return query
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .offset(filter.offset)
-    .limit(filter.limit)
     .execute();
 }

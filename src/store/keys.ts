@@ -17,6 +17,17 @@ export type KeyRow = {
 
 const PREFIX_LENGTH = 8;
 
+const SHOWN = [
+  'id',
+  'account_id',
+  'name',
+  'prefix',
+  'source',
+  'created_at',
+  'last_used_at',
+  'revoked_at',
+] as const;
+
 /** 160 random bits: a plain hash is enough to store it. */
 export function newKey(): string {
   return `rb_${randomBytes(20).toString('base64url')}`;
@@ -74,23 +85,71 @@ async function insertKey(
   return { id, accountId: account };
 }
 
-export function listKeys(db: Db): Promise<KeyRow[]> {
-  return db
+/** Oldest first: every account's, or one's own. */
+export function listKeys(db: Db, accountId?: string): Promise<KeyRow[]> {
+  let query = db
     .selectFrom('api_key')
     .innerJoin('account', 'account.id', 'api_key.account_id')
-    .select([
-      'api_key.id',
-      'api_key.account_id',
-      'account.name as account',
-      'api_key.name',
-      'api_key.prefix',
-      'api_key.source',
-      'api_key.created_at',
-      'api_key.last_used_at',
-      'api_key.revoked_at',
-    ])
-    .orderBy('api_key.created_at')
-    .execute();
+    .select(['account.name as account', ...SHOWN.map((column) => `api_key.${column}` as const)]);
+  if (accountId !== undefined) query = query.where('api_key.account_id', '=', accountId);
+  return query.orderBy('api_key.created_at').execute();
+}
+
+/** Keys in use per account: enough for every program its own, and no table without end. */
+const MOST_KEYS = 100;
+
+/** Another key for the account; undefined when it has as many in use as it may. */
+export function createOwnKey(
+  db: Db,
+  accountId: string,
+  name: string,
+): Promise<{ row: Omit<KeyRow, 'account'>; key: string } | undefined> {
+  return db.transaction().execute(async (trx) => {
+    if ((await lockActiveKeys(trx, accountId)) >= MOST_KEYS) return undefined;
+    const key = newKey();
+    const { id } = await insertKey(trx, { key, name, source: 'created', accountId });
+    const row = await trx.selectFrom('api_key').select(SHOWN).where('id', '=', id).executeTakeFirstOrThrow();
+    return { row, key };
+  });
+}
+
+/** Refused from now on, unless the account would be locked out, or the setting would bring the key back. */
+export function revokeOwnKey(
+  db: Db,
+  accountId: string,
+  id: string,
+): Promise<Omit<KeyRow, 'account'> | 'unknown' | 'last' | 'configured'> {
+  return db.transaction().execute(async (trx) => {
+    const active = await lockActiveKeys(trx, accountId);
+    const key = await trx
+      .selectFrom('api_key')
+      .select('source')
+      .where('account_id', '=', accountId)
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst();
+    if (!key) return 'unknown';
+    if (key.source === 'setting') return 'configured';
+    if (active === 1) return 'last';
+    return trx
+      .updateTable('api_key')
+      .set({ revoked_at: sql`now()` })
+      .where('id', '=', id)
+      .returning(SHOWN)
+      .executeTakeFirstOrThrow();
+  });
+}
+
+/** Changes of one account's keys take turns: two keys cannot revoke one another at the same instant. */
+async function lockActiveKeys(trx: Trx, accountId: string): Promise<number> {
+  await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute();
+  const { active } = await trx
+    .selectFrom('api_key')
+    .select(sql<number>`count(*)`.as('active'))
+    .where('account_id', '=', accountId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirstOrThrow();
+  return active;
 }
 
 /** False when there is no such key, or it is revoked already. */

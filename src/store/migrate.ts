@@ -11,6 +11,8 @@ import * as compression from './migrations/0005_compression.ts';
 import * as signingSecret from './migrations/0006_signing_secret.ts';
 import * as narrowDelivery from './migrations/0007_narrow_delivery.ts';
 import * as retention from './migrations/0008_retention.ts';
+import * as jobList from './migrations/0009_job_list.ts';
+import * as figures from './migrations/0010_figures.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -21,6 +23,8 @@ const MIGRATIONS: Record<string, Migration> = {
   '0006_signing_secret': signingSecret,
   '0007_narrow_delivery': narrowDelivery,
   '0008_retention': retention,
+  '0009_job_list': jobList,
+  '0010_figures': figures,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

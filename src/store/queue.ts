@@ -1,6 +1,7 @@
 // pg-boss, for transcriptions. It wakes workers and shares work among machines; it never decides a row's state: a
 // handler claims its row first, and reconcile.ts sends again what a row says is owed. The only file that imports it.
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import { type Db, QUEUE_SCHEMA, type Trx } from './database.ts';
 
@@ -12,21 +13,31 @@ const EXPIRE_SECONDS = 24 * 3600;
 const RETENTION_SECONDS = 365 * 24 * 3600;
 
 /**
+ * A handler's first act is to start its row. A row that still waits so long after its queue job was fetched has lost its
+ * process (or the database's answer got lost): pg-boss would notice by its heartbeat, up to 90 s after the kill.
+ */
+const UNSTARTED_MS = 15_000;
+
+/**
  * Handed on to pg: a query on a half-open connection would otherwise keep its worker waiting for ever. A failed query
  * of this pool always costs its connection, so pg's own time limit is enough.
  */
 const SILENCE = { query_timeout: 25_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
 
+export type QueuedJob = { id: string; accountId: string };
+
 export type Queue = {
   /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
-  send(trx: Trx, jobId: string): Promise<string>;
+  send(trx: Trx, job: QueuedJob, delaySeconds?: number): Promise<string>;
   /** Handles up to `concurrency` jobs at a time until the returned function is called. */
   work(
     concurrency: number,
     handle: (jobId: string, signal: AbortSignal) => Promise<void>,
   ): Promise<() => Promise<void>>;
-  /** Which of these queue jobs are still waiting or running. */
+  /** Which of these queue jobs may still start their row. */
   alive(db: Db, queueIds: readonly string[]): Promise<Set<string>>;
+  /** Jobs that no worker has taken yet. */
+  depth(db: Db): Promise<number>;
   stop(): Promise<void>;
 };
 
@@ -34,9 +45,19 @@ type Options = {
   connectionString: string;
   onError: (error: Error) => void;
   onWarning: (warning: unknown) => void;
+  /**
+   * Jobs of one account at a time, by all workers; null: any number. Jobs of an account that has as many are passed over,
+   * whoever's come next. Workers that look at the same instant may each take one too many: startJob has the last word.
+   */
+  perAccount?: number | null;
 };
 
-export async function openQueue({ connectionString, onError, onWarning }: Options): Promise<Queue> {
+export async function openQueue({
+  connectionString,
+  onError,
+  onWarning,
+  perAccount = null,
+}: Options): Promise<Queue> {
   const boss = new PgBoss({
     connectionString,
     schema: QUEUE_SCHEMA,
@@ -62,9 +83,11 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
   });
 
   return {
-    async send(trx, jobId) {
+    async send(trx, job, delaySeconds) {
       const id = randomUUID();
-      await boss.send(TRANSCRIBE, { jobId }, { id, db: fromKysely(trx) });
+      const group = { id: job.accountId };
+      const startAfter = delaySeconds === undefined ? {} : { startAfter: delaySeconds };
+      await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db: fromKysely(trx) });
       return id;
     },
 
@@ -74,7 +97,12 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
       for (let slot = 0; slot < concurrency; slot++) {
         const worker = await boss.work<{ jobId: string }>(
           TRANSCRIBE,
-          { batchSize: 1, pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 5 },
+          {
+            batchSize: 1,
+            pollingIntervalSeconds: 2,
+            notifyPollingIntervalSeconds: 5,
+            ...(perAccount !== null && { groupConcurrency: perAccount }),
+          },
           async ([job]) => {
             if (!job || stopping.signal.aborted) return;
             const run = handle(job.data.jobId, AbortSignal.any([stopping.signal, job.signal]));
@@ -103,9 +131,23 @@ export async function openQueue({ connectionString, onError, onWarning }: Option
         .select('id' as never)
         .where('name' as never, '=', TRANSCRIBE as never)
         .where('id' as never, 'in', queueIds as never)
-        .where('state' as never, 'in', ['created', 'retry', 'active'] as never)
+        .where(
+          sql<boolean>`(state IN ('created', 'retry')
+            OR state = 'active' AND started_on > now() - ${UNSTARTED_MS} * interval '1 millisecond')`,
+        )
         .execute();
       return new Set((rows as { id: string }[]).map((row) => row.id));
+    },
+
+    async depth(db) {
+      const row = await db
+        .withSchema(QUEUE_SCHEMA)
+        .selectFrom('job' as never)
+        .select((e) => e.fn.countAll<number>().as('waiting'))
+        .where('name' as never, '=', TRANSCRIBE as never)
+        .where('state' as never, 'in', ['created', 'retry'] as never)
+        .executeTakeFirstOrThrow();
+      return row.waiting;
     },
 
     stop: () => boss.stop({ graceful: false, close: true }),

@@ -2,6 +2,7 @@
 // came to are one transaction, so a process that dies leaves nothing to repeat and nothing out; any process goes on.
 import { type Selectable, sql } from 'kysely';
 import { DELIVERY_STATES, type ReplayFilter, type ReplayState } from '../delivery.ts';
+import { tellDeliveries } from './changes.ts';
 import type { Db, Trx } from './database.ts';
 import { notifyDue } from './endpoints.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
@@ -198,7 +199,7 @@ async function resendPage(
   await sql`SELECT FROM endpoint WHERE id = ANY(${page.endpoint_ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`.execute(
     trx,
   );
-  const { rows } = await sql<{ resent: number; body_gone: number; endpoint_ids: string[] }>`
+  const { rows } = await sql<{ resent: string[]; body_gone: number; endpoint_ids: string[] }>`
     WITH free AS (
       SELECT id, CASE asked_form WHEN 'full' THEN full_body ELSE reference_body END IS NULL AS body_gone
       FROM delivery
@@ -209,12 +210,12 @@ async function resendPage(
       UPDATE delivery SET state = 'pending', trigger = 'replay', step = 0, due_at = now(), final_at = NULL,
         reason = NULL, form = asked_form
       FROM free WHERE delivery.id = free.id AND NOT free.body_gone
-      RETURNING delivery.endpoint_id)
-    SELECT (SELECT count(*)::int FROM resent) AS resent,
+      RETURNING delivery.id, delivery.endpoint_id)
+    SELECT (SELECT coalesce(array_agg(id), '{}') FROM resent) AS resent,
       (SELECT count(*)::int FROM free WHERE body_gone) AS body_gone,
       (SELECT coalesce(array_agg(DISTINCT endpoint_id), '{}') FROM resent) AS endpoint_ids`.execute(trx);
   const { resent, body_gone, endpoint_ids } = rows[0] as (typeof rows)[number];
-  if (resent > 0) {
+  if (resent.length > 0) {
     // Slow start at the first batch alone: a later one would begin it anew, and the rate would never rise.
     await sql`
       UPDATE endpoint SET
@@ -222,8 +223,9 @@ async function resendPage(
         ramp_from = CASE WHEN ramp_from >= ${replay.until}::timestamptz THEN ramp_from ELSE now() END
       WHERE id = ANY(${endpoint_ids}::uuid[])`.execute(trx);
     await notifyDue(trx);
+    await tellDeliveries(trx, resent);
   }
-  return { resent, bodyGone: body_gone };
+  return { resent: resent.length, bodyGone: body_gone };
 }
 
 /** Milliseconds until a running replay has its next batch; null when none is running. */

@@ -163,6 +163,11 @@ export type Schema = {
     error_message: string | null;
     next_at: Date | null;
   };
+  /** Attempts ever made. */
+  attempt_total: {
+    outcome: string;
+    attempts: number;
+  };
   /** One row. */
   installation: {
     single: Generated<true>;

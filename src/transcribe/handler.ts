@@ -15,6 +15,8 @@ export type HandlerDeps = RunDeps & {
   queue: Pick<Queue, 'send'>;
   audio: AudioFolder;
   callback: CallbackSettings;
+  /** Jobs of one account at a time, in all processes; null: any number. */
+  perAccount: number | null;
   log: Logger;
 };
 
@@ -22,8 +24,9 @@ export type HandlerDeps = RunDeps & {
 export const JOB_LEASE_MS = 60_000;
 
 export async function handleJob(deps: HandlerDeps, jobId: string, stopping: AbortSignal): Promise<void> {
-  const { db, log } = deps;
-  const job = await startJob(db, jobId, JOB_LEASE_MS);
+  const { db, log, perAccount, queue } = deps;
+  const limit = perAccount === null ? null : { most: perAccount, queue };
+  const job = await startJob(db, jobId, JOB_LEASE_MS, limit);
   if (!job) return;
   const lost = new AbortController();
   const signal = AbortSignal.any([stopping, lost.signal]);
@@ -37,7 +40,9 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
 
   try {
     const started = performance.now();
-    const outcome = await runJob(deps, job, signal).catch((error: unknown) => asFailure(deps, job, error));
+    const outcome = await runJob(deps, job, signal).catch((error: unknown) =>
+      asFailure(deps, job, { error, signal }),
+    );
     if (signal.aborted) {
       await discard(deps, outcome);
       if (stopping.aborted) await handBackJob(db, deps.queue, job.id, job.run);
@@ -73,13 +78,18 @@ function failedAddons({ envelopes }: RunOutcome): { addons_failed?: Record<strin
 
 type Failure = { error: { code: JobError['code']; message: string }; fetched: null };
 
-function asFailure({ log }: HandlerDeps, job: Started, error: unknown): Failure {
+function asFailure(
+  { log }: HandlerDeps,
+  job: Started,
+  { error, signal }: { error: unknown; signal: AbortSignal },
+): Failure {
   if (error instanceof JobError) {
     // Somebody's broken file is an outcome, not a fault of ours: no error in the log.
     log.info({ job: job.id, code: error.code, cause: error.cause }, error.message);
     return { error: { code: error.code, message: error.message }, fetched: null };
   }
-  log.error({ err: error, job: job.id }, 'job failed inside Ringback');
+  // Interrupted by ourselves: it is handed back or taken over, and nothing has failed.
+  if (!signal.aborted) log.error({ err: error, job: job.id }, 'job failed inside Ringback');
   return {
     error: {
       code: 'internal',

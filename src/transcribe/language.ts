@@ -5,12 +5,14 @@ const SPOKEN = ['en'];
 
 /** Throws `language_unsupported` when languages are named and English is not among them; the older spellings count. */
 export function refuseLanguage(request: Readonly<Record<string, unknown>>): void {
-  const config = request.language_config as { languages?: string[] } | null | undefined;
-  const asked = config?.languages?.length
-    ? config.languages
-    : typeof request.language === 'string'
-      ? [request.language]
-      : [];
+  const listed = (key: string) =>
+    (request[key] as { languages?: string[] | null } | null | undefined)?.languages ?? [];
+  const ways = [
+    listed('language_config'),
+    typeof request.language === 'string' ? [request.language] : [],
+    request.enable_code_switching === true ? listed('code_switching_config') : [],
+  ];
+  const asked = ways.find((codes) => codes.length > 0) ?? [];
   // `auto` and `english` come from older clients.
   const codes = asked.map((code) => code.toLowerCase()).filter((code) => code !== '' && code !== 'auto');
   if (codes.length === 0 || codes.some((code) => SPOKEN.includes(code) || code === 'english')) return;

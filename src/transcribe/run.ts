@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { extname } from 'node:path';
 import type { AddonOutcome, RunAddons } from '../addons/addons.ts';
 import { JobError } from '../errors.ts';
+import { withoutNulls } from '../nulls.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { type AudioFolder, findAudio, type NewAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import type { Started } from '../store/jobs.ts';
+import { shapeUtterances, type TextOptions } from '../text/shape.ts';
 import { refuseLanguage } from './language.ts';
 
 export type RunDeps = {
@@ -54,6 +56,7 @@ async function runStored(
   return { ...heard, filename: audio.filename, fetched: null };
 }
 
+/** Recognised, then shaped, then redacted: a spelling must not bring back what redaction took out. */
 async function hear(
   deps: RunDeps,
   job: Started,
@@ -61,7 +64,8 @@ async function hear(
   signal: AbortSignal,
 ): Promise<Pick<RunOutcome, 'transcript' | 'envelopes'>> {
   const transcript = await deps.transcribe(deps.audio.path(audioId), signal);
-  const { utterances, envelopes } = await deps.addons(transcript.utterances, job.request, signal);
+  const shaped = await shapeUtterances(transcript.utterances, withoutNulls(job.request) as TextOptions);
+  const { utterances, envelopes } = await deps.addons(shaped, job.request, signal);
   return { transcript: { ...transcript, utterances }, envelopes };
 }
 

@@ -59,4 +59,25 @@ describe('nextAttempt', () => {
       ),
     );
   });
+
+  it('attempt after attempt ends within the horizon, and after the last there is none', () => {
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(30 * 86_400_000), { minLength: 1, maxLength: 50 }),
+        random,
+        (schedule, r) => {
+          let now = new Date(NOW.getTime() + firstWaitMs(schedule, () => r));
+          let attempt = 1;
+          for (let due: Date | null; ; attempt++, now = due) {
+            due = nextAttempt({ schedule, attempt, now, random: () => r });
+            if (due === null) break;
+            expect(due.getTime()).toBeGreaterThanOrEqual(now.getTime());
+          }
+          expect(attempt).toBe(schedule.length);
+          expect(wait(now)).toBeLessThanOrEqual(horizonMs(schedule));
+        },
+      ),
+    );
+  });
 });

@@ -9,7 +9,9 @@ import { generateSecret, verify } from '../../src/deliver/signature.ts';
 import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
+import { CHANGE_CHANNEL, type Change, readChanges, tellDeliveries } from '../../src/store/changes.ts';
 import { findDelivery, listAttempts, openDelivery, resend } from '../../src/store/deliveries.ts';
+import { readFigures } from '../../src/store/figures.ts';
 import { listSigningSecrets, rotateSigningSecret } from '../../src/store/signing-secrets.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -282,4 +284,48 @@ test('two processes share the work and send nothing twice', async () => {
   for (const id of ids) expect((await ended(id)).attempts).toHaveLength(1);
   expect(new Set(receiver.requests.map((request) => request.headers['webhook-id'])).size).toBe(60);
   expect(receiver.requests).toHaveLength(60);
+});
+
+test('every attempt is told to whoever listens, as the row is after it, and counted by its outcome', async () => {
+  const told: Change[] = [];
+  stops.push(
+    await database.listen(CHANGE_CHANNEL, (payload) => {
+      if (payload !== '') told.push(...readChanges(payload));
+    }),
+  );
+  const totals = async () =>
+    new Map((await readFigures(database.db)).attempts.map(({ outcome, attempts }) => [outcome, attempts]));
+  const before = await totals();
+  const stop = await deliver();
+  const ids = await Promise.all(
+    Array.from({ length: 200 }, (_, n) => open(`${receiver.url}/told/${n % 20}`)),
+  );
+  const last = (state: string) =>
+    new Set(told.filter((one) => 'state' in one && one.state === state).map(({ id }) => id));
+  await eventually(
+    () => last('delivered').size,
+    (size) => size === ids.length,
+    50_000,
+  );
+  expect(last('delivered')).toEqual(new Set(ids));
+  expect(last('pending')).toEqual(new Set(ids));
+  const [one] = told.filter((change) => change.id === ids[0]).slice(-1);
+  expect(one).toEqual({
+    kind: 'delivery',
+    accountId: account,
+    id: ids[0],
+    jobId: expect.any(String),
+    state: 'delivered',
+    attempts: 1,
+  });
+  await stop();
+  const after = await totals();
+  expect((after.get('delivered') ?? 0) - (before.get('delivered') ?? 0)).toBe(ids.length);
+  // Far more than one NOTIFY can carry.
+  told.length = 0;
+  await tellDeliveries(database.db, ids);
+  await eventually(
+    () => told.length,
+    (count) => count === ids.length,
+  );
 });

@@ -139,3 +139,19 @@ it('is total: any status, class and header values give one verdict, and only 2xx
     { numRuns: 2_000 },
   );
 });
+
+it('every status from 100 to 999, in both forms, with and without Retry-After: one verdict, by the table', () => {
+  for (let status = 100; status <= 999; status++)
+    for (const form of ['full', 'reference'] as const)
+      for (const retryAfter of [null, '60']) {
+        const { kind } = judge({ status, retryAfter }, form);
+        const patient = retryAfter !== null && (status === 429 || status === 503);
+        const special: Record<number, string> = {
+          410: 'gone',
+          413: form === 'full' ? 'too_large' : 'still_too_large',
+        };
+        const expected =
+          status >= 200 && status < 300 ? 'delivered' : (special[status] ?? (patient ? 'paused' : 'retry'));
+        expect(kind, `${status} ${form} ${retryAfter}`).toBe(expected);
+      }
+});

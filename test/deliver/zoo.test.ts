@@ -394,9 +394,9 @@ describe('HTTP answers', () => {
     for (let round = 0; round < 4; round++) outcomes.push(await send(receiver.url, LONG));
     expect(outcomes.map((outcome) => outcome.status ?? outcome.errorClass)).toEqual([
       503,
-      'reset',
+      'stale_connection',
       503,
-      'reset',
+      'stale_connection',
     ]);
     expect(receiver.requests).toHaveLength(4);
   });

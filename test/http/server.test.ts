@@ -1,67 +1,30 @@
 // The HTTP side on a real database and queue; only decoding and downloading stand outside (flow.test.ts has all of it).
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
-import { JobError } from '../../src/errors.ts';
-import { buildServer } from '../../src/http/server.ts';
-import { judgeUrl } from '../../src/outbound/url.ts';
-import { openAudioFolder } from '../../src/store/audio.ts';
+import type { Db } from '../../src/store/database.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
-import { createKey, findAccount, revokeKey } from '../../src/store/keys.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
-import { migratedDatabase } from '../rig/postgres.ts';
+import { createKey, revokeKey } from '../../src/store/keys.ts';
+import type { Queue } from '../../src/store/queue.ts';
+import { type Api, startApi } from '../rig/api.ts';
 
 const PUBLIC = 'https://stt.example.org';
 const MAX_BYTES = 100_000;
 
-let database: Awaited<ReturnType<typeof migratedDatabase>>;
+let api: Api;
+let database: { db: Db };
 let queue: Queue;
 let server: FastifyInstance;
-let folder: string;
 let key: string;
 let account: string;
 let stranger: string;
 
 beforeAll(async () => {
-  database = await migratedDatabase();
-  queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
-  folder = await mkdtemp(join(tmpdir(), 'ringback-http-'));
-  const judge = (url: string) => {
-    const verdict = judgeUrl(url, { allow: [], own: [] });
-    return verdict.ok ? null : verdict.message;
-  };
-  server = await buildServer({
-    db: database.db,
-    queue,
-    audio: await openAudioFolder(folder),
-    log: pino({ level: 'silent' }),
-    version: '0.0.0',
-    publicUrl: () => PUBLIC,
-    maxBytes: MAX_BYTES,
-    findAccount: (given) => findAccount(database.db, given),
-    judge: { audio: judge, callback: judge },
-    fetchAudio: async () => {
-      throw new JobError('audio_unreachable', 'The audio host could not be reached.');
-    },
-    probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
-    serverSecrets: ['whsec_server'],
-    newSecret: generateSecret,
-    draining: () => false,
-  });
-  ({ key, accountId: account } = await createKey(database.db, 'mine'));
-  ({ key: stranger } = await createKey(database.db, 'theirs'));
+  api = await startApi({ maxBytes: MAX_BYTES });
+  database = api;
+  ({ queue, server, key, account, stranger } = api);
 });
-afterAll(async () => {
-  await server.close();
-  await queue.stop();
-  await database.drop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => api.stop());
 
 type Call = {
   method?: 'GET' | 'POST' | 'DELETE' | 'OPTIONS';
@@ -208,6 +171,114 @@ test.each([
     /^diarization_config\.min_speakers must not be less than 0/,
   ],
   [
+    'fewer speakers at most than at least',
+    { ...AUDIO, diarization_config: { min_speakers: 3, max_speakers: 2 } },
+    /^diarization_config\.min_speakers must not be greater than diarization_config\.max_speakers/,
+  ],
+  [
+    'another subtitle format',
+    { ...AUDIO, subtitles: true, subtitles_config: { formats: ['srt', 'ass'] } },
+    /^subtitles_config\.formats\.1 must be one of the following values: srt, vtt/,
+  ],
+  [
+    'no subtitle format',
+    { ...AUDIO, subtitles_config: { formats: [] } },
+    /^subtitles_config\.formats must contain at least 1/,
+  ],
+  [
+    'six rows',
+    { ...AUDIO, subtitles_config: { maximum_rows_per_caption: 6 } },
+    /^subtitles_config\.maximum_rows_per_caption must not be greater than 5/,
+  ],
+  [
+    'captions of no time',
+    { ...AUDIO, subtitles_config: { maximum_duration: 0.5 } },
+    /^subtitles_config\.maximum_duration must not be less than 1/,
+  ],
+  [
+    'captions longer than the longest',
+    { ...AUDIO, subtitles_config: { minimum_duration: 8, maximum_duration: 7 } },
+    /^subtitles_config\.minimum_duration must not be greater than subtitles_config\.maximum_duration/,
+  ],
+  [
+    'another style',
+    { ...AUDIO, subtitles_config: { style: 'fancy' } },
+    /^subtitles_config\.style must be one of the following values: default, compliance/,
+  ],
+  [
+    'spelling without a dictionary',
+    { ...AUDIO, custom_spelling: true },
+    /^custom_spelling_config\.spelling_dictionary is required when custom_spelling is true/,
+  ],
+  [
+    'a spelling that is no list',
+    { ...AUDIO, custom_spelling_config: { spelling_dictionary: { SQL: 'sequel' } } },
+    /^custom_spelling_config\.spelling_dictionary\.SQL must be an array/,
+  ],
+  [
+    'a variant that is no text',
+    { ...AUDIO, custom_spelling_config: { spelling_dictionary: { SQL: ['sequel', 7] } } },
+    /^custom_spelling_config\.spelling_dictionary\.SQL\.1 must be a string/,
+  ],
+  [
+    'a spelling of nothing',
+    { ...AUDIO, custom_spelling_config: { spelling_dictionary: { ' ': ['um'] } } },
+    /^custom_spelling_config\.spelling_dictionary must not have an empty key/,
+  ],
+  [
+    'endless spellings',
+    {
+      ...AUDIO,
+      custom_spelling_config: {
+        spelling_dictionary: Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`k${i}`, ['v']])),
+      },
+    },
+    /^custom_spelling_config\.spelling_dictionary must contain no more than 1000 keys/,
+  ],
+  [
+    'vocabulary without words',
+    { ...AUDIO, custom_vocabulary: true, custom_vocabulary_config: { default_intensity: 0.4 } },
+    /^custom_vocabulary_config\.vocabulary is required when custom_vocabulary is true/,
+  ],
+  [
+    'an intensity above 1',
+    { ...AUDIO, custom_vocabulary_config: { vocabulary: [{ value: 'Gladia', intensity: 1.5 }] } },
+    /^custom_vocabulary_config\.vocabulary\.0\.intensity must not be greater than 1/,
+  ],
+  [
+    'a default intensity below 0',
+    { ...AUDIO, custom_vocabulary_config: { vocabulary: [], default_intensity: -1 } },
+    /^custom_vocabulary_config\.default_intensity must not be less than 0/,
+  ],
+  [
+    'a word of the vocabulary without its value',
+    { ...AUDIO, custom_vocabulary_config: { vocabulary: ['a', { pronunciations: ['b'] }] } },
+    /^custom_vocabulary_config\.vocabulary\.1\.value is required/,
+  ],
+  [
+    'a word of an unknown language',
+    { ...AUDIO, custom_vocabulary: [{ value: 'Gladia', language: 'xx' }] },
+    /^custom_vocabulary\.0\.language must be one of the following values: af/,
+  ],
+  [
+    'an endless vocabulary',
+    { ...AUDIO, custom_vocabulary: Array.from({ length: 1_001 }, (_, i) => `word${i}`) },
+    /^custom_vocabulary must contain no more than 1000 elements/,
+  ],
+  [
+    'endless pronunciations',
+    {
+      ...AUDIO,
+      custom_vocabulary_config: {
+        vocabulary: Array.from({ length: 500 }, (_, i) => ({
+          value: `word${i}`,
+          pronunciations: ['a', 'b', 'c', 'd'],
+        })),
+      },
+    },
+    /^custom_vocabulary_config\.vocabulary must contain no more than 2000 values and pronunciations together/,
+  ],
+  [
     'long metadata',
     { ...AUDIO, custom_metadata: { a: 'x'.repeat(2_000) } },
     /^custom_metadata must be shorter/,
@@ -240,6 +311,38 @@ test('a body that is no JSON is a 400, one that is too large a 413, another type
   expect(response.statusCode).toBe(415);
 });
 
+test('the whole of the text options is accepted, with nulls in it', async () => {
+  const body = {
+    ...AUDIO,
+    subtitles: true,
+    subtitles_config: {
+      formats: ['srt', 'vtt'],
+      minimum_duration: 0,
+      maximum_duration: 30,
+      maximum_characters_per_row: 1,
+      maximum_rows_per_caption: 5,
+      style: 'compliance',
+    },
+    sentences: true,
+    custom_spelling: true,
+    custom_spelling_config: { spelling_dictionary: { '.': ['period', 'full stop'], SQL: [] } },
+    custom_vocabulary: true,
+    custom_vocabulary_config: {
+      vocabulary: [
+        'Gladia',
+        { value: 'Zoé', pronunciations: ['zo eh'], intensity: 0, language: 'fr', note: 1 },
+        { value: 'x', intensity: null },
+      ],
+      default_intensity: 1,
+    },
+    language_config: { languages: ['en', 'fr'], code_switching: true },
+    punctuation_enhanced: true,
+    diarization_config: { min_speakers: 2, max_speakers: 2 },
+  };
+  expect((await create(body)).json.validation_errors).toBeUndefined();
+  expect((await create({ ...body, subtitles_config: null, custom_vocabulary: null })).status).toBe(201);
+});
+
 test('withdrawn and unknown fields, and nulls, are accepted', async () => {
   const body = {
     ...AUDIO,
@@ -249,6 +352,9 @@ test('withdrawn and unknown fields, and nulls, are accepted', async () => {
     detect_language: false,
     enable_code_switching: false,
     context_prompt: 'a call',
+    display_mode: true,
+    name_consistency: true,
+    code_switching_config: { languages: ['en', 'xx'] },
     webhook_metadata: { mine: true },
     callback_config: null,
   };
@@ -421,4 +527,56 @@ test('unknown routes and verbs say so as the hosted service does; health needs n
   expect(await call({ url: '/readyz', as: null })).toMatchObject({ json: { status: 'ready' } });
   const preflight = await call({ method: 'OPTIONS', url: '/v2/pre-recorded', as: null });
   expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': '*' } });
+});
+
+test('an empty body under content-type json is no body: clients send DELETE so', async () => {
+  const { json } = await create(AUDIO);
+  await finish(json.id);
+  const headers = { 'x-gladia-key': key, 'content-type': 'application/json' };
+  const url = `/v2/transcription/${json.id}/`;
+  expect((await server.inject({ method: 'DELETE', url, headers })).statusCode).toBe(202);
+  const empty = await server.inject({ method: 'POST', url: '/v2/pre-recorded', headers });
+  expect(empty.json()).toMatchObject({ statusCode: 400, validation_errors: ['body must be an object'] });
+});
+
+test('the twin family, with and without a trailing slash, and HEAD', async () => {
+  const { json } = await create(AUDIO, '/v2/transcription');
+  for (const base of ['/v2/pre-recorded', '/v2/transcription'])
+    for (const [path, status] of [
+      ['', 200],
+      [`/${json.id}`, 200],
+      [`/${json.id}/callbacks`, 200],
+      [`/${json.id}/file`, 404],
+    ] as const)
+      for (const slash of ['', '/']) {
+        expect([path, (await call({ url: `${base}${path}${slash}` })).status]).toEqual([path, status]);
+        const head = await server.inject({
+          method: 'HEAD',
+          url: `${base}${path}${slash}`,
+          headers: { 'x-gladia-key': key },
+        });
+        expect([path, head.statusCode]).toEqual([path, status]);
+      }
+});
+
+test('what no URL and no text may hold is refused, not stored and not our fault', async () => {
+  for (const [body, sentence] of [
+    [{ ...AUDIO, custom_metadata: { a: { b: 'x\u0000' } } }, /^custom_metadata\.a\.b must not contain/],
+    [{ ...AUDIO, custom_metadata: { a: '\ud800' } }, /^custom_metadata\.a must not contain/],
+    [{ ...AUDIO, context_prompt: 'a\u0000\ud800' }, /^context_prompt must not contain/],
+    [{ audio_url: 'https://cdn.example.org/\u0000.mp3' }, /^audio_url must/],
+    [
+      { ...AUDIO, callback: true, callback_config: { url: 'https://app.example.org/\u0000' } },
+      /^callback_config\.url must/,
+    ],
+  ] as const) {
+    const { status, json } = await create(body);
+    expect([status, json.validation_errors]).toEqual([400, [expect.stringMatching(sentence)]]);
+  }
+  const bad = await server.inject({ url: '/v2/pre-recorded/%E0%A4%A', headers: { 'x-gladia-key': key } });
+  expect([bad.statusCode, bad.json()]).toMatchObject([
+    400,
+    { statusCode: 400, error: { reason: 'request_invalid' } },
+  ]);
+  expect(bad.headers['access-control-allow-origin']).toBe('*');
 });

@@ -6,13 +6,24 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { generateSecret } from '../../src/deliver/signature.ts';
 import { JobError } from '../../src/errors.ts';
+import { Changes } from '../../src/http/changes.ts';
+import type { Limits } from '../../src/http/limits.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
+import { CHANGE_CHANNEL } from '../../src/store/changes.ts';
 import type { Db } from '../../src/store/database.ts';
+import { unfinishedAmong } from '../../src/store/jobs.ts';
 import { createKey, findAccount } from '../../src/store/keys.ts';
-import { openQueue } from '../../src/store/queue.ts';
+import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { migratedDatabase } from './postgres.ts';
+
+export const NO_LIMITS: Limits = {
+  requestsPerMinute: null,
+  queuedJobs: null,
+  uploads: null,
+  requestBytes: 1_000_000,
+};
 
 export type Call = {
   method?: 'GET' | 'POST' | 'DELETE';
@@ -26,6 +37,8 @@ export type Call = {
 export type Api = {
   server: FastifyInstance;
   db: Db;
+  changes: Changes;
+  queue: Queue;
   audio: AudioFolder;
   /** Where the audio is. */
   folder: string;
@@ -48,11 +61,21 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     const verdict = judgeUrl(url, { allow: [], own: [] });
     return verdict.ok ? null : verdict.message;
   };
+  const log = pino({ level: 'silent' });
+  const changes = new Changes({
+    unfinishedAmong: (ids) => unfinishedAmong(db, ids),
+    streamsPerAccount: 2,
+    log,
+  });
+  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => changes.heard(payload));
   const server = await buildServer({
     db,
     queue,
+    changes,
+    queueDepth: () => queue.depth(db),
+    limits: NO_LIMITS,
     audio,
-    log: pino({ level: 'silent' }),
+    log,
     version: '0.0.0',
     publicUrl: () => 'https://stt.example.org',
     maxBytes: 1_000_000,
@@ -72,6 +95,8 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   return {
     server,
     db,
+    changes: deps.changes ?? changes,
+    queue,
     audio,
     folder,
     account,
@@ -94,6 +119,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     },
     async stop() {
       await server.close();
+      await deaf();
       await queue.stop();
       await database.drop();
       await rm(folder, { recursive: true });

@@ -19,7 +19,7 @@ export type App = {
   call(method: string, path: string, body?: object): Promise<Answer>;
   upload(bytes: Uint8Array, filename: string): Promise<Answer>;
   /** The record once the job has ended. */
-  ended(id: string): Promise<Answer['json']>;
+  ended(id: string, withinMs?: number): Promise<Answer['json']>;
   stop(): Promise<void>;
 };
 
@@ -71,11 +71,11 @@ export function clientOf(url: string, key = API_KEY) {
       form.set('audio', new Blob([Buffer.from(bytes)]), filename);
       return answer(await fetch(`${url}/v2/upload`, { method: 'POST', headers, body: form }));
     },
-    async ended(id: string) {
+    async ended(id: string, withinMs = 50_000) {
       const last = await eventually(
         () => call('GET', `/v2/pre-recorded/${id}`),
         ({ json }) => json.status === 'done' || json.status === 'error',
-        50_000,
+        withinMs,
       );
       return last.json;
     },

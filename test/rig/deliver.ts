@@ -46,6 +46,8 @@ export type DeliverRig = {
   /** Once it is delivered or failed. */
   ended(id: string, withinMs?: number): Promise<Seen>;
   resend(id: string): Promise<string>;
+  /** The only endpoint there is. */
+  endpoint(): Promise<{ breaker: string; failures: number }>;
   stop(): Promise<void>;
 };
 
@@ -103,6 +105,7 @@ export async function startDeliverRig({
         ({ state }) => state === 'delivered' || state === 'failed',
         withinMs,
       ),
+    endpoint: () => db.selectFrom('endpoint').select(['breaker', 'failures']).executeTakeFirstOrThrow(),
     resend: (id) => resend(db, account.id, id),
     async stop() {
       await stopRole();

@@ -142,3 +142,14 @@ test('what is queued without a live queue job gets one again; what has one is le
   expect(await queueIdOf(fine)).toBe(before[1]);
   expect((await queue.alive(database.db, [await queueIdOf(lost)])).size).toBe(1);
 });
+
+test('killed between the fetch of a queue job and the start of its row: the row gets another, without waiting for heartbeats', async () => {
+  const ids = [await insert(), await insert()] as const;
+  const [stranded, fetchedNow] = [await queueIdOf(ids[0]), await queueIdOf(ids[1])];
+  await sql`UPDATE ringback_queue.job SET state = 'active', heartbeat_on = now(),
+    started_on = now() - CASE id WHEN ${stranded} THEN interval '16 s' ELSE interval '0 s' END
+    WHERE id IN (${stranded}, ${fetchedNow})`.execute(database.db);
+  await requeueForgotten(database.db, queue);
+  expect(await queueIdOf(ids[0])).not.toBe(stranded);
+  expect(await queueIdOf(ids[1])).toBe(fetchedNow);
+});

@@ -11,7 +11,10 @@ export const API_KEY = 'rb_torture_0123456789abcdef';
 export type Fleet = {
   /** Those that listen at this moment. */
   urls(): string[];
+  /** All its roles work. */
   isUp(slot: number): boolean;
+  /** Of the process in this slot now. */
+  pid(slot: number): number;
   /** SIGKILL, whatever it is doing, starting included. */
   kill(slot: number): void;
   /** Processes started so far. */
@@ -34,7 +37,13 @@ export type FleetOptions = {
   settings: Record<string, string>;
 };
 
-type Slot = { child: ChildProcess; url: string | null; ended: Promise<void>; killed: boolean };
+type Slot = {
+  child: ChildProcess;
+  url: string | null;
+  ready: boolean;
+  ended: Promise<void>;
+  killed: boolean;
+};
 
 export function startFleet({ size, databaseUrl, folder, settings }: FleetOptions): Fleet {
   let stopping = false;
@@ -64,10 +73,11 @@ export function startFleet({ size, databaseUrl, folder, settings }: FleetOptions
       said = (said + chunk).slice(-2_000);
     });
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (text) => {
-      if (text.startsWith('{"level":30') && !text.includes('"msg":"listening"')) return;
+      if (text.startsWith('{"level":30') && !/"msg":"(listening|ready)"/.test(text)) return;
       const line = parsed(text);
       if (line === null) return;
       if (line.msg === 'listening') slot.url = String(line.url);
+      if (line.msg === 'ready') slot.ready = true;
       const counts = line.level >= 50 ? errors : line.level >= 40 ? warnings : null;
       const what = [line.msg, line.err?.message].filter(Boolean).join(': ').slice(0, 200);
       counts?.set(what, (counts.get(what) ?? 0) + 1);
@@ -80,7 +90,7 @@ export function startFleet({ size, databaseUrl, folder, settings }: FleetOptions
         resolve();
       });
     });
-    const slot: Slot = { child, url: null, ended, killed: false };
+    const slot: Slot = { child, url: null, ready: false, ended, killed: false };
     return slot;
   };
   const slots = Array.from({ length: size }, (_, index) => start(index));
@@ -92,7 +102,8 @@ export function startFleet({ size, databaseUrl, folder, settings }: FleetOptions
 
   return {
     urls: () => slots.flatMap(({ url }) => url ?? []),
-    isUp: (index) => slots[index]?.url != null,
+    isUp: (index) => slots[index]?.ready === true && !slots[index].killed,
+    pid: (index) => slots[index]?.child.pid ?? -1,
     kill(index) {
       const slot = slots[index];
       if (!slot || slot.killed) return;

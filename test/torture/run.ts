@@ -3,6 +3,9 @@
 
 const PROOFS = {
   'kill-loop': () => import('./kill-loop.ts'),
+  database: () => import('./database-faults.ts'),
+  media: () => import('./media.ts'),
+  soak: () => import('./soak.ts'),
 } as const;
 
 const [name = '', ...rest] = process.argv.slice(2);

@@ -11,7 +11,7 @@ export type Submitter = {
   /** Answers that were neither 201 nor a reason to try again. */
   refusals: string[];
   /** Until it is accepted; its id, or null when it was refused. The key makes a repeated request the same request. */
-  submit(job: object): Promise<string | null>;
+  submit(job: object, urls?: () => string[]): Promise<string | null>;
 };
 
 export function createSubmitter(urls: () => string[]): Submitter {
@@ -25,10 +25,10 @@ export function createSubmitter(urls: () => string[]): Submitter {
     get retries() {
       return retries;
     },
-    async submit(job) {
+    async submit(job, among = urls) {
       const key = randomUUID();
       for (;;) {
-        const alive = urls();
+        const alive = among();
         const url = alive[turn++ % Math.max(1, alive.length)];
         const answer = url === undefined ? null : await post(url, key, job);
         if (answer?.status === 201) {

@@ -1,12 +1,16 @@
 // Waiting times moved in the database, whose clock is the one that counts: for tests that may not wait a minute for a
 // lease. Tokens and runs still fence every write, so nothing here can hide a double.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'pg';
 
-/** As if the leases of runs, the pauses and the open breakers of this moment were over. */
+/** As if the leases of runs, the starts of fetched jobs, the pauses and the open breakers of this moment were over. */
 export async function endWaits(client: Client): Promise<void> {
   await client.query(
     `UPDATE ringback.job SET lease_until = least(lease_until, now())
      WHERE id IN (SELECT id FROM ringback.job WHERE state = 'processing' FOR UPDATE SKIP LOCKED)`,
+  );
+  await client.query(
+    `UPDATE ringback_queue.job SET started_on = started_on - interval '1 minute' WHERE state = 'active'`,
   );
   // Locks in order of id, as everywhere.
   await client.query(
@@ -28,10 +32,31 @@ export async function endLeases(client: Client): Promise<void> {
 }
 
 /** Rows that are not in a final state. */
-export async function unfinished(client: Client): Promise<{ jobs: number; deliveries: number }> {
+async function unfinished(client: Client): Promise<{ jobs: number; deliveries: number }> {
   const { rows } = await client.query<{ jobs: string; deliveries: string }>(
     `SELECT (SELECT count(*) FROM ringback.job WHERE state IN ('queued', 'processing')) AS jobs,
        (SELECT count(*) FROM ringback.delivery WHERE state IN ('pending', 'delivering')) AS deliveries`,
   );
   return { jobs: Number(rows[0]?.jobs), deliveries: Number(rows[0]?.deliveries) };
+}
+
+/** Seconds until no row is open; null when they were not enough. */
+export async function settled(
+  client: Client,
+  seconds: number,
+  tell: (line: string) => void,
+): Promise<number | null> {
+  const started = performance.now();
+  let told = 0;
+  for (;;) {
+    const left = await unfinished(client);
+    const took = (performance.now() - started) / 1_000;
+    if (left.jobs + left.deliveries === 0) return took;
+    if (took > seconds) return null;
+    if (took > told + 15) {
+      told = took;
+      tell(`settling for ${Math.round(took)} s: ${left.jobs} jobs and ${left.deliveries} callbacks are open`);
+    }
+    await wait(250);
+  }
 }

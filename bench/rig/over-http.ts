@@ -1,15 +1,12 @@
-// Word error rate of a set of clips through the HTTP API of the whole program: upload, submit, poll, one clip at a time
-// on one worker, so that wall time is about one core's. `--set FOLDER`, or `--table FILE --audio FOLDER`.
+// A set of clips through the HTTP API of the whole program: upload, submit, poll, one clip at a time on one worker, so
+// that wall time is about one core's.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { createLog } from '../src/log.ts';
-import { startRingback } from '../src/main.ts';
-import { readSettings } from '../src/settings.ts';
-import { machine } from './rig/ground.ts';
-import { clipsOf, OWN_SET } from './speech.ts';
-import { comparableWords, type WordErrors, wordErrorRate, wordErrors } from './wer.ts';
+import { createLog } from '../../src/log.ts';
+import { startRingback } from '../../src/main.ts';
+import { readSettings } from '../../src/settings.ts';
+import { comparableWords, type WordErrors, wordErrors } from '../wer.ts';
 
 const KEY = 'rb_bench_0123456789';
 const POLL_MS = 50;
@@ -20,49 +17,34 @@ type JobRecord = {
   result: { metadata: { audio_duration: number }; transcription: { full_transcript: string } } | null;
 };
 
-export async function run(argv: string[]): Promise<Record<string, unknown>> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      set: { type: 'string', default: OWN_SET },
-      table: { type: 'string' },
-      audio: { type: 'string' },
-      model: { type: 'string', default: 'moonshine-base' },
-    },
-  });
-  const clips = await clipsOf(values.table ?? join(values.set, 'set.tsv'));
+export type Clip = { path: string; reference: string };
+
+/** Errors of each clip, seconds of audio, seconds from the first upload to the last answer. */
+export async function overHttp(
+  clips: readonly Clip[],
+  model: string,
+): Promise<{ errors: WordErrors[]; audio: number; wall: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-bench-'));
   const settings = {
     RINGBACK_DATA_DIR: folder,
     RINGBACK_PORT: '0',
     RINGBACK_API_KEYS: KEY,
     RINGBACK_WORKERS: '1',
-    RINGBACK_MODEL: values.model,
+    RINGBACK_MODEL: model,
   };
   const ringback = await startRingback(readSettings(settings), createLog('silent'));
-  const results: WordErrors[] = [];
+  const errors: WordErrors[] = [];
   let audio = 0;
   try {
     const started = performance.now();
-    for (const { file, reference } of clips) {
-      const record = await transcribe(ringback.url as string, join(values.audio ?? values.set, file));
-      if (!record.result) throw new Error(`${file}: ${record.error_message}`);
+    for (const { path, reference } of clips) {
+      const record = await transcribe(ringback.url as string, path);
+      if (!record.result) throw new Error(`${path}: ${record.error_message}`);
       audio += record.result.metadata.audio_duration;
       const heard = comparableWords(record.result.transcription.full_transcript);
-      results.push(wordErrors(comparableWords(reference), heard));
+      errors.push(wordErrors(comparableWords(reference), heard));
     }
-    const wall = (performance.now() - started) / 1_000;
-    return {
-      bench: 'speech-http',
-      ...machine(),
-      model: values.model,
-      clips: clips.length,
-      words: results.reduce((sum, { reference }) => sum + reference, 0),
-      word_errors: results.reduce((sum, { errors }) => sum + errors, 0),
-      wer: Number(wordErrorRate(results).toFixed(4)),
-      audio_seconds: Math.round(audio),
-      wall_per_audio_second: Number((wall / audio).toFixed(3)),
-    };
+    return { errors, audio, wall: (performance.now() - started) / 1_000 };
   } finally {
     await ringback.stop();
     await rm(folder, { recursive: true, force: true });

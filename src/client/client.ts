@@ -1,0 +1,55 @@
+// `ringback/client`: every route of the API as a typed call. Its types are those of the schemas that the server checks
+// and describes itself with; of the server it loads nothing but the check of signatures.
+import type { Health } from '../http/schemas/server.ts';
+import { audioOf } from './audio.ts';
+import { callbacksOf, replaysOf } from './callbacks.ts';
+import { type CallOptions, type ConnectionOptions, connect } from './connection.ts';
+import { endpointsOf, signingSecretsOf } from './endpoints.ts';
+import { type EventOptions, eventsOf } from './events.ts';
+import { keysOf } from './keys.ts';
+import { transcriptionsOf } from './transcriptions.ts';
+
+export type { JobRequest } from '../http/job-request.ts';
+export type { Upload } from '../http/schemas/audio.ts';
+export type {
+  Attempt,
+  Callback,
+  CallbackBody,
+  CallbackQuery,
+  CallbackWithAttempts,
+} from '../http/schemas/callback.ts';
+export type { Endpoint } from '../http/schemas/endpoint.ts';
+export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
+export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
+export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
+export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
+export type { AudioSource, UploadOptions } from './audio.ts';
+export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
+export { type Reason, RingbackError } from './error.ts';
+export type { Event, EventOptions } from './events.ts';
+export type { WaitOptions } from './transcriptions.ts';
+export { verifyCallback } from './verify.ts';
+
+export type Client = ReturnType<typeof createClient>;
+
+/** Nothing is sent before the first call. A noun of the API is a file beside this one, and a line here. */
+export function createClient(options: ConnectionOptions) {
+  const connection = connect(options);
+  return {
+    audio: audioOf(connection),
+    transcriptions: transcriptionsOf(connection),
+    callbacks: callbacksOf(connection),
+    replays: replaysOf(connection),
+    endpoints: endpointsOf(connection),
+    signingSecrets: signingSecretsOf(connection),
+    keys: keysOf(connection),
+    /** Changes as they happen: `for await (const { event, data } of client.events())`. */
+    events: (options?: EventOptions) => eventsOf(connection, options),
+    server: {
+      /** The process is alive. */
+      live: (call: CallOptions = {}) => connection.json<Health>('GET', '/healthz', call),
+      /** Throws `not_ready` while its database is away or it is stopping. */
+      ready: (call: CallOptions = {}) => connection.json<Health>('GET', '/readyz', call),
+    },
+  };
+}

@@ -1,0 +1,139 @@
+// One request to Ringback: the key, the deadline, the caller's signal, the answer or its error.
+import { RingbackError, refusal } from './error.ts';
+
+export type ConnectionOptions = {
+  /** Where Ringback is, such as `https://stt.example.org`; a path it is served under is kept. */
+  url: string | URL;
+  /** An API key. */
+  key: string;
+  /** Milliseconds for a whole request and its answer; 30 s. Uploads and downloads have 15 min. */
+  timeoutMs?: number;
+  /** In place of Node's own, for a proxy or a test. */
+  fetch?: typeof fetch;
+};
+
+/** For one call. */
+export type CallOptions = { signal?: AbortSignal; timeoutMs?: number };
+
+export type Outgoing = CallOptions & {
+  query?: Readonly<Record<string, unknown>>;
+  /** Sent as JSON. */
+  json?: object;
+  /** Sent as it is. */
+  body?: { type: string; stream: ReadableStream<Uint8Array> };
+  idempotencyKey?: string;
+  headers?: Readonly<Record<string, string>>;
+};
+
+const USUAL_MS = 30_000;
+export const TRANSFER_MS = 900_000;
+
+type Method = 'GET' | 'POST' | 'DELETE';
+
+export type Connection = {
+  /** The parsed body of a 2xx; throws {@link RingbackError}. */
+  json<T>(method: Method, path: string, outgoing?: Outgoing): Promise<T>;
+  /** The body of a 2xx as it arrives. */
+  stream(path: string, outgoing?: Outgoing): Promise<ReadableStream<Uint8Array>>;
+};
+
+export function connect({
+  url,
+  key,
+  timeoutMs = USUAL_MS,
+  fetch = globalThis.fetch,
+}: ConnectionOptions): Connection {
+  const base = new URL(url);
+  const prefix = base.pathname.replace(/\/+$/, '');
+
+  async function send<T>(
+    method: Method,
+    path: string,
+    outgoing: Outgoing,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
+    const target = new URL(prefix + path, base);
+    target.search = search(outgoing.query ?? {});
+    const deadlineMs = outgoing.timeoutMs ?? timeoutMs;
+    const deadline = Number.isFinite(deadlineMs) ? AbortSignal.timeout(deadlineMs) : null;
+    const signals = [deadline, outgoing.signal].filter((signal) => signal != null);
+    const { json, body } = outgoing;
+    const what = `${method} ${target.origin}${target.pathname}`;
+    try {
+      const response = await fetch(target, {
+        method,
+        // A redirect would take the key along to wherever it points.
+        redirect: 'error',
+        signal: AbortSignal.any(signals),
+        headers: {
+          'x-gladia-key': key,
+          ...outgoing.headers,
+          ...(json && { 'content-type': 'application/json' }),
+          ...(body && { 'content-type': body.type }),
+          ...(outgoing.idempotencyKey !== undefined && { 'idempotency-key': outgoing.idempotencyKey }),
+        },
+        ...(json && { body: JSON.stringify(json) }),
+        ...(body && { body: body.stream, duplex: 'half' as const }),
+      });
+      if (!response.ok) throw refusal(what, response.status, await response.text());
+      return await read(response);
+    } catch (error) {
+      // The caller's own abort is theirs to recognise.
+      if (error instanceof RingbackError || outgoing.signal?.aborted) throw error;
+      if (deadline?.aborted)
+        throw new RingbackError('timeout', `${what} was not answered within ${deadlineMs} ms`, {
+          cause: error,
+        });
+      throw new RingbackError('unreachable', `${what} failed: ${whyOf(error)}`, { cause: error });
+    }
+  }
+
+  return {
+    json: (method, path, outgoing = {}) =>
+      send(method, path, outgoing, async (response) => {
+        const text = await response.text();
+        if (text === '') return undefined as never;
+        try {
+          return JSON.parse(text);
+        } catch {
+          throw refusal(`${method} ${path}`, response.status, text);
+        }
+      }),
+    stream: (path, outgoing = {}) =>
+      send('GET', path, outgoing, async ({ body }) => body ?? ReadableStream.from<Uint8Array>([])),
+  };
+}
+
+/** A list becomes its name repeated, an object JSON; what is undefined is left out. */
+function search(query: Readonly<Record<string, unknown>>): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    for (const one of [value].flat())
+      if (one !== undefined) params.append(name, typeof one === 'object' ? JSON.stringify(one) : String(one));
+  return params.toString();
+}
+
+/** fetch says "fetch failed"; what happened is in its cause. */
+function whyOf(error: unknown): string {
+  const { cause, message } = error as { cause?: { code?: string; message?: string }; message: string };
+  return cause?.code ?? cause?.message ?? message;
+}
+
+export type Page<T> = { items: T[]; next: string | null };
+
+/** Every item of a list in cursor pages; `limit` is the size of a page. */
+export async function* pages<T>(
+  connection: Connection,
+  path: string,
+  { query = {}, ...call }: Outgoing,
+): AsyncGenerator<T, void, void> {
+  let after: string | null | undefined;
+  do {
+    const page: Page<T> = await connection.json('GET', path, {
+      ...call,
+      query: after === undefined ? query : { ...query, after },
+    });
+    yield* page.items;
+    after = page.next;
+  } while (after !== null);
+}

@@ -1,0 +1,33 @@
+// Endpoints and what signs the callbacks they get.
+import type { Endpoint } from '../http/schemas/endpoint.ts';
+import type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
+import type { CallOptions, Connection } from './connection.ts';
+
+export function endpointsOf(connection: Connection) {
+  const at = (id: string) => `/api/endpoints/${encodeURIComponent(id)}`;
+  return {
+    /** By URL, with their health. */
+    list: async (call: CallOptions = {}): Promise<Endpoint[]> =>
+      (await connection.json<{ items: Endpoint[] }>('GET', '/api/endpoints', call)).items,
+    get: (id: string, call: CallOptions = {}) => connection.json<Endpoint>('GET', at(id), call),
+    /** Nothing is sent there: what is due waits. */
+    disable: (id: string, call: CallOptions = {}) =>
+      connection.json<Endpoint>('POST', `${at(id)}/disable`, call),
+    /** Sent there again, slowly at first. */
+    enable: (id: string, call: CallOptions = {}) =>
+      connection.json<Endpoint>('POST', `${at(id)}/enable`, call),
+  };
+}
+
+export function signingSecretsOf(connection: Connection) {
+  type Shown = { items: SigningSecret[] };
+  return {
+    /** All of them sign. */
+    list: async (call: CallOptions = {}): Promise<SigningSecret[]> =>
+      (await connection.json<Shown>('GET', '/api/signing-secrets', call)).items,
+    /** A new one; the old sign along for `overlap_seconds`. */
+    rotate: async (rotation: Rotation = {}, call: CallOptions = {}): Promise<SigningSecret[]> =>
+      (await connection.json<Shown>('POST', '/api/signing-secrets/rotate', { ...call, json: rotation }))
+        .items,
+  };
+}

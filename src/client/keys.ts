@@ -1,0 +1,17 @@
+// This account's API keys.
+import type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
+import type { CallOptions, Connection } from './connection.ts';
+
+export function keysOf(connection: Connection) {
+  return {
+    /** Revoked ones too. */
+    list: async (call: CallOptions = {}): Promise<Key[]> =>
+      (await connection.json<{ items: Key[] }>('GET', '/api/keys', call)).items,
+    /** The key itself is in `key`, this once. */
+    create: (request: KeyRequest, call: CallOptions = {}) =>
+      connection.json<CreatedKey>('POST', '/api/keys', { ...call, json: request }),
+    /** Refused from now on. */
+    revoke: (id: string, call: CallOptions = {}) =>
+      connection.json<Key>('DELETE', `/api/keys/${encodeURIComponent(id)}`, call),
+  };
+}

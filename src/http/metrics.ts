@@ -1,0 +1,108 @@
+// `GET /metrics` for Prometheus: counts over all accounts, and of this process. Needs no key, and says nothing of any
+// account, endpoint or id.
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Db } from '../store/database.ts';
+import { type Figures, readFigures } from '../store/figures.ts';
+import type { Changes } from './changes.ts';
+import { getMetrics } from './schemas/server.ts';
+
+export type MetricsDeps = {
+  db: Db;
+  changes: Changes;
+  log: FastifyBaseLogger;
+  /** Jobs the queue still holds. */
+  queueDepth: () => Promise<number>;
+};
+
+const FRESH_MS = 5_000;
+/** However large the tables, counting takes no more than one second in so many. */
+const SHARE = 50;
+
+export function metricsRoutes(server: FastifyInstance, { db, changes, log, queueDepth }: MetricsDeps): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+    new Gauge({ name, help, labelNames, registers });
+
+  const up = gauge('ringback_database_up', 'Whether the database answered when it was last asked');
+  const jobs = gauge('ringback_jobs', 'Transcriptions, by state', ['state']);
+  const depth = gauge('ringback_queue_depth', 'Jobs in the queue that no worker has taken');
+  const deliveries = gauge('ringback_deliveries', 'Callbacks, by state', ['state']);
+  const oldest = gauge(
+    'ringback_oldest_undelivered_seconds',
+    'Age of the oldest callback that is neither delivered nor given up; 0: there is none',
+  );
+  const attempts = new Counter({
+    name: 'ringback_delivery_attempts_total',
+    help: 'Attempts to deliver a callback, by outcome, of all processes',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const waiting = gauge('ringback_waiting_requests', 'Requests with ?wait that wait, in this process');
+  const streams = gauge('ringback_event_streams', 'Open event streams, in this process');
+  const durations = new Histogram({
+    name: 'ringback_http_request_duration_seconds',
+    help: 'Time from the request to the end of the answer, by route; without those that wait or stream',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers,
+  });
+
+  server.addHook('onResponse', async (request, reply) => {
+    // With and without a trailing slash it is one route.
+    const route = request.routeOptions.url?.replace(/(.)\/$/, '$1') ?? 'none';
+    if (route === '/api/events' || (request.query as { wait?: unknown } | undefined)?.wait !== undefined)
+      return;
+    const status = `${Math.floor(reply.statusCode / 100)}xx`;
+    durations.observe({ method: request.method, route, status }, reply.elapsedTime / 1_000);
+  });
+
+  const show = (figures: Figures, queued: number) => {
+    for (const [state, count] of Object.entries(figures.jobs)) jobs.set({ state }, count);
+    for (const [state, count] of Object.entries(figures.deliveries)) deliveries.set({ state }, count);
+    oldest.set(figures.oldestUndelivered);
+    depth.set(queued);
+    attempts.reset();
+    for (const { outcome, attempts: count } of figures.attempts) attempts.inc({ outcome }, count);
+  };
+
+  const refresh = atMost(SHARE, async () => {
+    try {
+      const [figures, queued] = await Promise.all([readFigures(db), queueDepth()]);
+      show(figures, queued);
+      up.set(1);
+    } catch (error) {
+      log.warn({ err: error }, 'could not count for /metrics');
+      // What was true a while ago must not look as if it were now.
+      for (const one of [jobs, deliveries, attempts]) one.reset();
+      for (const one of [oldest, depth]) one.set(Number.NaN);
+      up.set(0);
+    }
+  });
+
+  server.get('/metrics', { schema: getMetrics }, async (_request, reply) => {
+    await refresh();
+    waiting.set(changes.waiting);
+    streams.set(changes.streams);
+    return reply.type(registry.contentType).send(await registry.metrics());
+  });
+}
+
+/** One at a time, and after each so many times as long nothing, whoever asks. */
+function atMost(share: number, work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let due = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (running) return running;
+    const started = performance.now();
+    if (started < due) return;
+    running = work().finally(() => {
+      const ended = performance.now();
+      due = ended + Math.max(FRESH_MS, share * (ended - started));
+      running = undefined;
+    });
+    return running;
+  };
+}

@@ -1,0 +1,96 @@
+// The OpenAPI document, made of what the routes say about themselves, and the pages that show it. Neither needs a key;
+// nothing on the pages comes from anywhere but here.
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { CALLBACK_REQUEST } from './schemas/callback.ts';
+import { described, TAGS } from './schemas/operation.ts';
+import { getDocument } from './schemas/server.ts';
+
+/**
+ * What a page of ours may load and call: this server. Swagger UI writes a style element and draws with data: images;
+ * scripts are files of ours alone.
+ */
+export const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const TWIN = '/v2/transcription';
+const CALLBACK_URL = '{$request.body#/callback_config/url}';
+
+/** Before the routes: it hears of each as it is registered. */
+export async function describeRoutes(server: FastifyInstance, version: string): Promise<void> {
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Ringback',
+        version,
+        description:
+          'The transcription API that calls you back. The wire format is that of Gladia v2, pre-recorded.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      // Relative to where the document was read, so that the page calls the server it came from.
+      servers: [{ url: '/' }],
+      tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+      components: {
+        securitySchemes: {
+          key: { type: 'apiKey', in: 'header', name: 'x-gladia-key' },
+          bearer: { type: 'http', scheme: 'bearer' },
+        },
+      },
+      security: [{ key: [] }, { bearer: [] }],
+    },
+    hideUntagged: true,
+    convertConstToEnum: false,
+    transform: ({ schema, url }) => {
+      if (!schema?.documented) return { schema, url };
+      const shown = described({ ...schema, documented: schema.documented });
+      return {
+        // A route may be registered with and without its last slash.
+        url: url.replace(/(?<=.)\/$/, ''),
+        schema: url.startsWith(TWIN)
+          ? { ...shown, operationId: `${shown.operationId}Twin`, deprecated: true }
+          : shown,
+      };
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('not an OpenAPI document');
+      return finished(document.openapiObject);
+    },
+  });
+  await server.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: CONTENT_SECURITY_POLICY,
+    uiConfig: { validatorUrl: null, deepLinking: true, tryItOutEnabled: true },
+    theme: { title: 'Ringback API' },
+  });
+  server.get('/openapi.json', { schema: getDocument }, async () => server.swagger());
+}
+
+type Tree = Record<string, unknown>;
+
+/** With the callback request, and with every titled schema once, under `components`. */
+function finished<T extends object>(document: T): T {
+  const tree = structuredClone(document) as T & {
+    paths: Record<string, Record<string, Tree>>;
+    components: Tree;
+  };
+  for (const base of ['/v2/pre-recorded', TWIN]) {
+    const operation = tree.paths[base]?.post;
+    if (operation) operation.callbacks = { transcription: { [CALLBACK_URL]: { post: CALLBACK_REQUEST } } };
+  }
+  const schemas: Tree = {};
+  tree.paths = hoisted(tree.paths, schemas) as typeof tree.paths;
+  tree.components.schemas = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return tree;
+}
+
+function hoisted(value: unknown, schemas: Tree): unknown {
+  if (Array.isArray(value)) return value.map((item) => hoisted(item, schemas));
+  if (typeof value !== 'object' || value === null) return value;
+  const copy = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, hoisted(item, schemas)]));
+  if (typeof copy.title !== 'string') return copy;
+  const { title, ...schema } = copy;
+  schemas[title as string] = schema;
+  return { $ref: `#/components/schemas/${title}` };
+}

@@ -1,0 +1,200 @@
+// Callbacks: how their deliveries are shown, and the request itself as a receiver sees it.
+import { type Static, Type } from 'typebox';
+import { DELIVERY_FORMS, DELIVERY_STATES, EVENTS, METHODS, TRIGGERS } from '../../delivery.ts';
+import { JOB_ERRORS, type JobErrorCode } from '../../errors.ts';
+import { Result } from './job.ts';
+import { closed, Id, nullable, operation, PageQuery, pageOf, Time } from './operation.ts';
+
+const Milliseconds = Type.Number({ minimum: 0 });
+
+export const Attempt = Type.Object(
+  {
+    number: Type.Integer({ minimum: 1 }),
+    trigger: Type.Enum([...TRIGGERS]),
+    form: Type.Enum([...DELIVERY_FORMS]),
+    started_at: Time,
+    duration_ms: nullable(Milliseconds),
+    phases_ms: nullable(Type.Record(Type.String(), nullable(Milliseconds))),
+    address: nullable(Type.String()),
+    outcome: Type.String(),
+    status: nullable(Type.Integer()),
+    location: Type.Union([Type.String(), Type.Null()], { description: 'Of a redirect; never followed.' }),
+    answer: nullable(
+      Type.Object(
+        {
+          text: Type.Optional(Type.String()),
+          base64: Type.Optional(Type.String({ description: 'In place of `text`, where it is none.' })),
+          bytes: nullable(Type.Integer()),
+          truncated: nullable(Type.Boolean()),
+        },
+        closed,
+      ),
+    ),
+    error: nullable(Type.Object({ class: Type.String(), message: nullable(Type.String()) }, closed)),
+    next_attempt_at: nullable(Time),
+  },
+  { title: 'Attempt', ...closed },
+);
+export type Attempt = Static<typeof Attempt>;
+
+const shown = {
+  id: Type.String({ format: 'uuid', description: 'The `webhook-id` of its requests.' }),
+  transcription_id: Type.String({ format: 'uuid' }),
+  endpoint_id: Type.String({ format: 'uuid' }),
+  url: Type.String({ description: 'Its query is not shown: secrets ride there.' }),
+  method: Type.Enum([...METHODS]),
+  event: Type.Enum([...EVENTS]),
+  form: Type.Enum([...DELIVERY_FORMS]),
+  bytes: Type.Union([Type.Integer(), Type.Null()], { description: 'Null once the body was removed.' }),
+  state: Type.Enum([...DELIVERY_STATES]),
+  reason: nullable(Type.String()),
+  attempt_count: Type.Integer({ minimum: 0 }),
+  next_attempt_at: nullable(Time),
+  created_at: Time,
+  completed_at: nullable(Time),
+} as const;
+
+/** As in lists. */
+export const Callback = Type.Object(shown, { title: 'Callback', ...closed });
+export type Callback = Static<typeof Callback>;
+
+export const CallbackWithAttempts = Type.Object(
+  { ...shown, attempts: Type.Array(Attempt) },
+  { title: 'CallbackWithAttempts', ...closed },
+);
+export type CallbackWithAttempts = Static<typeof CallbackWithAttempts>;
+
+export const CallbackQuery = Type.Object({
+  state: Type.Optional(Type.Array(Type.Enum([...DELIVERY_STATES]), { description: 'May be repeated.' })),
+  endpoint: Type.Optional(Type.String({ format: 'uuid' })),
+  transcription_id: Type.Optional(Type.String({ format: 'uuid' })),
+  ...PageQuery.properties,
+});
+export type CallbackQuery = Static<typeof CallbackQuery>;
+
+export const JobCallbacks = Type.Object({ items: Type.Array(CallbackWithAttempts) }, closed);
+
+const tag = 'Callbacks';
+const whole = { says: 'With every attempt.', schema: CallbackWithAttempts };
+
+export const listJobCallbacks = operation({
+  id: 'listTranscriptionCallbacks',
+  tag,
+  summary: 'The callbacks of a transcription',
+  params: Id,
+  answers: { 200: { says: 'With every attempt.', schema: JobCallbacks } },
+  refusals: ['transcription_unknown'],
+});
+
+export const listCallbacks = operation({
+  id: 'listCallbacks',
+  tag,
+  summary: 'List callbacks, newest first',
+  query: CallbackQuery,
+  answers: { 200: { says: 'A page, without attempts.', schema: pageOf(Callback) } },
+  refusals: ['request_invalid'],
+});
+
+export const getCallback = operation({
+  id: 'getCallback',
+  tag,
+  summary: 'Look up a callback',
+  params: Id,
+  answers: { 200: whole },
+  refusals: ['callback_unknown'],
+});
+
+export const resendCallback = operation({
+  id: 'resendCallback',
+  tag,
+  summary: 'Send a callback again, now, with a full schedule and the same webhook-id',
+  params: Id,
+  answers: { 202: whole },
+  refusals: ['callback_unknown', 'callback_in_flight', 'callback_body_gone'],
+});
+
+const told = { id: Type.String({ format: 'uuid', description: 'Of the transcription.' }) };
+const metadata = {
+  custom_metadata: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'As given with the job; absent when it was not.',
+    }),
+  ),
+};
+
+/** The body a receiver gets, in either `RINGBACK_CALLBACK_FORMAT`. */
+export const CallbackBody = Type.Union(
+  [
+    Type.Object(
+      {
+        ...told,
+        event: Type.Enum(['success', 'transcription.success']),
+        payload: Result,
+        ...metadata,
+      },
+      { title: 'SuccessCallback', ...closed },
+    ),
+    Type.Object(
+      {
+        ...told,
+        event: Type.Enum(['success', 'transcription.success']),
+        result_url: Type.String({ format: 'uri', description: 'To be fetched with an API key.' }),
+        payload_bytes: Type.Integer(),
+        reason: Type.Optional(Type.Literal('payload_too_large')),
+        ...metadata,
+      },
+      { title: 'ReferenceCallback', ...closed },
+    ),
+    Type.Object(
+      {
+        ...told,
+        event: Type.Enum(['error', 'transcription.error']),
+        error: Type.Object(
+          {
+            code: Type.Union([Type.Enum(Object.keys(JOB_ERRORS) as JobErrorCode[]), Type.Integer()], {
+              description: 'A word; with `RINGBACK_CALLBACK_FORMAT=gladia` an integer.',
+            }),
+            message: Type.String(),
+          },
+          closed,
+        ),
+        ...metadata,
+      },
+      { title: 'ErrorCallback', ...closed },
+    ),
+  ],
+  { title: 'CallbackBody' },
+);
+export type CallbackBody = Static<typeof CallbackBody>;
+
+const header = (name: string, description: string) => ({
+  name,
+  in: 'header',
+  required: true,
+  description,
+  schema: { type: 'string' },
+});
+
+/** The request to `callback_config.url`, as an OpenAPI operation. */
+export const CALLBACK_REQUEST = {
+  operationId: 'receiveCallback',
+  summary: 'What your endpoint receives when the transcription has ended',
+  description: 'Sent with POST, or with PUT where `callback_config.method` says so.',
+  parameters: [
+    header('webhook-id', 'Of the delivery: the same on every attempt and resend.'),
+    header('webhook-timestamp', 'Unix seconds of this attempt.'),
+    header(
+      'webhook-signature',
+      'Standard Webhooks: `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`.',
+    ),
+    header('ringback-attempt', 'Counts from 1.'),
+  ],
+  requestBody: { required: true, content: { 'application/json': { schema: CallbackBody } } },
+  responses: {
+    '2XX': { description: 'Delivered.' },
+    410: { description: 'This delivery fails for good; three in a row disable the endpoint.' },
+    413: { description: 'The same delivery goes on at once as a reference, without the payload.' },
+    429: { description: 'With `Retry-After`: the whole endpoint waits that long. 503 as well.' },
+    default: { description: 'Tried again on the schedule.' },
+  },
+};

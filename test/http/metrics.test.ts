@@ -1,0 +1,147 @@
+// `GET /metrics`: true counts, no account in them, cheap however often it is asked.
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addOutcomes, readFigures } from '../../src/store/figures.ts';
+import { finishJob, insertJob, startJob } from '../../src/store/jobs.ts';
+import { type Api, startApi } from '../rig/api.ts';
+
+let api: Api;
+let depth = 0;
+let asked = 0;
+beforeAll(async () => {
+  api = await startApi({
+    queueDepth: async () => {
+      asked++;
+      if (depth < 0) throw new Error('no database');
+      return depth;
+    },
+  });
+});
+afterAll(() => api.stop());
+
+async function insert(): Promise<string> {
+  const id = randomUUID();
+  await insertJob(api.db, api.queue, {
+    id,
+    accountId: api.account,
+    audioUrl: 'https://cdn.example.org/a.mp3',
+    audioId: null,
+    request: {},
+    customMetadata: null,
+    callback: null,
+  });
+  return id;
+}
+
+test('figures count every state, and know the age of the oldest undelivered callback', async () => {
+  const { db } = api;
+  for (const state of ['pending', 'delivering', 'delivered', 'failed', 'cancelled'] as const) {
+    const id = await insert();
+    await startJob(db, id, 60_000);
+    await finishJob(db, id, 1, () => ({
+      ending: { filename: null, duration: null, channels: null, result: '{}' },
+      delivery: {
+        accountId: api.account,
+        jobId: id,
+        url: 'https://app.example.org/hooks?key=s3cret',
+        method: 'POST',
+        event: 'success',
+        form: 'full',
+        fullBody: Buffer.from('{}'),
+        referenceBody: Buffer.from('{}'),
+        waitMs: 0,
+      },
+      fetched: null,
+    }));
+    const final = state !== 'pending' && state !== 'delivering';
+    await db
+      .updateTable('delivery')
+      .set({
+        state,
+        due_at: state === 'pending' ? new Date() : null,
+        final_at: final ? new Date() : null,
+        reason: state === 'failed' || state === 'cancelled' ? 'x' : null,
+        token: state === 'delivering' ? 1 : null,
+        claimed_at: state === 'delivering' ? new Date() : null,
+        created_at: new Date(Date.now() - (state === 'delivering' ? 90_000 : 3_600_000)),
+        ...(state === 'pending' && { created_at: new Date() }),
+      })
+      .where('job_id', '=', id)
+      .execute();
+  }
+  await insert();
+  await startJob(db, await insert(), 60_000);
+  await addOutcomes(
+    db,
+    new Map([
+      ['retry', 2],
+      ['delivered', 5],
+    ]),
+  );
+  await addOutcomes(db, new Map([['delivered', 1]]));
+  const figures = await readFigures(db);
+  expect(figures).toMatchObject({
+    jobs: { queued: 1, processing: 1, done: 5, error: 0 },
+    deliveries: { pending: 1, delivering: 1, delivered: 1, failed: 1, cancelled: 1 },
+  });
+  expect(figures.attempts.toSorted((a, b) => (a.outcome < b.outcome ? -1 : 1))).toEqual([
+    { outcome: 'delivered', attempts: 6 },
+    { outcome: 'retry', attempts: 2 },
+  ]);
+  expect(figures.oldestUndelivered).toBeGreaterThan(85);
+  expect(figures.oldestUndelivered).toBeLessThan(300);
+});
+
+test('in the Prometheus format, without a key, and with nothing of any account', async () => {
+  depth = 4;
+  await api.call({ url: '/v2/pre-recorded/' });
+  await api.call({ url: '/v2/pre-recorded/nonsense' });
+  await api.call({ url: '/nope/nothing' });
+  await api.call({ url: `/v2/pre-recorded/${randomUUID()}?wait=1` });
+  const response = await api.server.inject({ url: '/metrics' });
+  expect([response.statusCode, response.headers['content-type']]).toEqual([
+    200,
+    expect.stringContaining('text/plain'),
+  ]);
+  const text = response.body;
+  for (const line of [
+    'ringback_database_up 1',
+    'ringback_jobs{state="queued"} 1',
+    'ringback_jobs{state="done"} 5',
+    'ringback_queue_depth 4',
+    'ringback_deliveries{state="failed"} 1',
+    'ringback_delivery_attempts_total{outcome="delivered"} 6',
+    'ringback_waiting_requests 0',
+    'ringback_event_streams 0',
+    'ringback_http_request_duration_seconds_count{method="GET",route="/v2/pre-recorded",status="2xx"} 1',
+    'ringback_http_request_duration_seconds_count{method="GET",route="/v2/pre-recorded/:id",status="4xx"} 1',
+    'ringback_http_request_duration_seconds_count{method="GET",route="none",status="4xx"} 1',
+  ])
+    expect(text.split('\n')).toContain(line);
+  expect(text).toMatch(/^ringback_oldest_undelivered_seconds [1-9]/m);
+  expect(text).toMatch(/^process_resident_memory_bytes [1-9]/m);
+  expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+  for (const secret of [api.account, 'app.example.org', 's3cret', 'nonsense', '/nope'])
+    expect(text).not.toContain(secret);
+});
+
+test('counting is shared and rests: a hundred scrapes count once', async () => {
+  const before = asked;
+  await Promise.all(Array.from({ length: 100 }, () => api.server.inject({ url: '/metrics' })));
+  expect(asked).toBe(before);
+});
+
+test('without a database the process still tells of itself, and of nothing it cannot know', async () => {
+  depth = -1;
+  const blind = await startApi({
+    queueDepth: async () => {
+      throw new Error('no database');
+    },
+  });
+  const { statusCode, body } = await blind.server.inject({ url: '/metrics' });
+  expect(statusCode).toBe(200);
+  expect(body).toContain('ringback_database_up 0');
+  expect(body).not.toContain('ringback_jobs{');
+  expect(body).toContain('ringback_queue_depth Nan');
+  await blind.stop();
+});
