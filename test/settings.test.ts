@@ -43,6 +43,8 @@ test.each([
   ['RINGBACK_PUBLIC_URL', 'stt.example.org', /not a URL/],
   ['RINGBACK_STORAGE', 's3://bucket/audio', /only a folder/],
   ['DATABASE_URL', 'mysql://x', /postgres:/],
+  ['RINGBACK_LLM_URL', 'localhost:11434', /not a URL/],
+  ['RINGBACK_LLM_API_KEY', 'sk sEcrEt', /no header may carry/],
   ['RINGBACK_PROT', '1', /no such setting/],
 ])('%s=%s is refused by name', (variable, value, says) => {
   expect(() => readSettings({ [variable]: value })).toThrow(says);
@@ -73,6 +75,14 @@ test('the summary shows every setting, and of secrets only that they are set', (
     DATABASE_URL: 'set',
   });
   expect(JSON.stringify(shown)).not.toMatch(/BwcH|0123456789|pw@/);
+});
+
+test('a language model needs its name, and its key is not shown', () => {
+  const llm = { RINGBACK_LLM_URL: 'http://u:pw@127.0.0.1:1/v1', RINGBACK_LLM_API_KEY: 'sk-sEcrEt' };
+  expect(() => readSettings(llm)).toThrow(/RINGBACK_LLM_MODEL/);
+  const shown = describeSettings(readSettings(llm, { RINGBACK_LLM_MODEL: 'local' }));
+  expect(shown).toMatchObject({ RINGBACK_LLM_URL: 'http://127.0.0.1:1', RINGBACK_LLM_API_KEY: 'set' });
+  expect(JSON.stringify(shown)).not.toMatch(/sEcrEt|pw@/);
 });
 
 test('flags are the variables in lower case', () => {

@@ -2,7 +2,7 @@
 // they are is told by their form and by what they are called just before. Pure.
 import type { EntityType } from '../entity-types.ts';
 import { type Finding, wordsBefore } from './finding.ts';
-import { type DigitRun, digitRuns, isOctet, passesLuhn } from './numbers.ts';
+import { type DigitRun, digitRuns, isNumberWord, isOctet, passesLuhn } from './numbers.ts';
 import { endsClause, type Token, withoutOwner } from './spoken-text.ts';
 
 export function findAccountNumbers(tokens: readonly Token[]): Finding[] {
@@ -87,9 +87,7 @@ function kindOf(run: DigitRun, tokens: readonly Token[]): EntityType | null {
     if (cue === 'LOCATION_ZIP') return count >= 4 && count <= 9 ? cue : null;
     if (SHORT.has(cue)) return count >= 3 && count <= 8 ? cue : count > 8 ? 'NUMERICAL_PII' : null;
     if (cue === 'CREDIT_CARD' && count < 13) return count === 4 || count >= 8 ? 'CREDIT_CARD' : null;
-    if (cue === 'ACCOUNT_NUMBER' && count < 3) return null;
-    if (count >= 4 || (count >= 3 && cue === 'ACCOUNT_NUMBER')) return cue;
-    return null;
+    return count >= 3 ? cue : null;
   }
   if (count <= 4 && count >= 3 && / (on|at) the back /.test(wordsBefore(tokens, run.to + 7, 7))) return 'CVV';
   if (count >= 2 && count <= 6 && / (extension|ext) (is |number )?$/.test(wordsBefore(tokens, run.from, 2)))
@@ -211,6 +209,12 @@ function secretEnd(tokens: readonly Token[], from: number, label: number): numbe
   return to;
 }
 
+const isSign = (token: Token | undefined): boolean =>
+  token !== undefined &&
+  (SPELLING.has(token.bare) ||
+    /^([a-z]|[a-z0-9-]*\d[a-z0-9-]*)$/.test(token.bare) ||
+    isNumberWord(token.bare));
+
 /** Letters, digits and mixed tokens in a row: three signs with a digit among them, or four letters. */
 function spelledEnd(tokens: readonly Token[], from: number): number {
   let to = from;
@@ -219,6 +223,8 @@ function spelledEnd(tokens: readonly Token[], from: number): number {
   let digits = 0;
   while (at < tokens.length) {
     const bare = tokens[at]?.bare ?? '';
+    // `… double four. I have`: the word, not the letter.
+    if (/^[ia]$/.test(bare) && !isSign(tokens[at + 1])) break;
     const number = digitRuns(tokens, at, at + 2)[0];
     if (number?.from === at) {
       at = number.to;

@@ -81,7 +81,7 @@ function dates(tokens: readonly Token[]): Finding[] {
     found.push({ type: born ? 'DOB' : 'DATE', from, to });
   };
   for (const [at, { bare, text }] of tokens.entries()) {
-    if (/^\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4}$/.test(bare)) add(at, at + 1);
+    if (/^(\d{4}[/.-]\d{1,2}[/.-]\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-](\d\d|\d{4}))$/.test(bare)) add(at, at + 1);
     if (!MONTH.test(bare)) continue;
     let from = at;
     let to = at + 1;

@@ -76,9 +76,9 @@ function findAll(spoken: SpokenText): Finding[] {
   const { tokens } = spoken;
   return [
     ...findNetAddresses(tokens),
+    ...findAgesAndDates(tokens),
     ...findAccountNumbers(tokens),
     ...findStreetAddresses(tokens),
-    ...findAgesAndDates(tokens),
     ...findNames(spoken),
     ...findNamesByCue(tokens),
   ];

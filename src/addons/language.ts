@@ -98,7 +98,6 @@ const KINDS: Record<string, EntityType> = {
   TIME: 'TIME',
   DURATION: 'DURATION',
   MONEY: 'MONEY',
-  EMAIL: 'EMAIL_ADDRESS',
   URL: 'URL',
 };
 /** `today`, `on Monday` and `this morning` are no dates and no times of a clock. */
@@ -150,7 +149,7 @@ const NAMES = /Name|Person|Place|City|Country|Region|Organization|ProperNoun/;
 function isOrdinary(word: string, at: number, text: string): boolean {
   const bare = word.toLowerCase().replaceAll(/[^\p{L}'-]/gu, '');
   if (CAPITALISED.test(bare)) return true;
-  if (!/(^|[.!?]["')\]]*)\s*$/.test(text.slice(0, at))) return false;
+  if (!/(^|[.!?\n]["')\]]*)\s*$/.test(text.slice(0, at))) return false;
   const known = tagsOf(bare);
   return known === null ? ENDING.test(bare) : !NAMES.test(known);
 }

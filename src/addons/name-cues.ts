@@ -11,13 +11,13 @@ const LIKELY =
   /(^| )(this is|call me|i'm|i am|it's|it is|here is|he's|she's|speaking with|speak with|speak to|speaking to|spoke with|spoke to|talk to|talk with|talking to|talked to|ask for|call for|calling for|hi|hello|hey|thanks|thank you|dear|morning|afternoon|evening|okay|bye|goodbye|tell|told|sincerely|regards|patient|husband|wife|son|daughter|brother|sister|mother|father|friend|colleague|boss|manager|behalf of|sent it to|for|with|to|and|by|from|said|says|asked)$/;
 /** In answers: `Can you spell your last name?` */
 const SPELL = /\b(spell|spelled|spelling|spells|name)\b/;
-/** Follow such words often, with a capital or without, and are no names. */
-const NEVER = new Set(
-  "a an the and or but so if i i'm i've i'll i'd you he she it we they this that these those there here what who when where why how not no yes yeah okay ok please thanks thank very really just calling speaking going looking sorry happy sure fine good great well my your his her our their is was are be been to from in on at for of with by about as mr mrs ms miss dr monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december".split(
+/** Words of everyday, with a capital or without, that are no part of a name. */
+export const NO_NAME: ReadonlySet<string> = new Set(
+  "a an the and or but so if i i'm i've i'll i'd you he she it we they this that these those there here what who when where why how not no yes yeah okay ok please thanks thank can could would do does did have has had let very really just calling speaking going looking sorry happy sure fine good great well my your his her our their is was are be been to from in on at for of with by about as mr mrs ms miss dr monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december".split(
     ' ',
   ),
 );
-const mayBeName = ({ bare }: Token) => /^\p{L}[\p{L}'-]+$/u.test(bare) && !NEVER.has(bare);
+const mayBeName = ({ bare }: Token) => /^\p{L}[\p{L}'-]+$/u.test(bare) && !NO_NAME.has(bare);
 const hasCapital = ({ text }: Token) => /^\W*\p{Lu}/u.test(text);
 
 export function findNamesByCue(tokens: readonly Token[]): Finding[] {

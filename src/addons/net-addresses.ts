@@ -82,7 +82,7 @@ function mailboxBefore(tokens: readonly Token[], at: number): number {
         MAIL_CUE.test(wordsBefore(tokens, back, 4).trim()) || endsClause(tokens[back - 1] as Token);
       if (announced) from = Math.min(from, back);
       break;
-    }
+    } else if (endsSentence(tokens[back - 1] as Token)) break;
   return from;
 }
 

@@ -3,6 +3,7 @@
 import type { EntityType } from '../entity-types.ts';
 import type { Utterance, Word } from '../speech/transcript.ts';
 import type { Finding } from './finding.ts';
+import { NO_NAME } from './name-cues.ts';
 import { digitRuns } from './numbers.ts';
 import { type SpokenText, type Token, withoutOwner, wordsOf } from './spoken-text.ts';
 
@@ -109,7 +110,7 @@ function saidAgain(
   const numbers = new Map<string, string>();
   const add = (tokens: readonly Token[], label: string) => {
     const start = withoutOwner(tokens[0]?.bare ?? '');
-    if (start === '' || (tokens.length === 1 && start.length < 2)) return;
+    if (tokens.length === 1 && (start.length < 2 || NO_NAME.has(start))) return;
     const known = sequences.get(start) ?? [];
     sequences.set(start, known);
     const same = known.some(

@@ -20,6 +20,7 @@ export type Token = {
 
 export type SpokenText = {
   channel: number;
+  /** A line for each utterance: the recogniser begins each with a capital. */
   text: string;
   tokens: Token[];
   /** Index of the first token of each utterance. */
@@ -38,9 +39,11 @@ export function spokenTexts(utterances: readonly Utterance[]): SpokenText[] {
     const spoken = channels.get(channel) ?? { channel, text: '', tokens: [], breaks: [] };
     channels.set(channel, spoken);
     spoken.breaks.push(spoken.tokens.length);
+    let between = '\n';
     for (const [word, { word: text, start, end }] of wordsOf(utterance).entries())
       for (const [part] of text.matchAll(/\S+/g)) {
-        if (spoken.text !== '') spoken.text += ' ';
+        if (spoken.text !== '') spoken.text += between;
+        between = ' ';
         const from = spoken.text.length;
         spoken.text += part;
         const bare = bareOf(part);

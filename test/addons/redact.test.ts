@@ -59,6 +59,23 @@ test('what was found once is taken out wherever it is said again, on every chann
   ]);
 });
 
+test('a pause in a sentence makes no name of the word after it', () => {
+  const said = [
+    'The passport is five three three eight oh one double four.',
+    'I have it here',
+    'My mother called',
+    'And I went',
+  ];
+  const { utterances } = redact(
+    said.map((text, index) => spoken(text, index * 9)),
+    'MARKER',
+  );
+  expect(utterances.map(({ text }) => text)).toEqual([
+    'The passport is [PASSPORT_NUMBER_1].',
+    ...said.slice(1),
+  ]);
+});
+
 test('a name that is a word of everyday is not taken out of other sentences', () => {
   const { utterances } = redact([spoken('My husband Will called. He will call again.')], 'MARKER');
   expect(utterances[0]?.text).toBe('My husband [NAME_1] called. He will call again.');
