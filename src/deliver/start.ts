@@ -1,6 +1,6 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
-import { tellDeliveries } from '../store/changes.ts';
+import { tellChanges } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
@@ -42,7 +42,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const { db } = database;
   const tally = new AttemptTally();
   const outcomes = new OutcomeTally();
-  const news = new News((ids) => tellDeliveries(db, ids), log);
+  const news = new News((changes) => tellChanges(db, changes), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const dispatcher = new Dispatcher({

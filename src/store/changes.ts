@@ -19,6 +19,8 @@ export type Change =
       attempts: number;
     };
 
+export type DeliveryChange = Extract<Change, { kind: 'delivery' }>;
+
 /** Deliveries in one NOTIFY: some 100 bytes each, of the 8,000 that PostgreSQL allows. */
 const DELIVERIES = 60;
 
@@ -41,6 +43,19 @@ export async function tellDeliveries(db: Db, ids: readonly string[]): Promise<vo
     FROM (SELECT id, account_id, job_id, state, attempts, row_number() OVER (PARTITION BY account_id) / ${DELIVERIES}::int AS part
       FROM delivery WHERE id = ANY(${ids}::uuid[])) AS changed
     GROUP BY account_id, part`.execute(db);
+}
+
+/** The same for changes that are in hand: no row is read for them. */
+export async function tellChanges(db: Db, changes: readonly DeliveryChange[]): Promise<void> {
+  const payloads: string[] = [];
+  for (const [accountId, own] of Map.groupBy(changes, (change) => change.accountId))
+    for (let at = 0; at < own.length; at += DELIVERIES) {
+      const told = own.slice(at, at + DELIVERIES).map((one) => [one.id, one.jobId, one.state, one.attempts]);
+      payloads.push(JSON.stringify(['deliveries', accountId, told]));
+    }
+  await sql`SELECT pg_notify(${CHANGE_CHANNEL}, payload) FROM unnest(${payloads}::text[]) AS payload`.execute(
+    db,
+  );
 }
 
 type Told =

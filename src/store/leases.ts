@@ -6,6 +6,7 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { DeliveryForm, DeliveryState, EndpointHealth, Event, Method, Trigger } from '../delivery.ts';
 import { plainArray } from './array.ts';
+import type { DeliveryChange } from './changes.ts';
 import type { Db, Trx } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -222,13 +223,13 @@ export type RecordedHealth = Lease & { health: EndpointHealth };
 
 /**
  * Many attempts, and what they make of their endpoints, at once or not at all. The attempt is always put on record; the
- * delivery changes only where the token still holds. Returns the ids of the deliveries that changed.
+ * delivery changes only where the token still holds. Returns what changed.
  */
 export async function record(
   db: Db,
   batch: readonly Recorded[],
   healths: readonly RecordedHealth[],
-): Promise<Set<string>> {
+): Promise<DeliveryChange[]> {
   // Healthy endpoints have nothing to write: one statement is its own transaction, at a third of the round trips.
   if (healths.length === 0) return recordAttempts(db, batch);
   return db.transaction().execute(async (trx) => {
@@ -237,8 +238,8 @@ export async function record(
   });
 }
 
-async function recordAttempts(db: Db, batch: readonly Recorded[]): Promise<Set<string>> {
-  const { rows } = await sql<{ id: string }>`
+async function recordAttempts(db: Db, batch: readonly Recorded[]): Promise<DeliveryChange[]> {
+  const { rows } = await sql<Omit<DeliveryChange, 'kind'>>`
     WITH outcome AS (${outcomes(batch)}),
     changed AS (
       UPDATE delivery SET
@@ -252,13 +253,15 @@ async function recordAttempts(db: Db, batch: readonly Recorded[]): Promise<Set<s
         claimed_at = NULL
       FROM outcome WHERE delivery.id = outcome.id AND delivery.token = outcome.token
       -- The answer comes along: joining it again here would compare each row of a batch with each.
-      RETURNING outcome.*, delivery.due_at AS next_at),
+      RETURNING outcome.*, delivery.due_at AS next_at, delivery.account_id, delivery.job_id, delivery.attempts),
     written AS (${insertAttempts(sql`changed`)})
-    SELECT id FROM changed`.execute(db);
+    SELECT id, account_id AS "accountId", job_id AS "jobId", next_state AS state, attempts FROM changed`.execute(
+    db,
+  );
   const changed = new Set(rows.map((row) => row.id));
   const taken = batch.filter((item) => !changed.has(item.deliveryId));
   if (taken.length > 0) await recordTaken(db, taken);
-  return changed;
+  return rows.map((row) => ({ kind: 'delivery', ...row }));
 }
 
 /** Somebody else has moved the delivery on since: the attempt goes on record all the same. */
