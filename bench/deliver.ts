@@ -1,5 +1,5 @@
 // Deliveries per second with everything on, beside a bare pg-boss + undici loop and raw undici, in the same run against
-// the same receiver. `--deliveries N` (20000), `--endpoints LIST` (1,20,1000), `--concurrency N` per endpoint (4).
+// the same receiver, each after a quarter of the work to warm up. `--deliveries N` (20000), `--endpoints LIST` (1,20,1000), `--concurrency N` per endpoint (4).
 import { parseArgs } from 'node:util';
 import { PgBoss } from 'pg-boss';
 import { Pool } from 'undici';
@@ -22,10 +22,14 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
   const count = Number(values.deliveries);
   const ground = await openGround();
   try {
+    const warmUp = Math.ceil(count / 4);
+    await pgBossLoop(ground, warmUp);
     const bare = await pgBossLoop(ground, count);
+    await ringbackRun(ground, warmUp, 20, Number(values.concurrency));
     const ringback: Record<string, number> = {};
     for (const endpoints of values.endpoints.split(',').map(Number))
       ringback[endpoints] = await ringbackRun(ground, count, endpoints, Number(values.concurrency));
+    await rawUndici(warmUp);
     const raw = await rawUndici(count);
     const best = ringback['20'] ?? Object.values(ringback)[0] ?? 0;
     return {

@@ -52,7 +52,8 @@ export type Ringback = {
 
 const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
-const CONNECTIONS = 20;
+/** Sending has connections of its own: behind a burst of requests, it would wait its turn in their queue for seconds. */
+const CONNECTIONS = { all: 15, deliver: 5 } as const;
 const PROBES = 2;
 
 export async function startRingback(settings: Settings, log: Logger): Promise<Ringback> {
@@ -104,7 +105,7 @@ async function start(
   }
 
   const warn = (error: Error) => log.warn({ err: error }, 'database connection');
-  const database = openDatabase({ connectionString: databaseUrl, size: CONNECTIONS, onError: warn });
+  const database = openDatabase({ connectionString: databaseUrl, size: CONNECTIONS.all, onError: warn });
   stops.push(['database', () => database.close()]);
   const { db } = database;
   await migrateUnhurried(databaseUrl, warn);
@@ -236,13 +237,15 @@ async function start(
   }
   if (has('deliver')) {
     await refuseWrongClock(db);
+    const own = openDatabase({ connectionString: databaseUrl, size: CONNECTIONS.deliver, onError: warn });
+    stops.push(['deliver database', () => own.close()]);
     const stopDeliver = await startDeliver({
-      database,
+      database: own,
       outbound,
       log,
       secretsOf: accountSecrets({
         serverSecrets: secrets,
-        list: (account) => listSigningSecrets(db, account),
+        list: (account) => listSigningSecrets(own.db, account),
         now: () => performance.now(),
       }),
       version,

@@ -40,7 +40,11 @@ export type Ground = {
 export async function openGround(): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-bench-'));
   const postgres = await startEmbedded({ dataDirectory: folder, log: () => {} });
-  const database = openDatabase({ connectionString: postgres.connectionString, size: 20, onError: () => {} });
+  const open = (size: number) =>
+    openDatabase({ connectionString: postgres.connectionString, size, onError: () => {} });
+  const database = open(15);
+  // As in the program.
+  const sending = open(5);
   const { db } = database;
   await migrate(db);
   const { id: account } = await db
@@ -71,7 +75,7 @@ export async function openGround(): Promise<Ground> {
     },
     deliver: (options = {}) =>
       startDeliver({
-        database,
+        database: sending,
         outbound,
         secretsOf: async () => [secret],
         schedule: [0, 60_000],
@@ -88,6 +92,7 @@ export async function openGround(): Promise<Ground> {
     },
     async close() {
       outbound.close();
+      await sending.close();
       await database.close();
       await postgres.stop();
       await rm(folder, { recursive: true, force: true });
