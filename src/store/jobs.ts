@@ -113,6 +113,7 @@ export async function startJob(
       .select(sql<number>`count(*)`.as('running'))
       .where('account_id', '=', job.account_id)
       .where('state', '=', 'processing')
+      .where('lease_until', '>', sql<Date>`now()`)
       .executeTakeFirstOrThrow();
     if (running < limit.most) return claimRun(trx, id, leaseMs);
     await requeue(trx, limit.queue, { id, accountId: job.account_id }, PUT_BACK_S);
@@ -185,9 +186,15 @@ async function requeue(
   job: QueuedJob,
   delaySeconds?: number,
 ): Promise<void> {
+  const before = await trx
+    .selectFrom('job')
+    .select('queue_id')
+    .where('id', '=', job.id)
+    .executeTakeFirstOrThrow();
+  const options = { instead: before.queue_id, ...(delaySeconds !== undefined && { delaySeconds }) };
   await trx
     .updateTable('job')
-    .set({ queue_id: await queue.send(trx, job, delaySeconds) })
+    .set({ queue_id: await queue.send(trx, job, options) })
     .where('id', '=', job.id)
     .execute();
 }

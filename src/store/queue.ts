@@ -26,9 +26,18 @@ const SILENCE = { query_timeout: 25_000, keepAlive: true, keepAliveInitialDelayM
 
 export type QueuedJob = { id: string; accountId: string };
 
+export type SendOptions = {
+  delaySeconds?: number;
+  /**
+   * The queue job that this one stands in for. A killed process leaves it active until pg-boss misses its heartbeat, up to
+   * 90 s, and it counts against its account's limit for so long.
+   */
+  instead?: string | null;
+};
+
 export type Queue = {
   /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
-  send(trx: Trx, job: QueuedJob, delaySeconds?: number): Promise<string>;
+  send(trx: Trx, job: QueuedJob, options?: SendOptions): Promise<string>;
   /** Handles up to `concurrency` jobs at a time until the returned function is called. */
   work(
     concurrency: number,
@@ -83,11 +92,13 @@ export async function openQueue({
   });
 
   return {
-    async send(trx, job, delaySeconds) {
+    async send(trx, job, { delaySeconds, instead } = {}) {
       const id = randomUUID();
+      const db = fromKysely(trx);
       const group = { id: job.accountId };
       const startAfter = delaySeconds === undefined ? {} : { startAfter: delaySeconds };
-      await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db: fromKysely(trx) });
+      if (instead) await boss.cancel(TRANSCRIBE, instead, { db });
+      await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db });
       return id;
     },
 

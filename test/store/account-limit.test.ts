@@ -2,7 +2,7 @@
 // somebody else's.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { finishJob, insertJob, startJob } from '../../src/store/jobs.ts';
+import { expireRuns, finishJob, insertJob, startJob } from '../../src/store/jobs.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -95,6 +95,39 @@ test('an account with many jobs runs two at a time, and another one is served pa
   );
   expect(Math.max(...most)).toBe(MOST);
   await Promise.all(stops.map((stop) => stop()));
+});
+
+test('jobs of a process that died do not hold their account up once their leases are over', async () => {
+  const { db } = database;
+  const [dead, heir] = queues as [Queue, Queue];
+  const busy = await account();
+  const ids = [await insert(busy), await insert(busy)];
+  const lost = new Set<string>();
+  // It starts its rows and is never heard of again; its queue jobs stay active, as after a kill.
+  const stopDead = await dead.work(MOST, async (id, stopping) => {
+    await startJob(db, id, 0, null);
+    lost.add(id);
+    await new Promise((resolve) => stopping.addEventListener('abort', resolve));
+  });
+  await eventually(
+    () => lost.size,
+    (count) => count === ids.length,
+  );
+  const { requeued } = await expireRuns(db, heir, () => {
+    throw new Error('this was its first run');
+  });
+  expect(requeued).toBe(ids.length);
+  const again = new Set<string>();
+  const stopHeir = await heir.work(MOST, async (id) => {
+    if (await startJob(db, id, 60_000, { most: MOST, queue: heir })) again.add(id);
+  });
+  // pg-boss itself would see the missing heartbeats after 30 to 90 s.
+  await eventually(
+    () => again.size,
+    (count) => count === ids.length,
+    20_000,
+  );
+  await Promise.all([stopDead(), stopHeir()]);
 });
 
 test('starts at the same instant: as many as allowed, and the others are back in the queue', async () => {
