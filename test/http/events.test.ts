@@ -6,9 +6,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Changes } from '../../src/http/changes.ts';
 import { tellDeliveries } from '../../src/store/changes.ts';
 import { resend } from '../../src/store/deliveries.ts';
-import { finishJob, handBackJob, insertJob, startJob } from '../../src/store/jobs.ts';
+import { finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
+import { insertAnyJob } from '../rig/job.ts';
 
 let api: Api;
 let url: string;
@@ -59,19 +60,7 @@ async function open(headers: Record<string, string> = {}, base = url) {
   };
 }
 
-async function insert(accountId = api.account): Promise<string> {
-  const id = randomUUID();
-  await insertJob(api.db, api.queue, {
-    id,
-    accountId,
-    audioUrl: 'https://cdn.example.org/a.mp3',
-    audioId: null,
-    request: {},
-    customMetadata: null,
-    callback: null,
-  });
-  return id;
-}
+const insert = (accountId = api.account) => insertAnyJob(api.db, api.queue, accountId);
 
 const noStreams = () =>
   eventually(

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addOutcomes, readFigures } from '../../src/store/figures.ts';
-import { finishJob, insertJob, startJob } from '../../src/store/jobs.ts';
+import { finishJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
+import { insertAnyJob } from '../rig/job.ts';
 
 let api: Api;
 let depth = 0;
@@ -19,19 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-async function insert(): Promise<string> {
-  const id = randomUUID();
-  await insertJob(api.db, api.queue, {
-    id,
-    accountId: api.account,
-    audioUrl: 'https://cdn.example.org/a.mp3',
-    audioId: null,
-    request: {},
-    customMetadata: null,
-    callback: null,
-  });
-  return id;
-}
+const insert = () => insertAnyJob(api.db, api.queue, api.account);
 
 test('figures count every state, and know the age of the oldest undelivered callback', async () => {
   const { db } = api;

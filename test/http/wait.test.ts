@@ -4,9 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Changes } from '../../src/http/changes.ts';
-import { finishJob, insertJob, startJob, unfinishedAmong } from '../../src/store/jobs.ts';
+import { finishJob, startJob, unfinishedAmong } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
+import { insertAnyJob } from '../rig/job.ts';
 
 let api: Api;
 let url: string;
@@ -16,19 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-async function insert(): Promise<string> {
-  const id = randomUUID();
-  await insertJob(api.db, api.queue, {
-    id,
-    accountId: api.account,
-    audioUrl: 'https://cdn.example.org/a.mp3',
-    audioId: null,
-    request: {},
-    customMetadata: null,
-    callback: null,
-  });
-  return id;
-}
+const insert = () => insertAnyJob(api.db, api.queue, api.account);
 
 async function finish(id: string): Promise<void> {
   const started = await startJob(api.db, id, 60_000);
@@ -139,16 +128,7 @@ test('what was not heard is found by looking: for all who wait in one query', as
 test('a server that stops answers those who wait at once, and later ones without waiting', async () => {
   const stopping = await startApi();
   const address = await stopping.server.listen({ port: 0 });
-  const id = randomUUID();
-  await insertJob(stopping.db, stopping.queue, {
-    id,
-    accountId: stopping.account,
-    audioUrl: 'https://cdn.example.org/a.mp3',
-    audioId: null,
-    request: {},
-    customMetadata: null,
-    callback: null,
-  });
+  const id = await insertAnyJob(stopping.db, stopping.queue, stopping.account);
   const headers = { 'x-gladia-key': stopping.key };
   const asked = fetch(`${address}/v2/pre-recorded/${id}?wait=60`, { headers });
   await eventually(

@@ -1,10 +1,10 @@
 // Jobs of one account at a time, through the real queue and several workers: never one too many, and never in the way of
 // somebody else's.
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expireRuns, finishJob, insertJob, startJob } from '../../src/store/jobs.ts';
+import { expireRuns, finishJob, startJob } from '../../src/store/jobs.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { eventually } from '../rig/eventually.ts';
+import { insertAnyJob } from '../rig/job.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 const MOST = 2;
@@ -31,19 +31,7 @@ async function account(): Promise<string> {
   return made.id;
 }
 
-async function insert(accountId: string): Promise<string> {
-  const id = randomUUID();
-  await insertJob(database.db, queues[0] as Queue, {
-    id,
-    accountId,
-    audioUrl: 'https://cdn.example.org/a.mp3',
-    audioId: null,
-    request: {},
-    customMetadata: null,
-    callback: null,
-  });
-  return id;
-}
+const insert = (accountId: string) => insertAnyJob(database.db, queues[0] as Queue, accountId);
 
 async function finish(id: string): Promise<void> {
   await finishJob(database.db, id, 1, () => ({

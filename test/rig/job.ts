@@ -1,0 +1,20 @@
+// A job of no particular kind, committed as the API would.
+import { randomUUID } from 'node:crypto';
+import type { Db } from '../../src/store/database.ts';
+import { insertJob } from '../../src/store/jobs.ts';
+import type { Queue } from '../../src/store/queue.ts';
+
+/** Its id. */
+export async function insertAnyJob(db: Db, queue: Queue, accountId: string): Promise<string> {
+  const id = randomUUID();
+  await insertJob(db, queue, {
+    id,
+    accountId,
+    audioUrl: 'https://cdn.example.org/a.mp3',
+    audioId: null,
+    request: {},
+    customMetadata: null,
+    callback: null,
+  });
+  return id;
+}
