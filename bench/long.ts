@@ -66,12 +66,10 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
 async function joinedClips(set: string, seconds: number): Promise<{ parts: Buffer[]; spoken: Spoken[] }> {
   const bytes = (samples: Int16Array) => Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
   const gap = bytes(silence(1));
-  const clips = await Promise.all(
-    (await clipsOf(set)).map(async (clip) => ({
-      words: comparableWords(clip.reference),
-      bytes: bytes(await samplesOf(clip.path)),
-    })),
-  );
+  const clips: { words: string[]; bytes: Buffer }[] = [];
+  // One at a time: the decoder watches the memory of the whole process.
+  for (const clip of await clipsOf(set))
+    clips.push({ words: comparableWords(clip.reference), bytes: bytes(await samplesOf(clip.path)) });
   const [parts, spoken]: [Buffer[], Spoken[]] = [[], []];
   for (let at = 0, n = 0; at < seconds; n++) {
     const clip = clips[n % clips.length] as (typeof clips)[number];
