@@ -114,7 +114,8 @@ async function start(
     await endAllRuns(db);
     await endAllLeases(db);
   }
-  const { created: createdKey } = await settleKeys(db, settings.apiKeys);
+  // A worker that was started without RINGBACK_API_KEYS must not revoke them.
+  const { created: createdKey } = has('api') ? await settleKeys(db, settings.apiKeys) : { created: null };
   const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
 
   const queue = await openQueue({

@@ -2,7 +2,7 @@
 // this table. Nothing is read at import: the caller hands in flags, environment and `.env`.
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isSigningKey, readSigningKey } from './signing-key.ts';
+import { decodeSecret, isSigningKey, readSigningKey } from './signing-key.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
 export const ROLES = ['api', 'transcribe', 'deliver'] as const;
@@ -281,17 +281,17 @@ export const SETTINGS = [
       'whsec_… (HMAC) and whsk_… (Ed25519), as in Standard Webhooks; a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
     parse: (value) => {
       const secrets = items(value);
-      for (const secret of secrets) {
-        if (isSigningKey(secret)) {
-          readSigningKey(secret);
-          continue;
-        }
-        const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length;
-        if (!secret.startsWith('whsec_') || bytes < 24 || bytes > 64)
-          throw new Error(
-            'a secret is not whsec_ and the base64 of 24 to 64 bytes: make one with: echo "whsec_$(openssl rand -base64 32)"',
-          );
-      }
+      for (const secret of secrets)
+        if (isSigningKey(secret)) readSigningKey(secret);
+        else
+          try {
+            decodeSecret(secret);
+          } catch (cause) {
+            throw new Error(
+              'a secret is not whsec_ and the base64 of 24 to 64 bytes: make one with: echo "whsec_$(openssl rand -base64 32)"',
+              { cause },
+            );
+          }
       return secrets;
     },
     unset: () => [],

@@ -1,4 +1,4 @@
-// Asymmetric signing keys of Standard Webhooks (`v1a`, Ed25519): `whsk_` and the base64 of 64 bytes, seed and then public
+// The secrets of Standard Webhooks. Symmetric (`v1`): `whsec_` and the base64 of 24 to 64 bytes. Asymmetric (`v1a`, Ed25519): `whsk_` and the base64 of 64 bytes, seed and then public
 // key, signs; `whpk_` and the base64 of the public key's 32 verifies. A receiver that holds a `whpk_` can check
 // callbacks and forge none. Pure.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
@@ -9,6 +9,10 @@ const HALF = 32;
 /** What stands before the seed in PKCS #8 and before the key in SPKI (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
+
+const SYMMETRIC = 'whsec_';
+const MIN_BYTES = 24;
+const MAX_BYTES = 64;
 
 export type SigningKey = { privateKey: KeyObject; publicKey: string };
 
@@ -42,4 +46,15 @@ function decoded(text: string, prefix: string, length: number): Buffer {
   if (!whole || bytes.length !== length)
     throw new Error(`a ${prefix} key is ${prefix} followed by the base64 of ${length} bytes`);
   return bytes;
+}
+
+/** The key bytes of `whsec_<base64>`. Throws a sentence that does not repeat the secret. */
+export function decodeSecret(secret: string): Buffer {
+  const encoded = secret.startsWith(SYMMETRIC) ? secret.slice(SYMMETRIC.length) : '';
+  const key = Buffer.from(encoded, 'base64');
+  // Buffer.from skips what is not base64; a secret that lost a character must not pass as a shorter one.
+  const whole = key.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '');
+  if (!whole || key.length < MIN_BYTES || key.length > MAX_BYTES)
+    throw new Error('a signing secret is whsec_ followed by the base64 of 24 to 64 bytes');
+  return key;
 }

@@ -39,6 +39,8 @@ test.each([
   ['RINGBACK_MAX_AUDIO_BYTES', 'big', /is not a size/],
   ['RINGBACK_CALLBACK_FORMAT', 'long', /not one of short, gladia/],
   ['RINGBACK_SIGNING_SECRET', 'whsec_c2hvcnQ=', /24 to 64 bytes/],
+  // base64url: what startup took and signing refused, each callback would have tried for ever.
+  ['RINGBACK_SIGNING_SECRET', `whsec_${'-_'.repeat(21)}`, /24 to 64 bytes/],
   ['RINGBACK_API_KEYS', 'short', /fewer than 16 characters/],
   ['RINGBACK_PUBLIC_URL', 'stt.example.org', /not a URL/],
   ['RINGBACK_STORAGE', 's3://bucket/audio', /only a folder/],

@@ -157,9 +157,11 @@ const storable = (text: string): string => text.toWellFormed().replaceAll('\0', 
 /** Deeper than any answer that was asked for; JSON.stringify would fail on a thousand times as deep. */
 const DEEPEST = 12;
 
+const FENCE = '```';
+
 /** The JSON in an answer, with or without a code fence around it. Throws AddonFailure. */
 export function jsonIn(text: string): unknown {
-  const fenced = /```(?:json)?\s*([\s\S]*?)```/.exec(text)?.[1] ?? text;
+  const fenced = insideFence(text);
   const from = fenced.search(/[[{]/);
   const to = Math.max(fenced.lastIndexOf(']'), fenced.lastIndexOf('}'));
   try {
@@ -167,6 +169,13 @@ export function jsonIn(text: string): unknown {
   } catch (error) {
     throw unusable(error);
   }
+}
+
+/** By index, not by pattern: looking lazily for an end that never comes takes time by the square of the text. */
+function insideFence(text: string): string {
+  const from = text.indexOf(FENCE);
+  const to = from < 0 ? -1 : text.indexOf(FENCE, from + FENCE.length);
+  return to < 0 ? text : text.slice(from + FENCE.length, to);
 }
 
 function clean(value: unknown, depth: number): unknown {

@@ -1,7 +1,6 @@
 // `ringback listen`: a local receiver that verifies and shows callbacks.
 import { Command, InvalidArgumentError } from 'commander';
-import { decodeSecret } from '../deliver/signature.ts';
-import { readPublicKey } from '../signing-key.ts';
+import { decodeSecret, readPublicKey } from '../signing-key.ts';
 import { formatCallback, startReceiver } from './receiver.ts';
 
 function whole(low: number, high: number) {

@@ -1,6 +1,7 @@
 // The signing secret that is made at the first start and kept in the data folder, for its owner's eyes only.
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decodeSecret } from '../signing-key.ts';
 import { generateSecret } from './signature.ts';
 
 const FILE = 'signing-secret';
@@ -25,9 +26,13 @@ export async function signingSecrets(
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const secret = (await readFile(path, 'utf8')).trim();
-  if (!secret.startsWith('whsec_'))
+  try {
+    decodeSecret(secret);
+  } catch (cause) {
     throw new Error(
       `${path} holds no signing secret: put whsec_… in it, or remove the file to have a new one made`,
+      { cause },
     );
+  }
   return [secret];
 }

@@ -1,6 +1,6 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
-import { tellChanges } from '../store/changes.ts';
+import { type DeliveryChange, tellChanges, tellDeliveries } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
@@ -42,7 +42,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const { db } = database;
   const tally = new AttemptTally();
   const outcomes = new OutcomeTally();
-  const news = new News((changes) => tellChanges(db, changes), log);
+  const news = new News((changes) => tell(db, changes), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const dispatcher = new Dispatcher({
@@ -108,4 +108,20 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     await count.stop();
     await writeCounts();
   };
+}
+
+/**
+ * What is final is told as it was recorded; a state that waits for its next attempt is read again, since its owner may
+ * have cancelled it in the meantime, and nothing would come after to put a late word right.
+ */
+async function tell(db: Database['db'], changes: readonly DeliveryChange[]): Promise<void> {
+  const { open = [], final = [] } = Object.groupBy(changes, ({ state }) =>
+    state === 'pending' ? 'open' : 'final',
+  );
+  if (final.length > 0) await tellChanges(db, final);
+  if (open.length > 0)
+    await tellDeliveries(
+      db,
+      open.map(({ id }) => id),
+    );
 }

@@ -3,11 +3,16 @@ import type { FastifyInstance } from 'fastify';
 import type { Changes } from './changes.ts';
 import { streamEvents } from './schemas/event.ts';
 
+/** The key is looked at when a stream opens: one that was revoked hears no longer than this. Readers come back by themselves. */
+const LONGEST_MS = 15 * 60_000;
+
 export function eventRoutes(server: FastifyInstance, { changes }: { changes: Changes }): void {
   // HEAD would open a stream that nobody reads.
   server.get('/api/events', { exposeHeadRoute: false, schema: streamEvents }, async (request, reply) => {
     const last = request.headers['last-event-id'];
     const stream = changes.open(request.account, typeof last === 'string' ? last : undefined);
+    const end = setTimeout(() => stream.end(), LONGEST_MS);
+    stream.once('close', () => clearTimeout(end));
     return (
       reply
         .type('text/event-stream')

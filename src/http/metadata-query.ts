@@ -12,6 +12,9 @@ const BRACKETS = /^custom_metadata((?:\[[^[\]]*\])+)$/;
 const INDEX = /^\d{0,2}$/;
 /** As the metadata itself may have. */
 const CHARACTERS = 2_000;
+/** Names in brackets, and escapes, take more than the JSON that they make. */
+const RAW_CHARACTERS = 3 * CHARACTERS;
+const TOO_LONG = `${NAME} must be shorter than or equal to ${CHARACTERS} characters as JSON`;
 const VALUES = 50;
 const DEPTH = 10;
 
@@ -21,18 +24,24 @@ export function readMetadataQuery(
   problems: string[],
 ): MetadataConditions | undefined {
   const asked: Bag = {};
-  for (const [name, value] of Object.entries(query)) {
+  const about = Object.entries(query).filter(([name]) => name === NAME || name.startsWith(`${NAME}[`));
+  // Before anything is parsed or walked: what is too long may be nested too deep to walk, and slow to compare.
+  if (about.reduce((sum, [name, value]) => sum + name.length + String(value).length, 0) > RAW_CHARACTERS) {
+    problems.push(TOO_LONG);
+    return undefined;
+  }
+  const before = problems.length;
+  for (const [name, value] of about) {
     if (name === NAME) readJson(value, asked, problems);
-    else if (name.startsWith(`${NAME}[`)) readBrackets(name, value, asked, problems);
+    else readBrackets(name, value, asked, problems);
   }
   const { values, depth } = measure(asked);
-  if (JSON.stringify(asked).length > CHARACTERS)
-    problems.push(`${NAME} must be shorter than or equal to ${CHARACTERS} characters as JSON`);
+  if (JSON.stringify(asked).length > CHARACTERS) problems.push(TOO_LONG);
   if (values > VALUES) problems.push(`${NAME} must contain no more than ${VALUES} values`);
   if (depth > DEPTH) problems.push(`${NAME} must not be nested deeper than ${DEPTH} levels`);
   const trouble = unstorable(asked, NAME);
   if (trouble !== null) problems.push(trouble);
-  if (Object.keys(asked).length === 0) return undefined;
+  if (problems.length > before || Object.keys(asked).length === 0) return undefined;
   const conditions = metadataConditions(asked);
   if (conditions === null)
     problems.push(`${NAME} must ask for less at once: a list in it has elements with too many values`);

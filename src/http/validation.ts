@@ -50,7 +50,11 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
   }
 }
 
-export function sentences(failures: readonly Failure[]): string[] {
+/** A list of 100,000 wrong items has as many failures, and nobody reads more than these. */
+const MOST_SENTENCES = 50;
+
+export function sentences(all: readonly Failure[]): string[] {
+  const failures = all.slice(0, MOST_SENTENCES * 3);
   // A failed anyOf reports its branches and then itself; the branches say what to do. Where one of them takes the value's
   // type and refuses something else of it, what type another would rather have does not matter.
   const choices = failures
@@ -67,7 +71,7 @@ export function sentences(failures: readonly Failure[]): string[] {
     ({ keyword, instancePath }) =>
       keyword !== 'anyOf' && keyword !== 'if' && !(keyword === 'type' && taken.includes(instancePath)),
   );
-  return [...new Set((useful.length > 0 ? useful : failures).map(sentence))];
+  return [...new Set((useful.length > 0 ? useful : failures).map(sentence))].slice(0, MOST_SENTENCES);
 }
 
 /** Deeper than any client's metadata, and far from what recursion or PostgreSQL's parser can bear. */

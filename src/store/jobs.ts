@@ -380,13 +380,32 @@ export async function expireRuns(
 
 /** Queued rows that no live queue job stands for (it was lost, deleted or given up) get a new one. */
 export async function requeueForgotten(db: Db, queue: Pick<Queue, 'send' | 'alive'>): Promise<number> {
-  const queued = await db
-    .selectFrom('job')
-    .select(['id', 'account_id', 'queue_id'])
-    .where('state', '=', 'queued')
-    .orderBy('created_at')
-    .limit(1_000)
-    .execute();
+  let forgotten = 0;
+  // All of them: a lost job may stand behind thousands of somebody else's that are well.
+  for (let after = NONE; ; ) {
+    const page = await db
+      .selectFrom('job')
+      .select(['id', 'account_id', 'queue_id'])
+      .where('state', '=', 'queued')
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute();
+    forgotten += await requeueDead(db, queue, page);
+    const last = page.at(-1);
+    if (page.length < PAGE || !last) return forgotten;
+    after = last.id;
+  }
+}
+
+const NONE = '00000000-0000-0000-0000-000000000000';
+const PAGE = 1_000;
+
+async function requeueDead(
+  db: Db,
+  queue: Pick<Queue, 'send' | 'alive'>,
+  queued: readonly Pick<JobRow, 'id' | 'account_id' | 'queue_id'>[],
+): Promise<number> {
   const alive = await queue.alive(
     db,
     queued.flatMap((row) => row.queue_id ?? []),

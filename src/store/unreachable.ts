@@ -11,8 +11,8 @@ const SYSTEM = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
 ]);
-/** SQLSTATE: connection exceptions, too many connections, shutdown, crash, start-up, and a statement cut off for time. */
-const STATES = /^(?:08...|53300|57P0[123]|57014)$/;
+/** SQLSTATE: connection exceptions, too many connections, shutdown, crash, start-up. */
+const STATES = /^(?:08...|53300|57P0[123])$/;
 /** pg gives these no code. */
 const WORDS =
   /^(?:Connection terminated|timeout exceeded when trying to connect|The database did not answer|Client has encountered a connection error)/;

@@ -149,6 +149,8 @@ test('an aborted signal ends the question, and the wait before the next', async 
 
 test('JSON in an answer, fenced or not; nothing that could not be stored or written out again', () => {
   expect(jsonIn('["a"]')).toEqual(['a']);
+  // A fence that never closes, before a mebibyte of lines: hours for a pattern that looks lazily for its end.
+  expect(() => jsonIn(`\`\`\`${'\n'.repeat(1_048_576)}x`)).toThrow(AddonFailure);
   expect(jsonIn('Here you are:\n```json\n{"a": ["\\u0000b"]}\n```')).toEqual({ a: ['b'] });
   for (const text of ['no', '', '[', `${'['.repeat(100_000)}${']'.repeat(100_000)}`])
     expect(() => jsonIn(text)).toThrow(AddonFailure);

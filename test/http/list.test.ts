@@ -144,6 +144,10 @@ test.each([
   ['custom_metadata[]=1', /^custom_metadata must be written/],
   ['custom_metadata[a]=%00', /^custom_metadata\.a must not contain/],
   [`custom_metadata[a]=${'x'.repeat(2_000)}`, /^custom_metadata must be shorter/],
+  // Unbounded, these took seconds to compare, and were too deep to walk.
+  [`custom_metadata={"a":[[${'1,'.repeat(3_500)}1]]}`, /^custom_metadata must be shorter/],
+  [`custom_metadata={"a":${'['.repeat(3_500)}1${']'.repeat(3_500)}}`, /^custom_metadata must be shorter/],
+  [`custom_metadata={"a":[[${'1,'.repeat(900)}1]]}`, /^custom_metadata must contain no more than 50 values/],
   [`custom_metadata=${'{"a":'.repeat(11)}1${'}'.repeat(11)}`, /^custom_metadata must not be nested deeper/],
   [
     `custom_metadata=${encodeURIComponent(JSON.stringify({ a: [Array.from({ length: 7 }, (_, n) => n)] }))}`,

@@ -559,6 +559,16 @@ test('the twin family, with and without a trailing slash, and HEAD', async () =>
       }
 });
 
+test('a list of ten thousand wrong items is refused at once, in as many sentences as anybody reads', async () => {
+  const started = performance.now();
+  const { status, json } = await create({ ...AUDIO, custom_vocabulary: Array(10_000).fill(0) });
+  // Each failure compared with each other took minutes.
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(status).toBe(400);
+  expect(json.validation_errors.length).toBeGreaterThan(0);
+  expect(json.validation_errors.length).toBeLessThanOrEqual(50);
+});
+
 test('what no URL and no text may hold is refused, not stored and not our fault', async () => {
   for (const [body, sentence] of [
     [{ ...AUDIO, custom_metadata: { a: { b: 'x\u0000' } } }, /^custom_metadata\.a\.b must not contain/],

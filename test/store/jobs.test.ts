@@ -153,3 +153,32 @@ test('killed between the fetch of a queue job and the start of its row: the row 
   expect(await queueIdOf(ids[0])).not.toBe(stranded);
   expect(await queueIdOf(ids[1])).toBe(fetchedNow);
 });
+
+test('a job without a live queue job is found behind a thousand that are well', async () => {
+  const { db } = database;
+  const ids = Array.from({ length: 1_100 }, () => randomUUID());
+  await db
+    .insertInto('job')
+    .values(
+      ids.map((id) => ({
+        id,
+        account_id: account,
+        audio_url: 'https://cdn.example.org/a.mp3',
+        request: '{}',
+        queue_id: id,
+        callback_gzip: false,
+      })) as never,
+    )
+    .execute();
+  const lost = ids.toSorted().at(-1) as string;
+  const requeued: string[] = [];
+  const found = await requeueForgotten(db, {
+    alive: async (_db, queueIds) => new Set(queueIds.filter((id) => id !== lost)),
+    send: async (_trx, job) => {
+      requeued.push(job.id);
+      return randomUUID();
+    },
+  });
+  expect([found, requeued]).toEqual([1, [lost]]);
+  await db.deleteFrom('job').where('id', 'in', ids).execute();
+});

@@ -19,6 +19,7 @@ it.each([
 it.each([
   ['a wrong statement', coded('42601')],
   ['a broken rule', coded('23514')],
+  ['a statement that takes too long: asked again, it takes as long', coded('57014')],
   ['a bug', new TypeError('x is not a function')],
   ['no error', 'ECONNREFUSED'],
 ])('%s: our own fault', (_name, error) => {
