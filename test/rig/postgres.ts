@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { setTimeout } from 'node:timers/promises';
+import { Client, DatabaseError } from 'pg';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { type Database, openDatabase } from '../../src/store/database.ts';
@@ -15,6 +16,8 @@ declare module 'vitest' {
     postgres: string;
   }
 }
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** Vitest's global set-up. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -43,7 +46,21 @@ export async function freshDatabase(): Promise<{ url: string; drop: () => Promis
   await administer(`CREATE DATABASE ${name}`);
   const url = new URL(inject('postgres'));
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return { url: url.href, drop: () => drop(name) };
+}
+
+// An autovacuum worker that happens to be in the database belongs to the superuser, so FORCE is refused to our role
+// (42501, seen in CI) for as long as it works there: a moment in a database of a test's size.
+async function drop(name: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.code !== INSUFFICIENT_PRIVILEGE || tries === 100)
+        throw error;
+      await setTimeout(100);
+    }
+  }
 }
 
 /** A new database with Ringback's tables. */
