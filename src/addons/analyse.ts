@@ -2,6 +2,7 @@
 // one of them redacts the others must not repeat. Runs in the thread of language-worker.ts.
 
 import { askedTypes, type EntityType } from '../entity-types.ts';
+import type { RedactionStyle } from '../job-options.ts';
 import type { Utterance } from '../speech/transcript.ts';
 import { findAccountNumbers } from './account-numbers.ts';
 import { findAgesAndDates } from './ages-and-dates.ts';
@@ -9,7 +10,7 @@ import type { Finding } from './finding.ts';
 import { findNames, moods } from './language.ts';
 import { findNamesByCue } from './name-cues.ts';
 import { findNetAddresses } from './net-addresses.ts';
-import { coversOf, merged, type RedactionStyle, readable, redactUtterances } from './redact.ts';
+import { coversOf, merged, readable, redactUtterances } from './redact.ts';
 import { type SpokenText, spokenTexts, tokensAt } from './spoken-text.ts';
 import { findStreetAddresses } from './street-addresses.ts';
 
