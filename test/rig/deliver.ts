@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { renderCallbackBody } from '../../src/callback-body.ts';
-import { generateSecret } from '../../src/deliver/signature.ts';
 import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
+import { generateSecret } from '../../src/signature.ts';
 import {
   type AttemptRow,
   type DeliveryRow,

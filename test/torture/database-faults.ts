@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
-import { generateSecret } from '../../src/deliver/signature.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { eventually } from '../rig/eventually.ts';
 import { startProxy, type TcpProxy } from '../rig/proxy.ts';
 import { type RestartablePostgres, startRestartablePostgres } from '../rig/restartable-postgres.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
-import { generateSecret } from '../../src/deliver/signature.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { eventually } from '../rig/eventually.ts';
 import { type Books, compareBooks } from './books.ts';

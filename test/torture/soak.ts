@@ -11,7 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from 'pg';
-import { generateSecret } from '../../src/deliver/signature.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { eventually } from '../rig/eventually.ts';
 import { startFleet } from './fleet.ts';
