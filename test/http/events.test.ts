@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Listeners } from '../../src/http/listeners.ts';
 import { tellDeliveries } from '../../src/store/changes.ts';
 import { resend } from '../../src/store/deliveries.ts';
-import { finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
+import { expireRuns, finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
 import { insertAnyJob } from '../rig/job.ts';
@@ -76,8 +76,12 @@ test('a job and its callback from beginning to end, told once each, to their acc
   const id = await insert();
   await startJob(api.db, id, 60_000);
   await handBackJob(api.db, api.queue, id, 1);
+  await startJob(api.db, id, 0);
+  await expireRuns(api.db, api.queue, () => {
+    throw new Error('this was its first run');
+  });
   await startJob(api.db, id, 60_000);
-  await finishJob(api.db, id, 1, () => ({
+  await finishJob(api.db, id, 2, () => ({
     ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
     delivery: {
       accountId: api.account,
@@ -92,10 +96,12 @@ test('a job and its callback from beginning to end, told once each, to their acc
     },
     fetched: null,
   }));
-  const events = await mine.seen(6);
+  const events = await mine.seen(8);
   const told = events.map(({ event, data }) => [event, data]);
-  const delivery = events[5]?.data.id as string;
+  const delivery = events[7]?.data.id as string;
   expect(told).toEqual([
+    ['job', { id, status: 'queued' }],
+    ['job', { id, status: 'processing' }],
     ['job', { id, status: 'queued' }],
     ['job', { id, status: 'processing' }],
     ['job', { id, status: 'queued' }],
@@ -111,7 +117,7 @@ test('a job and its callback from beginning to end, told once each, to their acc
     .execute();
   await tellDeliveries(api.db, [delivery]);
   await resend(api.db, api.account, delivery);
-  expect((await mine.seen(8)).slice(6).map(({ data }) => [data.state, data.attempt_count])).toEqual([
+  expect((await mine.seen(10)).slice(8).map(({ data }) => [data.state, data.attempt_count])).toEqual([
     ['delivered', 1],
     ['pending', 1],
   ]);

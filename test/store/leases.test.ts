@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CHANGE_CHANNEL, type Change, readChanges } from '../../src/store/changes.ts';
 import { openDelivery, resend } from '../../src/store/deliveries.ts';
 import {
   type Claimed,
@@ -14,6 +15,7 @@ import {
   releaseEndpoints,
   remindEndpoints,
 } from '../../src/store/leases.ts';
+import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
@@ -228,6 +230,36 @@ test('a dead holder: its lease runs out, what it had in flight is due again and 
 
   expect(await record(database.db, [recorded(heir.claimed[0] as Claimed, {})], [])).toMatchObject([{ id }]);
   expect(await stateOf(id)).toMatchObject({ state: 'delivered', attempts: 2 });
+});
+
+test('what a dead holder left is told as it is put back, of an endpoint that is disabled too', async () => {
+  const told: Change[] = [];
+  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => {
+    if (payload !== '') told.push(...readChanges(payload));
+  });
+  try {
+    const heard = (id: string) => told.filter((change) => change.id === id);
+    const alive = await open('https://one.example.org/');
+    const disabled = await open('https://two.example.org/');
+    await claimEndpoints(database.db, CLAIM);
+    await endAllLeases(database.db);
+    await sql`UPDATE endpoint SET disabled_at = now(), disabled_reason = 'gone', next_due = NULL
+      WHERE url LIKE '%two%'`.execute(database.db);
+    await claimEndpoints(database.db, CLAIM);
+    await freeDisabledEndpoints(database.db);
+    for (const id of [alive, disabled])
+      expect(
+        await eventually(
+          () => heard(id),
+          (changes) => changes.length === 2,
+        ),
+      ).toMatchObject([
+        { state: 'pending', attempts: 0 },
+        { kind: 'delivery', accountId: account, jobId: expect.any(String), state: 'pending', attempts: 1 },
+      ]);
+  } finally {
+    await deaf();
+  }
 });
 
 test('a delivery that commits while its endpoint is being released is not forgotten', async () => {
