@@ -8,6 +8,7 @@ import { tellDeliveries } from '../../src/store/changes.ts';
 import { resend } from '../../src/store/deliveries.ts';
 import { expireRuns, finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
+import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { insertAnyJob } from '../rig/job.ts';
 
@@ -83,17 +84,7 @@ test('a job and its callback from beginning to end, told once each, to their acc
   await startJob(api.db, id, 60_000);
   await finishJob(api.db, id, 2, () => ({
     ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
-    delivery: {
-      accountId: api.account,
-      jobId: id,
-      url: 'https://app.example.org/hooks',
-      method: 'POST',
-      event: 'success',
-      form: 'full',
-      fullBody: Buffer.from('{}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    },
+    delivery: anyDelivery(api.account, 'https://app.example.org/hooks', { jobId: id }),
     fetched: null,
   }));
   const events = await mine.seen(8);

@@ -15,6 +15,8 @@ import {
   releaseEndpoints,
   remindEndpoints,
 } from '../../src/store/leases.ts';
+import { insertAccount } from '../rig/account.ts';
+import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
@@ -27,24 +29,11 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   await sql`TRUNCATE account CASCADE`.execute(db);
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
 });
 
 function open(url: string): Promise<string> {
-  return database.db.transaction().execute((trx) =>
-    openDelivery(trx, {
-      accountId: account,
-      jobId: randomUUID(),
-      url,
-      method: 'POST',
-      event: 'success',
-      form: 'full',
-      fullBody: Buffer.from('{"full":1}'),
-      referenceBody: Buffer.from('{"reference":1}'),
-      waitMs: 0,
-    }),
-  );
+  return openAnyDelivery(database.db, account, url);
 }
 
 const CLAIM = { endpoints: 10, room: () => 4, leaseMs: 60_000 };
@@ -273,17 +262,10 @@ test('a delivery that commits while its endpoint is being released is not forgot
   const arrived = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
   const opening = database.db.transaction().execute(async (trx) => {
-    const id = await openDelivery(trx, {
-      accountId: account,
-      jobId: randomUUID(),
-      url: 'https://one.example.org/',
-      method: 'PUT',
-      event: 'error',
-      form: 'full',
-      fullBody: Buffer.from('{}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    });
+    const id = await openDelivery(
+      trx,
+      anyDelivery(account, 'https://one.example.org/', { method: 'PUT', event: 'error' }),
+    );
     arrived.resolve();
     await mayCommit.promise;
     return id;
