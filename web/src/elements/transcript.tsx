@@ -1,5 +1,5 @@
 // Utterances with their times; the one that is heard word by word. Words the recogniser was unsure of are marked.
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Utterance, Word } from '../../../src/http/schemas/job.ts';
 import { clock, percent } from '../format.ts';
 
@@ -23,17 +23,13 @@ export function Transcript({ of, at, onSeek }: TranscriptProps) {
   return (
     <div class="transcript">
       {shown.map((utterance) => (
-        <p key={`${utterance.channel} ${utterance.start}`}>
-          <button type="button" class="small" onClick={() => onSeek(utterance.start)}>
-            {clock(utterance.start)}
-          </button>
-          <span>
-            {channels > 1 && <strong>Channel {utterance.channel} </strong>}
-            {utterance.words.map((word) => (
-              <Heard key={`${word.start} ${word.word}`} word={word} at={at} />
-            ))}
-          </span>
-        </p>
+        <Said
+          key={`${utterance.channel} ${utterance.start}`}
+          utterance={utterance}
+          named={channels > 1}
+          playing={playingWord(utterance, at)}
+          onSeek={onSeek}
+        />
       ))}
       {shown.length < of.length && (
         <button type="button" onClick={() => setAll(true)}>
@@ -44,8 +40,40 @@ export function Transcript({ of, at, onSeek }: TranscriptProps) {
   );
 }
 
-function Heard({ word, at }: { word: Word; at: number | null }) {
-  const playing = at !== null && at >= word.start && at < word.end;
+/** Its place in the utterance; -1 while another utterance, or none, is heard. */
+function playingWord({ start, end, words }: Utterance, at: number | null): number {
+  if (at === null || at < start || at > end) return -1;
+  return words.findIndex((word) => at >= word.start && at < word.end);
+}
+
+type SaidProps = {
+  utterance: Utterance;
+  /** Several channels talk. */
+  named: boolean;
+  playing: number;
+  onSeek: (seconds: number) => void;
+};
+
+function Said({ utterance, named, playing, onSeek }: SaidProps) {
+  // Four times a second the audio tells where it is: of thousands of utterances two at most are drawn anew.
+  const text = useMemo(
+    () => utterance.words.map((word, index) => <Heard key={index} word={word} playing={index === playing} />),
+    [utterance, playing],
+  );
+  return (
+    <p>
+      <button type="button" class="small" onClick={() => onSeek(utterance.start)}>
+        {clock(utterance.start)}
+      </button>
+      <span>
+        {named && <strong>Channel {utterance.channel} </strong>}
+        {text}
+      </span>
+    </p>
+  );
+}
+
+function Heard({ word, playing }: { word: Word; playing: boolean }) {
   if (!playing && word.confidence >= UNSURE) return <>{word.word}</>;
   const text = word.word.trimStart();
   return (
