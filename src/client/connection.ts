@@ -100,7 +100,7 @@ export function connect({
         }
       }),
     stream: (path, outgoing = {}) =>
-      send('GET', path, outgoing, async ({ body }) => body ?? ReadableStream.from<Uint8Array>([])),
+      send('GET', path, outgoing, async ({ body }) => body ?? new Blob([]).stream()),
   };
 }
 
@@ -136,4 +136,20 @@ export async function* pages<T>(
     yield* page.items;
     after = page.next;
   } while (after !== null);
+}
+
+/** Rejects with the signal's reason. Without Node's timers: our dashboard runs this in a browser. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
 }

@@ -13,18 +13,21 @@ export type EventOptions = {
   /** Of the last event seen: goes on after it. */
   lastEventId?: string;
   signal?: AbortSignal;
+  /** Hears that the stream is open: what changes from now on will come. */
+  onOpen?: () => void;
 };
 
 /** Ends when the server ends the stream, or with `signal`; leaving the loop closes it. It is not opened again by itself. */
 export async function* eventsOf(
   connection: Connection,
-  { lastEventId, signal }: EventOptions = {},
+  { lastEventId, signal, onOpen }: EventOptions = {},
 ): AsyncGenerator<Event, void, void> {
   const stream = await connection.stream('/api/events', {
     timeoutMs: Number.POSITIVE_INFINITY,
     ...(signal && { signal }),
     ...(lastEventId !== undefined && { headers: { 'last-event-id': lastEventId } }),
   });
+  onOpen?.();
   const decoder = new TextDecoder();
   let held = '';
   for await (const chunk of stream) {

@@ -1,9 +1,8 @@
 // Transcriptions: made, waited for, looked up, listed, deleted.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobRequest } from '../http/job-request.ts';
 import type { CallbackWithAttempts } from '../http/schemas/callback.ts';
 import type { CreatedJob, Job, JobPage, JobQuery } from '../http/schemas/job.ts';
-import { type CallOptions, type Connection, TRANSFER_MS } from './connection.ts';
+import { type CallOptions, type Connection, sleep, TRANSFER_MS } from './connection.ts';
 import { RingbackError } from './error.ts';
 
 const BASE = '/v2/pre-recorded';
@@ -51,7 +50,7 @@ export function transcriptionsOf(connection: Connection) {
             'timeout',
             `transcription ${id} is still ${job.status} after ${timeoutMs} ms: it goes on, wait for it again`,
           );
-        await sleep(intervalMs, undefined, signal && { signal });
+        await sleep(intervalMs, signal);
         seconds = Math.max(0, Math.min(WAIT_S, Math.floor((leftMs - intervalMs) / 1_000)));
       }
     },

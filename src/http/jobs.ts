@@ -86,7 +86,7 @@ function family(
   }
 
   routes.get('/', { schema: schemas.listJobs }, async (request, reply) => {
-    const { filter, problems } = readListQuery(request.query as Record<string, unknown>);
+    const { filter, withResults, problems } = readListQuery(request.query as Record<string, unknown>);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     // One more than asked for tells whether a next page exists.
     const listed = await listJobs(db, request.account, { ...filter, limit: filter.limit + 1 });
@@ -101,7 +101,8 @@ function family(
       current: page(filter.offset),
       next: listed.length > filter.limit ? page(filter.offset + filter.limit) : null,
     };
-    const body = listBody(links, readListed(db, request.account, listed.slice(0, filter.limit)));
+    const shown = { accountId: request.account, withResults };
+    const body = listBody(links, readListed(db, shown, listed.slice(0, filter.limit)));
     return reply.type('application/json').send(Readable.from(body, { objectMode: false }));
   });
 

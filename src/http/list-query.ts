@@ -7,7 +7,11 @@ import { readMetadataQuery } from './metadata-query.ts';
 const MOST = 1_000;
 const DAY_MS = 86_400_000;
 
-export function readListQuery(query: Record<string, unknown>): { filter: JobFilter; problems: string[] } {
+export function readListQuery(query: Record<string, unknown>): {
+  filter: JobFilter;
+  withResults: boolean;
+  problems: string[];
+} {
   const problems: string[] = [];
   const whole = (name: string, fallback: number, low: number, high: number): number => {
     const value = query[name];
@@ -23,6 +27,9 @@ export function readListQuery(query: Record<string, unknown>): { filter: JobFilt
   const asked = [query.status ?? []].flat().map(String);
   if (asked.some((state) => !JOB_STATES.includes(state as JobState)))
     problems.push(`status must be one of the following values: ${JOB_STATES.join(', ')}`);
+
+  const result = String(query.result ?? '');
+  if (!['', 'true', 'false'].includes(result)) problems.push('result must be true or false');
 
   /** The beginning of a day without a time is meant in UTC. */
   const instant = (name: string): Date | undefined => {
@@ -51,6 +58,7 @@ export function readListQuery(query: Record<string, unknown>): { filter: JobFilt
       ...(bounds.before && { before: bounds.before }),
       ...(metadata && { metadata }),
     },
+    withResults: result !== 'false',
     problems,
   };
 }

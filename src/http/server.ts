@@ -13,6 +13,7 @@ import { HttpError } from '../errors.ts';
 import { withoutNulls } from '../nulls.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { DASHBOARD_FOLDER, dashboardRoutes } from './dashboard.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
@@ -42,7 +43,13 @@ export type HttpDeps = JobDeps &
   UploadDeps &
   SigningSecretDeps &
   MetricsDeps &
-  HealthDeps & { log: FastifyBaseLogger; findAccount: FindAccount; limits: Limits };
+  HealthDeps & {
+    log: FastifyBaseLogger;
+    findAccount: FindAccount;
+    limits: Limits;
+    /** Of the built dashboard; where the build puts it unless given. */
+    dashboardFolder?: string;
+  };
 
 const CORS = {
   'access-control-allow-origin': '*',
@@ -93,6 +100,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await describeRoutes(server, deps.version);
   endConnectionsOnClose(server, deps.listeners);
 
+  await dashboardRoutes(server, deps.dashboardFolder ?? DASHBOARD_FOLDER);
   healthRoutes(server, deps);
   metricsRoutes(server, deps);
   await server.register(async (guarded) => {

@@ -90,19 +90,21 @@ const SHOWN = [
   'duration',
   'channels',
   'request',
-  'result',
 ] as const;
 
 /** What a job's record shows. */
-export type RecordRow = Pick<JobRow, (typeof SHOWN)[number]>;
+export type RecordRow = Pick<JobRow, (typeof SHOWN)[number] | 'result'>;
 
 const BATCH_BYTES = 4_000_000;
 const BATCH_ROWS = 100;
 
-/** The rows of a list, in its order, in batches of bounded size; those deleted in the meantime are left out. */
+/**
+ * The rows of a list, in its order, in batches of bounded size; those deleted in the meantime are left out.
+ * Without results, `result` is null.
+ */
 export async function* readListed(
   db: Db,
-  accountId: string,
+  { accountId, withResults }: { accountId: string; withResults: boolean },
   listed: readonly ListedJob[],
 ): AsyncGenerator<RecordRow[]> {
   for (const batch of batches(listed)) {
@@ -110,6 +112,7 @@ export async function* readListed(
     const rows = await db
       .selectFrom('job')
       .select(SHOWN)
+      .select(withResults ? 'result' : sql<null>`null`.as('result'))
       .where('account_id', '=', accountId)
       .where('id', '=', sql<string>`ANY(${ids}::uuid[])`)
       .execute();

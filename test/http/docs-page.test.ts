@@ -1,11 +1,8 @@
 // The reference page: it and all it needs come from our origin, under a policy that allows nothing else; a real browser
 // renders it.
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Api, startApi } from '../rig/api.ts';
-
-const CHROMIUM = '/usr/bin/chromium';
+import { CHROMIUM, hasBrowser, openBrowser } from '../rig/browser.ts';
 
 let api: Api;
 let url: string;
@@ -36,32 +33,12 @@ test.each(['/docs', '/docs/'])('%s and its assets, without a key, from here alon
   expect(page).not.toMatch(/<script>|<style>/);
 });
 
-test.skipIf(!existsSync(CHROMIUM))(
+test.skipIf(!hasBrowser)(
   `a browser shows the operations and asks nobody else (needs ${CHROMIUM})`,
   async () => {
-    const browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    const browser = await openBrowser();
     try {
-      const page = await browser.newPage();
-      const asked: string[] = [];
-      const complaints: string[] = [];
-      page.on('request', (request) => asked.push(request.url()));
-      page.on('console', (message) => {
-        if (message.type() === 'error' || message.text().includes('Content Security Policy'))
-          complaints.push(message.text());
-      });
-      page.on('pageerror', (error) => complaints.push(error.message));
+      const { page, asked, complaints } = await browser.watchedPage();
       await page.goto(`${url}/docs`);
       await page.locator('#operations-Callbacks-resendCallback').waitFor({ timeout: 45_000 });
       expect(await page.locator('.opblock').count()).toBeGreaterThan(20);

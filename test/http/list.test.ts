@@ -161,6 +161,16 @@ test.each([
   ]);
 });
 
+test('result=false leaves the results out and everything else in', async () => {
+  const whole = (await api.call({ url: '/v2/pre-recorded?status=done&date=2026-03-01' })).json.items[0];
+  const light = (await api.call({ url: '/v2/pre-recorded?status=done&date=2026-03-01&result=false' })).json;
+  expect(whole.result).toEqual({});
+  expect(light.items).toEqual([{ ...whole, result: null }]);
+  expect(light.first).toContain('result=false');
+  const wrong = await api.call({ url: '/v2/pre-recorded?result=no' });
+  expect([wrong.status, wrong.json.validation_errors]).toEqual([400, ['result must be true or false']]);
+});
+
 test('links are absolute and keep every filter: following next walks the whole list', async () => {
   const filters =
     'status=queued&status=processing&status=done&status=error&after_date=2026-02-01&custom_metadata[user][name]=Cid';

@@ -139,6 +139,12 @@ export const JobQuery = Type.Object({
       'x-consume': 'application/json',
     }),
   ),
+  result: Type.Optional(
+    Type.Boolean({
+      default: true,
+      description: 'False leaves the results out, which may be megabytes each: `result` is null.',
+    }),
+  ),
 });
 export type JobQuery = Static<typeof JobQuery>;
 

@@ -1,6 +1,7 @@
 // What a route says about itself. Fastify checks the body; everything else stands under `documented`, where Fastify does
 // not look: under `response` it would write answers anew (a record is spliced text, byte for byte), under `querystring`
 // it would refuse numbers, which arrive as text.
+import type {} from 'fastify';
 import { type TObject, type TSchema, Type } from 'typebox';
 import { ERRORS, type HttpErrorCode } from '../../errors.ts';
 import { Problem } from './problem.ts';

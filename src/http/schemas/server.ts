@@ -41,6 +41,13 @@ export const getMetrics = operation({
   ...about,
 });
 
+export const getDashboard = operation({
+  id: 'getDashboard',
+  summary: 'The dashboard: a page that uses these routes, with your key',
+  answers: { 200: { says: 'The page.', schema: Type.String(), mediaType: 'text/html' } },
+  ...about,
+});
+
 export const getDocument = operation({
   id: 'getOpenApiDocument',
   summary: 'This document',

@@ -1,0 +1,63 @@
+// The public API with one key: the typed client of `ringback/client`, and what only a page needs: one page of a list, and
+// uploads that tell how far they are.
+import { callbacksOf, replaysOf } from '../../src/client/callbacks.ts';
+import { connect, type Page } from '../../src/client/connection.ts';
+import { endpointsOf, signingSecretsOf } from '../../src/client/endpoints.ts';
+import { RingbackError, refusal } from '../../src/client/error.ts';
+import { type EventOptions, eventsOf } from '../../src/client/events.ts';
+import { keysOf } from '../../src/client/keys.ts';
+import { transcriptionsOf } from '../../src/client/transcriptions.ts';
+import type { Upload } from '../../src/http/schemas/audio.ts';
+import type { Callback, CallbackQuery } from '../../src/http/schemas/callback.ts';
+import type { JobPage, JobQuery } from '../../src/http/schemas/job.ts';
+import type { Replay } from '../../src/http/schemas/replay.ts';
+
+export type Api = ReturnType<typeof openApi>;
+
+/** Where this page came from, a path in front of it included. */
+const base = new URL('.', location.href.split('#', 1)[0]);
+
+export function openApi(key: string) {
+  const connection = connect({ url: base, key });
+  return {
+    transcriptions: {
+      ...transcriptionsOf(connection),
+      page: (query: JobQuery, signal: AbortSignal) =>
+        connection.json<JobPage>('GET', '/v2/pre-recorded', { query, signal }),
+    },
+    callbacks: {
+      ...callbacksOf(connection),
+      page: (query: CallbackQuery, signal: AbortSignal) =>
+        connection.json<Page<Callback>>('GET', '/api/callbacks', { query, signal }),
+    },
+    replays: {
+      ...replaysOf(connection),
+      page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
+        connection.json<Page<Replay>>('GET', '/api/replays', { query, signal }),
+    },
+    endpoints: endpointsOf(connection),
+    signingSecrets: signingSecretsOf(connection),
+    keys: keysOf(connection),
+    events: (options: EventOptions) => eventsOf(connection, options),
+    upload: (file: File, progress: (fraction: number) => void) => upload(key, file, progress),
+  };
+}
+
+/** By XMLHttpRequest: fetch does not tell how much of a body is sent. */
+function upload(key: string, file: File, progress: (fraction: number) => void): Promise<Upload> {
+  return new Promise((resolve, reject) => {
+    const form = new FormData();
+    form.set('audio', file, file.name);
+    const request = new XMLHttpRequest();
+    request.open('POST', new URL('v2/upload', base));
+    request.setRequestHeader('x-gladia-key', key);
+    request.upload.onprogress = ({ loaded, total }) => progress(total > 0 ? loaded / total : 0);
+    request.onerror = () =>
+      reject(new RingbackError('unreachable', 'The upload broke off: the server could not be reached.'));
+    request.onload = () =>
+      request.status === 200
+        ? resolve(JSON.parse(request.responseText))
+        : reject(refusal('The upload', request.status, request.responseText));
+    request.send(form);
+  });
+}

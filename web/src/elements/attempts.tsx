@@ -1,0 +1,90 @@
+// Every attempt of a delivery: when, where to, what came back, and where the time went.
+import type { Attempt } from '../../../src/http/schemas/callback.ts';
+import { bytes, milliseconds, words } from '../format.ts';
+import { Facts } from './facts.tsx';
+import { State } from './state.tsx';
+import { Time } from './time.tsx';
+
+/** As they follow one another; the names are those of `phases_ms`. */
+const PHASES = [
+  ['dns', 'DNS'],
+  ['connect', 'connect'],
+  ['tls', 'TLS'],
+  ['send', 'send'],
+  ['firstByte', 'first byte'],
+  ['body', 'body'],
+] as const;
+
+export function Attempts({ of }: { of: readonly Attempt[] }) {
+  if (of.length === 0) return <p class="hint">No attempt yet.</p>;
+  return (
+    <ol class="attempts">
+      {of.toReversed().map((attempt) => (
+        <li key={attempt.number}>
+          <One attempt={attempt} />
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function One({ attempt }: { attempt: Attempt }) {
+  const { answer, error } = attempt;
+  return (
+    <article class="attempt" aria-label={`Attempt ${attempt.number}`}>
+      <header>
+        <strong>#{attempt.number}</strong>
+        <State of={attempt.outcome} />
+        {attempt.status !== null && <span class="status">HTTP {attempt.status}</span>}
+        {error && <span class="status">{words(error.class)}</span>}
+        <Time at={attempt.started_at} />
+        {attempt.duration_ms !== null && <span>{milliseconds(attempt.duration_ms)}</span>}
+      </header>
+      {error?.message && <p>{error.message}</p>}
+      <Facts
+        of={[
+          attempt.trigger !== 'schedule' && ['Because of', `a ${attempt.trigger}`],
+          attempt.form !== 'full' && ['Form', attempt.form],
+          attempt.address !== null && ['Address', attempt.address],
+          attempt.location !== null && ['Redirected to (not followed)', attempt.location],
+          attempt.next_attempt_at !== null && ['Next one due', <Time at={attempt.next_attempt_at} />],
+        ]}
+      />
+      <Phases of={attempt.phases_ms} />
+      {answer && (
+        <details>
+          <summary>
+            Answer{answer.bytes !== null && `, ${bytes(answer.bytes)}`}
+            {answer.truncated === true && ', cut to its head'}
+          </summary>
+          <pre>{answer.text ?? answer.base64}</pre>
+        </details>
+      )}
+    </article>
+  );
+}
+
+function Phases({ of }: { of: Attempt['phases_ms'] }) {
+  const parts = PHASES.flatMap(([name, label]) => {
+    const ms = of?.[name];
+    return typeof ms === 'number' ? [{ name, label, ms }] : [];
+  });
+  const total = parts.reduce((sum, { ms }) => sum + ms, 0);
+  if (total === 0) return null;
+  return (
+    <div class="phases">
+      <div class="bar" aria-hidden="true">
+        {parts.map(({ name, ms }) => (
+          <span key={name} class={`phase-${name}`} style={{ flexGrow: String(ms) }} />
+        ))}
+      </div>
+      <ul>
+        {parts.map(({ name, label, ms }) => (
+          <li key={name}>
+            <span class={`dot phase-${name}`} aria-hidden="true" /> {label} {milliseconds(ms)}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

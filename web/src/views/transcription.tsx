@@ -1,0 +1,172 @@
+import { useRef, useState } from 'preact/hooks';
+import type { Addon, Job, Result } from '../../../src/http/schemas/job.ts';
+import { useApi } from '../context.ts';
+import { Attempts } from '../elements/attempts.tsx';
+import { Confirm } from '../elements/confirm.tsx';
+import { Copy } from '../elements/copy.tsx';
+import { Facts } from '../elements/facts.tsx';
+import { Json } from '../elements/json.tsx';
+import { Player } from '../elements/player.tsx';
+import { Problem } from '../elements/problem.tsx';
+import { Save } from '../elements/save.tsx';
+import { State } from '../elements/state.tsx';
+import { Time } from '../elements/time.tsx';
+import { Transcript } from '../elements/transcript.tsx';
+import { clock, span, words } from '../format.ts';
+import { useAction, useLoaded } from '../live.ts';
+import { go, link } from '../route.ts';
+
+export function Transcription({ id }: { id: string }) {
+  const api = useApi();
+  const job = useLoaded({
+    of: id,
+    load: (signal) => api.transcriptions.get(id, { signal }),
+    concerns: (event) => event.event === 'job' && event.data.id === id,
+  });
+  const remove = useAction(async () => {
+    await api.transcriptions.delete(id);
+    go(['transcriptions']);
+  });
+  const { value } = job;
+  return (
+    <main>
+      <header class="title">
+        <h1>Transcription</h1>
+        {value && <State of={value.status} />}
+        {value && (
+          <Confirm label="Delete" disabled={remove.busy} onConfirm={remove.run}>
+            The transcription goes, with its result, its audio and what its callbacks carried. Callbacks that
+            wait are not sent any more.
+          </Confirm>
+        )}
+      </header>
+      <Problem problem={remove.problem ?? job.problem} />
+      {value && <Record job={value} />}
+      {value && <Callbacks id={id} />}
+    </main>
+  );
+}
+
+function Record({ job }: { job: Job }) {
+  const { file, result } = job;
+  return (
+    <>
+      <Facts
+        of={[
+          ['Id', <Copy key="id" text={job.id} />],
+          ['Created', <Time key="created" at={job.created_at} />],
+          job.completed_at !== null && ['Completed', <Time key="completed" at={job.completed_at} />],
+          ['Audio', file?.filename ?? file?.source ?? String(job.request_params.audio_url)],
+          file?.audio_duration != null && ['Length', clock(file.audio_duration)],
+          result !== null && ['Took', span(result.metadata.transcription_time)],
+          result !== null && ['Channels', result.metadata.number_of_distinct_channels],
+        ]}
+      />
+      {job.error_message !== null && (
+        <div class="problem" role="alert">
+          <p>
+            <strong>{words(job.error_reason ?? 'error')}</strong>: {job.error_message}
+          </p>
+        </div>
+      )}
+      {job.status === 'queued' && <p class="hint">It waits for its turn.</p>}
+      {job.status === 'processing' && <p class="hint">It is being transcribed.</p>}
+      {result && <Outcome job={job} result={result} />}
+      {job.custom_metadata !== null && <Json label="custom_metadata" value={job.custom_metadata} />}
+      <Json label="The request" value={job.request_params} />
+    </>
+  );
+}
+
+function Outcome({ job, result }: { job: Job; result: Result }) {
+  const [at, setAt] = useState<number | null>(null);
+  const audio = useRef<HTMLAudioElement>(null);
+  const { full_transcript, utterances, subtitles = [], languages } = result.transcription;
+  const seek = (seconds: number) => {
+    if (!audio.current) return;
+    audio.current.currentTime = seconds;
+    void audio.current.play();
+  };
+  return (
+    <section aria-labelledby="transcript">
+      <h2 id="transcript">Transcript{languages.length > 0 && ` (${languages.join(', ')})`}</h2>
+      <div class="actions">
+        {job.file && <Player id={job.id} audio={audio} onTime={setAt} />}
+        <Save label="Text" name={`${job.id}.txt`} type="text/plain" text={() => `${full_transcript}\n`} />
+        {subtitles.map(({ format, subtitles }) => (
+          <Save
+            key={format}
+            label={format.toUpperCase()}
+            name={`${job.id}.${format}`}
+            type="text/plain"
+            text={() => subtitles}
+          />
+        ))}
+        <Save
+          label="JSON"
+          name={`${job.id}.json`}
+          type="application/json"
+          text={() => JSON.stringify(result, null, 2)}
+        />
+      </div>
+      <Transcript of={utterances} at={at} onSeek={seek} />
+      <Addons result={result} />
+    </section>
+  );
+}
+
+const isAddon = (value: unknown): value is Addon =>
+  typeof value === 'object' && value !== null && 'success' in value && 'results' in value;
+
+function Addons({ result }: { result: Result }) {
+  const addons = Object.entries(result as Record<string, unknown>).flatMap(([name, value]) =>
+    isAddon(value) ? [{ name, addon: value }] : [],
+  );
+  return (
+    <>
+      {addons.map(({ name, addon }) => (
+        <article key={name} class="addon" aria-label={words(name)}>
+          <h3>{words(name)}</h3>
+          {addon.error && (
+            <p class="problem">
+              {addon.error.status_code}: {addon.error.message}
+            </p>
+          )}
+          {typeof addon.results === 'string' ? (
+            <p class="prose">{addon.results}</p>
+          ) : (
+            addon.results !== null && <Json label="Results" value={addon.results} />
+          )}
+        </article>
+      ))}
+    </>
+  );
+}
+
+function Callbacks({ id }: { id: string }) {
+  const api = useApi();
+  const { value, problem } = useLoaded({
+    of: id,
+    load: (signal) => api.transcriptions.callbacks(id, { signal }),
+    concerns: (event) => event.event === 'delivery' && event.data.transcription_id === id,
+  });
+  return (
+    <section aria-labelledby="callbacks">
+      <h2 id="callbacks">Did they get it?</h2>
+      <Problem problem={problem} />
+      {value?.length === 0 && (
+        <p class="hint">No callback so far: none was asked for, or the transcription has not ended.</p>
+      )}
+      {value?.map((callback) => (
+        <article key={callback.id}>
+          <p>
+            <State of={callback.state} /> {callback.method} <span class="url">{callback.url}</span>{' '}
+            <a href={link(['callbacks', callback.id])}>open</a>
+          </p>
+          {callback.reason !== null && <p>{callback.reason}</p>}
+          <Attempts of={callback.attempts} />
+        </article>
+      ))}
+    </section>
+  );
+}
