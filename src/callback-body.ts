@@ -1,6 +1,8 @@
 // The body of a callback, as JSON text. Pure; rendered once, in the transaction that ends the job, so that the bytes of a
 // delivery never change between attempts.
+import type { DeliveryForm } from './delivery.ts';
 import { JOB_ERRORS, type JobErrorCode } from './errors.ts';
+import type { CallbackFormat } from './settings.ts';
 
 export type CallbackOutcome =
   /** `result` is the exact JSON text of `GET /v2/pre-recorded/{id}`'s `result`: spliced in byte for byte. */
@@ -12,9 +14,9 @@ export type CallbackBodyOptions = {
   id: string;
   outcome: CallbackOutcome;
   /** `short`: `success`, string codes. `gladia`: `transcription.success`, integer codes, as the hosted service sends. */
-  format: 'short' | 'gladia';
+  format: CallbackFormat;
   /** `reference` leaves the payload out and says where it is. An error has no payload: both forms are the same. */
-  form: 'full' | 'reference';
+  form: DeliveryForm;
   /** Where a `reference` form's result is fetched. */
   resultUrl: string;
   /** Why the payload was left out; absent when the request asked for references from the start. */

@@ -11,14 +11,14 @@ import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
-import { generateSecret } from './deliver/signature.ts';
 import { startDeliver } from './deliver/start.ts';
-import { Changes } from './http/changes.ts';
+import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
 import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
 import { describeSettings, type Settings } from './settings.ts';
+import { generateSecret } from './signature.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
@@ -171,17 +171,17 @@ async function start(
       const verdict = judgeUrl(text, outbound.policy);
       return verdict.ok || ADDRESS_REFUSALS.has(verdict.reason) ? null : verdict.message;
     };
-    const changes = new Changes({
+    const listeners = new Listeners({
       unfinishedAmong: (ids) => unfinishedAmong(db, ids),
       streamsPerAccount: settings.maxEventStreams,
       log,
     });
-    stops.push(['changes', await database.listen(CHANGE_CHANNEL, (payload) => changes.heard(payload))]);
-    drain = () => changes.drain();
+    stops.push(['listeners', await database.listen(CHANGE_CHANNEL, (payload) => listeners.heard(payload))]);
+    drain = () => listeners.drain();
     const server = await buildServer({
       db,
       queue,
-      changes,
+      listeners,
       queueDepth: () => queue.depth(db),
       limits: {
         requestsPerMinute: settings.maxRequestsPerMinute,

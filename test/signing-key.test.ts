@@ -9,8 +9,8 @@ import { Webhook as SvixWebhook } from 'svix';
 import { expect, test } from 'vitest';
 import { accountSecrets } from '../src/deliver/account-secrets.ts';
 import { prepare } from '../src/deliver/prepare.ts';
-import { generateSecret, sign, verify } from '../src/deliver/signature.ts';
 import { readSettings } from '../src/settings.ts';
+import { generateSecret, sign, verify } from '../src/signature.ts';
 import { readPublicKey, readSigningKey } from '../src/signing-key.ts';
 import { startApi } from './rig/api.ts';
 

@@ -2,13 +2,14 @@
 // an aborted signal ends all of it. Redaction comes first, and all others see what it left.
 
 import { askedTypes } from '../entity-types.ts';
+import type { RedactionStyle, SummaryType } from '../job-options.ts';
 import type { Utterance } from '../speech/transcript.ts';
 import type { Analysis, Ask } from './analyse.ts';
 import { type Chat, chatWith, type LanguageModel } from './chat.ts';
 import { AddonFailure, type Envelope, failed, notSupported, succeeded } from './envelope.ts';
 import { analyseInThread } from './language-thread.ts';
-import { askPrompts, chapters, extract, type SummaryType, summarise } from './questions.ts';
-import { maskEverything, type RedactionStyle } from './redact.ts';
+import { askPrompts, chapters, extract, summarise } from './questions.ts';
+import { maskEverything } from './redact.ts';
 import { type TranslationConfig, translate } from './translate.ts';
 
 /** The request of a job, as it was checked when it came in. */

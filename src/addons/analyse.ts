@@ -2,15 +2,17 @@
 // one of them redacts the others must not repeat. Runs in the thread of language-worker.ts.
 
 import { askedTypes, type EntityType } from '../entity-types.ts';
+import type { RedactionStyle } from '../job-options.ts';
 import type { Utterance } from '../speech/transcript.ts';
+import { sentencesOf } from '../text/sentences.ts';
 import { findAccountNumbers } from './account-numbers.ts';
 import { findAgesAndDates } from './ages-and-dates.ts';
 import type { Finding } from './finding.ts';
-import { findNames, moods } from './language.ts';
+import { findNames, moodOf } from './language.ts';
 import { findNamesByCue } from './name-cues.ts';
 import { findNetAddresses } from './net-addresses.ts';
-import { coversOf, merged, type RedactionStyle, readable, redactUtterances } from './redact.ts';
-import { type SpokenText, spokenTexts, tokensAt } from './spoken-text.ts';
+import { coversOf, merged, readable, redactUtterances } from './redact.ts';
+import { type SpokenText, spokenTexts } from './spoken-text.ts';
 import { findStreetAddresses } from './street-addresses.ts';
 
 export type Ask = {
@@ -91,19 +93,9 @@ function findAll(spoken: SpokenText): Finding[] {
 const MOOD = 0.35;
 
 function sentences(utterances: readonly Utterance[]): SentenceMood[] {
-  return utterances.flatMap((utterance) => {
-    const [spoken] = spokenTexts([utterance]);
-    if (spoken === undefined) return [];
-    return moods(spoken.text).map(({ from, to, mood }): SentenceMood => {
-      const range = tokensAt(spoken, from, to);
-      return {
-        text: spoken.text.slice(from, to),
-        sentiment: mood >= MOOD ? 'positive' : mood <= -MOOD ? 'negative' : 'neutral',
-        emotion: null,
-        start: spoken.tokens[range.from]?.start ?? utterance.start,
-        end: spoken.tokens[range.to - 1]?.end ?? utterance.end,
-        channel: utterance.channel,
-      };
-    });
+  return sentencesOf(utterances).map(({ sentence, start, end, channel }) => {
+    const mood = moodOf(sentence);
+    const sentiment = mood >= MOOD ? 'positive' : mood <= -MOOD ? 'negative' : 'neutral';
+    return { text: sentence, sentiment, emotion: null, start, end, channel };
   });
 }

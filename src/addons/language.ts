@@ -1,15 +1,15 @@
 // What three language libraries know of a text: compromise (people, places, organisations), wink-nlp (dates, durations,
-// amounts, sentences) and VADER (the mood of a sentence). The only file that loads them: about a second and 100 MB, so
-// only a thread of its own imports it.
+// amounts) and VADER (the mood of a sentence). The only file that loads them: about a second and 100 MB, so only a thread
+// of its own imports it.
 import nlp from 'compromise/three';
 import vader from 'vader-sentiment';
 import model from 'wink-eng-lite-web-model';
-import winkNLP, { type ItemEntity, type ItemSentence } from 'wink-nlp';
+import winkNLP, { type ItemEntity } from 'wink-nlp';
 import type { EntityType } from '../entity-types.ts';
 import type { Finding } from './finding.ts';
-import { type SpokenText, type Token, tokensAt } from './spoken-text.ts';
+import { endsSentence, type SpokenText, type Token, tokensAt } from './spoken-text.ts';
 
-const wink = winkNLP(model, ['sbd', 'pos', 'ner']);
+const wink = winkNLP(model, ['pos', 'ner']);
 const { its } = wink;
 
 /** Words at a time, cut where an utterance begins: compromise gets slower the longer its text. */
@@ -77,9 +77,11 @@ function fromCompromise(text: string, tokens: readonly Token[], place: Place): F
   for (const people of matches(doc.match('#Demonym+') as never)) add(people, 'ORIGIN');
   // A capital that nothing explains is more often a rare name than anything else; where a sentence begins, only when it
   // is no word of everyday.
-  for (const proper of matches(doc.match('#ProperNoun+') as never))
-    if (!has(proper, ...EXPLAINED) && !isOrdinary(proper.terms[0]?.text ?? '', proper.offset.start, text))
+  for (const proper of matches(doc.match('#ProperNoun+') as never)) {
+    const { from } = place(proper.offset.start, proper.offset.start + proper.offset.length);
+    if (!has(proper, ...EXPLAINED) && !isOrdinary(proper.terms[0]?.text ?? '', tokens, from))
       add(proper, 'NAME', true);
+  }
   return found;
 }
 
@@ -131,8 +133,9 @@ function fromWink(text: string, tokens: readonly Token[], place: Place): Finding
     if (!/^\p{Lu}\p{L}+/u.test(word)) continue;
     // `Bill and Joan signed`: taken for a verb or a thing, though it is a first name too.
     const first = /FirstName|MaleName|FemaleName/.test(tagsOf(word.toLowerCase()) ?? '');
-    if (CAPITALISED.test(word) || (!first && (tag !== 'PROPN' || isOrdinary(word, from, text)))) continue;
     const range = place(from, from + word.length);
+    if (CAPITALISED.test(word) || (!first && (tag !== 'PROPN' || isOrdinary(word, tokens, range.from))))
+      continue;
     if (!TITLE.test(tokens[range.from]?.bare ?? '')) found.push({ type: 'NAME', ...range, uncertain: true });
   }
   return found;
@@ -146,31 +149,17 @@ const KNOWN = (nlp.model() as { one: { lexicon: Record<string, string | string[]
 const NAMES = /Name|Person|Place|City|Country|Region|Organization|ProperNoun/;
 
 /** A word of everyday, which has a capital only because a sentence begins with it. */
-function isOrdinary(word: string, at: number, text: string): boolean {
+function isOrdinary(word: string, tokens: readonly Token[], at: number): boolean {
   const bare = word.toLowerCase().replaceAll(/[^\p{L}'-]/gu, '');
   if (CAPITALISED.test(bare)) return true;
-  if (!/(^|[.!?\n]["')\]]*)\s*$/.test(text.slice(0, at))) return false;
+  const [before, token] = [tokens[at - 1], tokens[at]];
+  if (before && before.utterance === token?.utterance && !endsSentence(before)) return false;
   const known = tagsOf(bare);
   return known === null ? ENDING.test(bare) : !NAMES.test(known);
 }
 
 const tagsOf = (bare: string): string | null => (Object.hasOwn(KNOWN, bare) ? String(KNOWN[bare]) : null);
 
-export type Sentence = { from: number; to: number; mood: number };
-
-/** The sentences of a text as character offsets, each with its mood from -1 to 1. */
-export function moods(text: string): Sentence[] {
-  const found: Sentence[] = [];
-  let cursor = 0;
-  wink
-    .readDoc(text)
-    .sentences()
-    .each((sentence: ItemSentence) => {
-      const said = sentence.out();
-      const at = text.indexOf(said, cursor);
-      const from = at < 0 ? cursor : at;
-      cursor = from + said.length;
-      found.push({ from, to: cursor, mood: vader.SentimentIntensityAnalyzer.polarity_scores(said).compound });
-    });
-  return found;
-}
+/** Of one sentence, from -1 to 1. */
+export const moodOf = (sentence: string): number =>
+  vader.SentimentIntensityAnalyzer.polarity_scores(sentence).compound;

@@ -32,7 +32,7 @@ function introduced(tokens: readonly Token[]): Finding[] {
       .slice(Math.max(0, at - 4), at)
       .map(({ bare }) => bare)
       .join(' ');
-    const sure = SURE.test(said) && (!endsSentence(previous) || /\b(mr|mrs|ms|dr)$/.test(said));
+    const sure = SURE.test(said) && !endsSentence(previous);
     const likely = LIKELY.test(said) && !endsSentence(previous);
     if (!sure && !likely) continue;
     let to = at;

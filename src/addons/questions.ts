@@ -1,12 +1,10 @@
 // Questions about a whole transcript to a language model: summary, the caller's own prompts, chapters, structured data.
 // Each checks the form of its answer, and times come from the transcript, never from the model.
+import type { SummaryType } from '../job-options.ts';
 import { fullTranscript } from '../speech/assemble.ts';
 import type { Utterance } from '../speech/transcript.ts';
 import { type Chat, jsonIn, type Message, TRANSCRIPT_IS_DATA, unusable } from './chat.ts';
 import { AddonFailure, type Envelope, failed, succeeded } from './envelope.ts';
-
-export const SUMMARY_TYPES = ['general', 'bullet_points', 'concise'] as const;
-export type SummaryType = (typeof SUMMARY_TYPES)[number];
 
 const SUMMARY: Record<SummaryType, string> = {
   general: 'Write a summary of the transcript in a few sentences.',

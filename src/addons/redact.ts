@@ -1,15 +1,12 @@
 // Takes entities out of utterances: what was found, and every other place where the same is said again. Words, times and
 // text of the new utterances agree; everything else in a result is made from them. Pure.
 import type { EntityType } from '../entity-types.ts';
+import type { RedactionStyle } from '../job-options.ts';
 import type { Utterance, Word } from '../speech/transcript.ts';
 import type { Finding } from './finding.ts';
 import { NO_NAME } from './name-cues.ts';
 import { digitRuns } from './numbers.ts';
 import { type SpokenText, type Token, withoutOwner, wordsOf } from './spoken-text.ts';
-
-/** As the hosted API calls them: `[NAME_1]`, or `####` letter by letter. */
-export const REDACTION_STYLES = ['MARKER', 'MASK'] as const;
-export type RedactionStyle = (typeof REDACTION_STYLES)[number];
 
 /** What stands in for a token; tokens of one cover share it. */
 export type Cover = { label: string; number: number };

@@ -1,6 +1,8 @@
 // The words of one channel as running text, with the way back from every token to the utterance and word it was spoken
 // in: a phone number goes on through a pause, an entity is found in the text and taken out of the words. Pure.
 import type { Utterance, Word } from '../speech/transcript.ts';
+import { endsSentence as endsSentenceAfter } from '../text/sentence-end.ts';
+import { bare as bareWord } from '../text/words.ts';
 
 /** A stretch of text without spaces. */
 export type Token = {
@@ -73,9 +75,10 @@ export function bareOf(token: string): string {
 /** `Smith's` is `smith` said of what is his. */
 export const withoutOwner = (bare: string): string => bare.replace(/'s$/, '');
 
-/** A sentence or clause ends after this token. */
-export const endsSentence = ({ text }: Token) => /[.!?]["')\]]*$/.test(text);
-export const endsClause = ({ text }: Token) => /[.!?,;:]["')\]]*$/.test(text);
+/** As far as the signs say: what a pause says counts for nothing here, because a number is dictated in pieces. */
+export const endsSentence = ({ text }: Token): boolean => endsSentenceAfter(bareWord(text), 0);
+/** Any sign after the word, that of an abbreviation too. */
+export const endsClause = ({ text }: Token): boolean => /[.!?,;:]["')\]]*$/.test(text);
 
 /** The tokens that the characters from `from` to `to` touch, as a half-open range. */
 export function tokensAt({ tokens }: SpokenText, from: number, to: number): { from: number; to: number } {

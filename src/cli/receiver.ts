@@ -1,7 +1,7 @@
 // A small callback receiver: reads the raw body, verifies the signature, answers first. `listen` and `demo` use it.
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { verify } from '../deliver/signature.ts';
+import { verify } from '../signature.ts';
 
 export type ReceivedCallback = {
   method: string;

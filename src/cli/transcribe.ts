@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import { SUBTITLE_FORMATS } from '../job-options.ts';
 import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
@@ -17,7 +18,7 @@ import { renderResult } from '../transcribe/result.ts';
 import { readVersion } from '../version.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 
-const FORMATS = ['text', 'json', 'srt', 'vtt'] as const;
+const FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
 type Format = (typeof FORMATS)[number];
 
 export function transcribeCommand(): Command {

@@ -1,5 +1,5 @@
 // `ringback/client`: every route of the API as a typed call. Its types are those of the schemas that the server checks
-// and describes itself with; of the server it loads nothing but the check of signatures.
+// and describes itself with; of the server's parts it loads none.
 import type { Health } from '../http/schemas/server.ts';
 import { audioOf } from './audio.ts';
 import { callbacksOf, replaysOf } from './callbacks.ts';

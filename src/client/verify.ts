@@ -1,5 +1,5 @@
 // For a receiver: whether a callback is genuine (Standard Webhooks).
-import { verify } from '../deliver/signature.ts';
+import { verify } from '../signature.ts';
 
 /**
  * `body` as it arrived, before anything parsed it. Genuine is what one of the secrets signed, within 5 minutes of this

@@ -1,5 +1,5 @@
 // A due delivery as the HTTP request of one attempt. Pure: the same delivery, attempt and second give the same request.
-import { sign } from './signature.ts';
+import { sign } from '../signature.ts';
 
 export type PreparableDelivery = {
   /** The `webhook-id`: the same on every attempt and resend. */

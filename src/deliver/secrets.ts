@@ -1,8 +1,8 @@
 // The signing secret that is made at the first start and kept in the data folder, for its owner's eyes only.
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { generateSecret } from '../signature.ts';
 import { decodeSecret } from '../signing-key.ts';
-import { generateSecret } from './signature.ts';
 
 const FILE = 'signing-secret';
 

@@ -4,6 +4,7 @@
 // Statuses: Standard Webhooks' table, with the receiver's 413 answered by the reference form. 2xx is decided on the
 // status line. Every other 4xx is tried again by the schedule, which bounds it: a receiver's bad deploy answers 401 or
 // 404 for an hour, and its callbacks must survive that.
+import type { DeliveryForm } from '../delivery.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../outbound/failure.ts';
 import { RETRY_AFTER_CAP_MS } from './schedule.ts';
 
@@ -42,7 +43,7 @@ export type Verdict =
 export type VerdictOptions = {
   outcome: Judged;
   /** What was sent. `reference` too when there is nothing to leave out, as in error events. */
-  form: 'full' | 'reference';
+  form: DeliveryForm;
   now: Date;
 };
 

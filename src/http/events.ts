@@ -1,16 +1,16 @@
 // `GET /api/events`: changes of the account's jobs and deliveries, as they happen.
 import type { FastifyInstance } from 'fastify';
-import type { Changes } from './changes.ts';
+import type { Listeners } from './listeners.ts';
 import { streamEvents } from './schemas/event.ts';
 
 /** The key is looked at when a stream opens: one that was revoked hears no longer than this. Readers come back by themselves. */
 const LONGEST_MS = 15 * 60_000;
 
-export function eventRoutes(server: FastifyInstance, { changes }: { changes: Changes }): void {
+export function eventRoutes(server: FastifyInstance, { listeners }: { listeners: Listeners }): void {
   // HEAD would open a stream that nobody reads.
   server.get('/api/events', { exposeHeadRoute: false, schema: streamEvents }, async (request, reply) => {
     const last = request.headers['last-event-id'];
-    const stream = changes.open(request.account, typeof last === 'string' ? last : undefined);
+    const stream = listeners.open(request.account, typeof last === 'string' ? last : undefined);
     const end = setTimeout(() => stream.end(), LONGEST_MS);
     stream.once('close', () => clearTimeout(end));
     return (

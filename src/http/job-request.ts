@@ -1,7 +1,9 @@
 // What `POST /v2/pre-recorded` accepts: the hosted API's fields, the withdrawn ones that live clients still send, and
 // anything unknown. The schema checks shapes; `readJobRequest` the rules between fields.
 import { type Static, Type } from 'typebox';
+import { DELIVERY_FORMS, METHODS } from '../delivery.ts';
 import { REDACTABLE } from '../entity-types.ts';
+import { REDACTION_STYLES, SUBTITLE_FORMATS, SUBTITLE_STYLES, SUMMARY_TYPES } from '../job-options.ts';
 import type { Callback } from '../store/jobs.ts';
 
 const LANGUAGES =
@@ -43,8 +45,8 @@ export const JobRequest = Type.Object(
       Type.Object(
         {
           url: Type.Optional(url),
-          method: Type.Optional(Type.Enum(['POST', 'PUT'])),
-          payload: Type.Optional(Type.Enum(['full', 'reference'])),
+          method: Type.Optional(Type.Enum([...METHODS])),
+          payload: Type.Optional(Type.Enum([...DELIVERY_FORMS])),
           compression: Type.Optional(Type.Enum(['none', 'gzip'])),
         },
         open,
@@ -63,12 +65,14 @@ export const JobRequest = Type.Object(
     subtitles_config: Type.Optional(
       Type.Object(
         {
-          formats: Type.Optional(Type.Array(Type.Enum(['srt', 'vtt']), { minItems: 1, maxItems: 2 })),
+          formats: Type.Optional(
+            Type.Array(Type.Enum([...SUBTITLE_FORMATS]), { minItems: 1, maxItems: SUBTITLE_FORMATS.length }),
+          ),
           minimum_duration: Type.Optional(Type.Number({ minimum: 0, maximum: 30 })),
           maximum_duration: Type.Optional(Type.Number({ minimum: 1, maximum: 30 })),
           maximum_characters_per_row: Type.Optional(Type.Integer({ minimum: 1 })),
           maximum_rows_per_caption: Type.Optional(Type.Integer({ minimum: 1, maximum: 5 })),
-          style: Type.Optional(Type.Enum(['default', 'compliance'])),
+          style: Type.Optional(Type.Enum([...SUBTITLE_STYLES])),
         },
         open,
       ),
@@ -121,7 +125,7 @@ export const JobRequest = Type.Object(
     ),
     summarization: flag,
     summarization_config: Type.Optional(
-      Type.Object({ type: Type.Optional(Type.Enum(['general', 'bullet_points', 'concise'])) }, open),
+      Type.Object({ type: Type.Optional(Type.Enum([...SUMMARY_TYPES])) }, open),
     ),
     audio_to_llm: flag,
     audio_to_llm_config: Type.Optional(
@@ -146,7 +150,7 @@ export const JobRequest = Type.Object(
           entity_types: Type.Optional(
             Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 200 })]),
           ),
-          processed_text_type: Type.Optional(Type.Enum(['MARKER', 'MASK'])),
+          processed_text_type: Type.Optional(Type.Enum([...REDACTION_STYLES])),
         },
         open,
       ),

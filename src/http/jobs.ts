@@ -9,12 +9,12 @@ import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
 import { countQueued, deleteJob, findJob, insertJob, isUnfinished } from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
-import type { Changes } from './changes.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
 import { type Limits, QueueLimit } from './limits.ts';
 import { readListQuery } from './list-query.ts';
+import type { Listeners } from './listeners.ts';
 import { isUuid } from './params.ts';
 import { getJobFile } from './schemas/audio.ts';
 import * as schemas from './schemas/job.ts';
@@ -27,7 +27,7 @@ export type JobDeps = {
   audio: AudioFolder;
   judge: { audio: JudgeUrl; callback: JudgeUrl };
   publicUrl: () => string;
-  changes: Changes;
+  listeners: Listeners;
   limits: Pick<Limits, 'queuedJobs'>;
 };
 
@@ -43,7 +43,7 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
 
 function family(
   routes: FastifyInstance,
-  { db, queue, queueLimit, audio, judge, publicUrl, changes }: JobDeps & { queueLimit: QueueLimit },
+  { db, queue, queueLimit, audio, judge, publicUrl, listeners }: JobDeps & { queueLimit: QueueLimit },
 ): void {
   routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
@@ -141,7 +141,7 @@ function family(
     const gone = new AbortController();
     const close = () => gone.abort();
     reply.raw.once('close', close);
-    await changes.untilEnded(id.toLowerCase(), {
+    await listeners.untilEnded(id.toLowerCase(), {
       ms: seconds * 1_000,
       gone: gone.signal,
       isUnfinished: () => isUnfinished(db, request.account, id),

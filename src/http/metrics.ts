@@ -4,12 +4,12 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Db } from '../store/database.ts';
 import { type Figures, readFigures } from '../store/figures.ts';
-import type { Changes } from './changes.ts';
+import type { Listeners } from './listeners.ts';
 import { getMetrics } from './schemas/server.ts';
 
 export type MetricsDeps = {
   db: Db;
-  changes: Changes;
+  listeners: Listeners;
   log: FastifyBaseLogger;
   /** Jobs the queue still holds. */
   queueDepth: () => Promise<number>;
@@ -19,7 +19,10 @@ const FRESH_MS = 5_000;
 /** However large the tables, counting takes no more than one second in so many. */
 const SHARE = 50;
 
-export function metricsRoutes(server: FastifyInstance, { db, changes, log, queueDepth }: MetricsDeps): void {
+export function metricsRoutes(
+  server: FastifyInstance,
+  { db, listeners, log, queueDepth }: MetricsDeps,
+): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -84,8 +87,8 @@ export function metricsRoutes(server: FastifyInstance, { db, changes, log, queue
 
   server.get('/metrics', { schema: getMetrics }, async (_request, reply) => {
     await refresh();
-    waiting.set(changes.waiting);
-    streams.set(changes.streams);
+    waiting.set(listeners.waiting);
+    streams.set(listeners.streams);
     return reply.type(registry.contentType).send(await registry.metrics());
   });
 }

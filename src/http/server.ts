@@ -13,7 +13,6 @@ import { HttpError } from '../errors.ts';
 import { withoutNulls } from '../nulls.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
-import type { Changes } from './changes.ts';
 import { DASHBOARD_FOLDER, dashboardRoutes } from './dashboard.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
@@ -22,6 +21,7 @@ import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import type { Limits } from './limits.ts';
+import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { asRefusal, problem } from './problem.ts';
@@ -98,7 +98,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   });
 
   await describeRoutes(server, deps.version);
-  endConnectionsOnClose(server, deps.changes);
+  endConnectionsOnClose(server, deps.listeners);
 
   await dashboardRoutes(server, deps.dashboardFolder ?? DASHBOARD_FOLDER);
   healthRoutes(server, deps);
@@ -140,11 +140,11 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
  * Closing waits for whoever is connected: those who wait are answered, streams end, and a connection ends with the answer
  * it is busy with. Left alive, it would hold up the end for as long as keepAliveTimeout.
  */
-function endConnectionsOnClose(server: FastifyInstance, changes: Changes): void {
+function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): void {
   let closing = false;
   server.addHook('preClose', async () => {
     closing = true;
-    changes.drain();
+    listeners.drain();
   });
   server.addHook('onResponse', async (request) => {
     if (closing) request.raw.socket.end();

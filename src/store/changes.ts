@@ -36,13 +36,16 @@ export const deliveryTold = sql<string>`
   'told',
 );
 
+/** As the last part of a statement on many of them; `rows` is what stands after FROM. */
+export const deliveriesTold = (rows: RawBuilder<unknown>): RawBuilder<unknown> => sql`
+  SELECT pg_notify(${CHANGE_CHANNEL}, json_build_array('deliveries', account_id, json_agg(${delivery}))::text)
+  FROM (SELECT id, account_id, job_id, state, attempts, row_number() OVER (PARTITION BY account_id) / ${DELIVERIES}::int AS part
+    FROM ${rows}) AS changed
+  GROUP BY account_id, part`;
+
 /** Tells what the rows of these deliveries say now. */
 export async function tellDeliveries(db: Db, ids: readonly string[]): Promise<void> {
-  await sql`
-    SELECT pg_notify(${CHANGE_CHANNEL}, json_build_array('deliveries', account_id, json_agg(${delivery}))::text)
-    FROM (SELECT id, account_id, job_id, state, attempts, row_number() OVER (PARTITION BY account_id) / ${DELIVERIES}::int AS part
-      FROM delivery WHERE id = ANY(${ids}::uuid[])) AS changed
-    GROUP BY account_id, part`.execute(db);
+  await deliveriesTold(sql`delivery WHERE id = ANY(${ids}::uuid[])`).execute(db);
 }
 
 /** The same for changes that are in hand: no row is read for them. */

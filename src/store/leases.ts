@@ -6,7 +6,7 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { DeliveryForm, DeliveryState, EndpointHealth, Event, Method, Trigger } from '../delivery.ts';
 import { plainArray } from './array.ts';
-import type { DeliveryChange } from './changes.ts';
+import { type DeliveryChange, deliveriesTold } from './changes.ts';
 import type { Db, Trx } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -177,11 +177,13 @@ async function putBack(db: Db, leases: readonly Lease[]): Promise<void> {
     freed AS (
       UPDATE delivery SET state = 'pending', due_at = now(), token = NULL, claimed_at = NULL
       FROM stranded WHERE delivery.id = stranded.id
-      RETURNING delivery.id, attempts, trigger, form, stranded.claimed_at)
-    INSERT INTO attempt (delivery_id, number, trigger, form, started_at, outcome, error_class, error_message, next_at)
-    SELECT id, attempts, trigger, form, claimed_at, 'unknown', 'interrupted',
-      'the sending process stopped before it had recorded an answer: the request may or may not have been sent', now()
-    FROM freed ON CONFLICT DO NOTHING`.execute(db);
+      RETURNING delivery.id, account_id, job_id, state, attempts, trigger, form, stranded.claimed_at),
+    written AS (
+      INSERT INTO attempt (delivery_id, number, trigger, form, started_at, outcome, error_class, error_message, next_at)
+      SELECT id, attempts, trigger, form, claimed_at, 'unknown', 'interrupted',
+        'the sending process stopped before it had recorded an answer: the request may or may not have been sent', now()
+      FROM freed ON CONFLICT DO NOTHING)
+    ${deliveriesTold(sql`freed`)}`.execute(db);
 }
 
 /** How one attempt ended, and what it makes of the delivery. Times are waits, added to the database's clock. */

@@ -1,15 +1,7 @@
 // Captions as files: SubRip, and WebVTT (https://www.w3.org/TR/webvtt1/). Pure.
+import type { SubtitleFormat, SubtitleStyle } from '../job-options.ts';
 import type { Utterance } from '../speech/transcript.ts';
 import { CAPTION_RULES, type Caption, captionsOf } from './captions.ts';
-
-export const SUBTITLE_FORMATS = ['srt', 'vtt'] as const;
-export type SubtitleFormat = (typeof SUBTITLE_FORMATS)[number];
-
-/**
- * `compliance` is SubRip as the Library of Congress describes it: lines end in CR LF, and a blank line ends every caption,
- * the last too. Besides, no caption of either format holds words of two sentences.
- */
-export type SubtitleStyle = 'default' | 'compliance';
 
 export type SubtitlesConfig = {
   formats?: readonly SubtitleFormat[];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { analyse } from '../../src/addons/analyse.ts';
 import { passesLuhn } from '../../src/addons/numbers.ts';
+import { sentencesOf } from '../../src/text/sentences.ts';
 import { judge, type LabelledSet, labelledSentences, spoken } from './labelled.ts';
 
 const entitiesOf = (text: string) =>
@@ -37,6 +38,7 @@ test.each([
     'Write to mary dot jones underscore nine at gmail dot com.',
     'EMAIL_ADDRESS mary dot jones underscore nine at gmail dot com',
   ],
+  ['It goes to j. smith at example dot com.', 'EMAIL_ADDRESS j. smith at example dot com'],
   ['Please write to me at John.Smith at example.com.', 'EMAIL_ADDRESS John.Smith at example.com'],
   ['Mail bob@example.org.', 'EMAIL_ADDRESS bob@example.org'],
   ['Look at example dot com.', 'URL example dot com'],
@@ -72,6 +74,7 @@ test.each([
   'There were twenty five thousand people, or one million two hundred thousand.',
   'Call me back at noon.',
   'Yesterday, on Monday, it rained.',
+  'He left. "Surprising," they thought.',
 ])('nothing personal: %s', (text) => {
   expect(redacted(text, ['CORE_ENTITIES'])).toBe(text);
 });
@@ -124,6 +127,21 @@ test('a mood for each sentence, with its times; no emotion is made up', () => {
       end: expect.closeTo(5.967),
       channel: 1,
     },
+  ]);
+});
+
+test('moods are of the sentences that the transcript has, through a pause and past an abbreviation', () => {
+  const utterances = [spoken('I love what Dr. Quist'), spoken('did for us. That was it.', 2.5)];
+  const { sentiment } = analyse(utterances, { entities: false, sentiment: true, redaction: null });
+  const sentences = sentencesOf(utterances).map(({ sentence, start, end }) => ({
+    text: sentence,
+    start,
+    end,
+  }));
+  expect(sentiment.map(({ text, start, end }) => ({ text, start, end }))).toEqual(sentences);
+  expect(sentiment.map(({ text, sentiment: mood }) => [text, mood])).toEqual([
+    ['I love what Dr. Quist did for us.', 'positive'],
+    ['That was it.', 'neutral'],
   ]);
 });
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { analyse } from '../../src/addons/analyse.ts';
-import { maskEverything, type RedactionStyle } from '../../src/addons/redact.ts';
+import { maskEverything } from '../../src/addons/redact.ts';
 import { askedTypes, ENTITY_GROUPS, ENTITY_TYPES, REDACTABLE } from '../../src/entity-types.ts';
+import type { RedactionStyle } from '../../src/job-options.ts';
 import type { Utterance } from '../../src/speech/transcript.ts';
 import { labelledSentences, spoken } from './labelled.ts';
 

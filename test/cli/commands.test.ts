@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateSecret, sign } from '../../src/deliver/signature.ts';
 import { SETTINGS } from '../../src/settings.ts';
+import { generateSecret, sign } from '../../src/signature.ts';
 import { startReceiver } from '../rig/receiver.ts';
 
 const BINARY = fileURLToPath(new URL('../../src/cli/ringback.ts', import.meta.url));

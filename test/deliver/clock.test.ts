@@ -4,11 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WatchedClock } from '../../src/deliver/clock.ts';
-import { generateSecret } from '../../src/deliver/signature.ts';
 import { startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
-import { findDelivery, listAttempts, openDelivery } from '../../src/store/deliveries.ts';
+import { generateSecret } from '../../src/signature.ts';
+import { findDelivery, listAttempts } from '../../src/store/deliveries.ts';
+import { insertAccount } from '../rig/account.ts';
+import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { startReceiver } from '../rig/receiver.ts';
@@ -62,8 +64,7 @@ beforeAll(async () => {
   database = await migratedDatabase();
   outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
   const { db } = database;
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
 });
 afterAll(async () => {
   outbound.close();
@@ -116,19 +117,7 @@ test.each([
         Array.from({ length: count }, () => {
           const id = randomUUID();
           // An endpoint each, so that both senders get their share.
-          return database.db.transaction().execute((trx) =>
-            openDelivery(trx, {
-              accountId: account,
-              jobId: id,
-              url: `${receiver.url}/${id}`,
-              method: 'POST',
-              event: 'success',
-              form: 'full',
-              fullBody: Buffer.from('{}'),
-              referenceBody: Buffer.from('{}'),
-              waitMs: 0,
-            }),
-          );
+          return openAnyDelivery(database.db, account, `${receiver.url}/${id}`, { jobId: id });
         }),
       );
     const delivered = async (ids: readonly string[]) => {

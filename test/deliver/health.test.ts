@@ -1,15 +1,16 @@
 // Endpoint health through the whole deliver role. Waiting times are shortened by moving them in the database, whose
 // clock is the one that counts.
-import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
 import { startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { listDeliveries, openDelivery } from '../../src/store/deliveries.ts';
 import { disableEndpoint, enableEndpoint, listEndpoints } from '../../src/store/endpoints.ts';
+import { insertAccount } from '../rig/account.ts';
+import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
@@ -31,8 +32,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   const { db } = database;
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
   receiver = await startReceiver();
   stop = await startDeliver({
     database,
@@ -54,18 +54,7 @@ afterEach(async () => {
 
 async function open(count: number): Promise<void> {
   await database.db.transaction().execute(async (trx) => {
-    for (let n = 0; n < count; n++)
-      await openDelivery(trx, {
-        accountId: account,
-        jobId: randomUUID(),
-        url: `${receiver.url}/hooks`,
-        method: 'POST',
-        event: 'success',
-        form: 'full',
-        fullBody: Buffer.from('{}'),
-        referenceBody: Buffer.from('{}'),
-        waitMs: 0,
-      });
+    for (let n = 0; n < count; n++) await openDelivery(trx, anyDelivery(account, `${receiver.url}/hooks`));
   });
 }
 

@@ -1,5 +1,4 @@
 // A replay through the real program: sent, counted, throttled; and killed in the middle, with -9.
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDelivery } from '../../src/store/deliveries.ts';
 import { endAllLeases } from '../../src/store/leases.ts';
+import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Served, serve } from '../rig/process.ts';
@@ -41,17 +41,10 @@ async function failed(count: number, endpoints: number): Promise<string[]> {
   await db.transaction().execute(async (trx) => {
     for (let n = 0; n < count; n++)
       ids.push(
-        await openDelivery(trx, {
-          accountId,
-          jobId: randomUUID(),
-          url: `${receiver.url}/${n % endpoints}`,
-          method: 'POST',
-          event: 'success',
-          form: 'full',
-          fullBody: Buffer.from(`{"n":${n}}`),
-          referenceBody: Buffer.from('{}'),
-          waitMs: 0,
-        }),
+        await openDelivery(
+          trx,
+          anyDelivery(accountId, `${receiver.url}/${n % endpoints}`, { fullBody: Buffer.from(`{"n":${n}}`) }),
+        ),
       );
     await sql`UPDATE delivery SET state = 'failed', reason = 'all failed', due_at = NULL, final_at = now(), step = 12,
       attempts = 12`.execute(trx);

@@ -5,14 +5,16 @@ import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { accountSecrets, REMEMBER_MS } from '../../src/deliver/account-secrets.ts';
-import { generateSecret, verify } from '../../src/deliver/signature.ts';
 import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
+import { generateSecret, verify } from '../../src/signature.ts';
 import { CHANGE_CHANNEL, type Change, readChanges, tellDeliveries } from '../../src/store/changes.ts';
-import { findDelivery, listAttempts, openDelivery, resend } from '../../src/store/deliveries.ts';
+import { findDelivery, listAttempts, resend } from '../../src/store/deliveries.ts';
 import { readFigures } from '../../src/store/figures.ts';
 import { listSigningSecrets, rotateSigningSecret } from '../../src/store/signing-secrets.ts';
+import { insertAccount } from '../rig/account.ts';
+import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
@@ -28,8 +30,7 @@ beforeAll(async () => {
   database = await migratedDatabase();
   outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
   const { db } = database;
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
 });
 afterAll(async () => {
   outbound.close();
@@ -72,20 +73,13 @@ function open(
   more: { gzip?: boolean } = {},
 ): Promise<string> {
   const id = randomUUID();
-  return database.db.transaction().execute((trx) =>
-    openDelivery(trx, {
-      accountId: account,
-      jobId: id,
-      url,
-      method,
-      event: 'success',
-      form: 'full',
-      fullBody: Buffer.from(`{"id":"${id}","payload":{"text":"naïve  café"}}`),
-      referenceBody: Buffer.from(`{"id":"${id}","reason":"payload_too_large"}`),
-      waitMs: 0,
-      ...more,
-    }),
-  );
+  return openAnyDelivery(database.db, account, url, {
+    jobId: id,
+    method,
+    fullBody: Buffer.from(`{"id":"${id}","payload":{"text":"naïve  café"}}`),
+    referenceBody: Buffer.from(`{"id":"${id}","reason":"payload_too_large"}`),
+    ...more,
+  });
 }
 
 const see = async (id: string) => {

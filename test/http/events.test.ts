@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Changes } from '../../src/http/changes.ts';
+import { Listeners } from '../../src/http/listeners.ts';
 import { tellDeliveries } from '../../src/store/changes.ts';
 import { resend } from '../../src/store/deliveries.ts';
-import { finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
+import { expireRuns, finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
+import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { insertAnyJob } from '../rig/job.ts';
 
@@ -64,7 +65,7 @@ const insert = (accountId = api.account) => insertAnyJob(api.db, api.queue, acco
 
 const noStreams = () =>
   eventually(
-    () => api.changes.streams,
+    () => api.listeners.streams,
     (count) => count === 0,
   );
 
@@ -76,26 +77,22 @@ test('a job and its callback from beginning to end, told once each, to their acc
   const id = await insert();
   await startJob(api.db, id, 60_000);
   await handBackJob(api.db, api.queue, id, 1);
+  await startJob(api.db, id, 0);
+  await expireRuns(api.db, api.queue, () => {
+    throw new Error('this was its first run');
+  });
   await startJob(api.db, id, 60_000);
-  await finishJob(api.db, id, 1, () => ({
+  await finishJob(api.db, id, 2, () => ({
     ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
-    delivery: {
-      accountId: api.account,
-      jobId: id,
-      url: 'https://app.example.org/hooks',
-      method: 'POST',
-      event: 'success',
-      form: 'full',
-      fullBody: Buffer.from('{}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    },
+    delivery: anyDelivery(api.account, 'https://app.example.org/hooks', { jobId: id }),
     fetched: null,
   }));
-  const events = await mine.seen(6);
+  const events = await mine.seen(8);
   const told = events.map(({ event, data }) => [event, data]);
-  const delivery = events[5]?.data.id as string;
+  const delivery = events[7]?.data.id as string;
   expect(told).toEqual([
+    ['job', { id, status: 'queued' }],
+    ['job', { id, status: 'processing' }],
     ['job', { id, status: 'queued' }],
     ['job', { id, status: 'processing' }],
     ['job', { id, status: 'queued' }],
@@ -111,7 +108,7 @@ test('a job and its callback from beginning to end, told once each, to their acc
     .execute();
   await tellDeliveries(api.db, [delivery]);
   await resend(api.db, api.account, delivery);
-  expect((await mine.seen(8)).slice(6).map(({ data }) => [data.state, data.attempt_count])).toEqual([
+  expect((await mine.seen(10)).slice(8).map(({ data }) => [data.state, data.attempt_count])).toEqual([
     ['delivered', 1],
     ['pending', 1],
   ]);
@@ -141,7 +138,7 @@ test('after a break a client goes on where it was; where that is forgotten, it i
   }
   const fourth = await open();
   // The LISTEN connection was lost: something may have been missed, also by those who read all along.
-  api.changes.heard('');
+  api.listeners.heard('');
   expect((await fourth.seen(1))[0]).toMatchObject({ event: 'resync' });
   await fourth.close();
   expect(a).not.toBe(b);
@@ -156,7 +153,7 @@ test('an account has so many streams; the next is refused until one is closed', 
   expect(theirs.response.status).toBe(200);
   await two[0]?.close();
   await eventually(
-    () => api.changes.streams,
+    () => api.listeners.streams,
     (count) => count === 2,
   );
   const again = await open();
@@ -174,7 +171,7 @@ test('a reader that does not read is cut off; one that reads gets everything', a
   socket.on('error', () => {});
   socket.write(`GET /api/events HTTP/1.1\r\nhost: x\r\nx-gladia-key: ${api.key}\r\n\r\n`);
   await eventually(
-    () => api.changes.streams,
+    () => api.listeners.streams,
     (count) => count === 2,
   );
   const before = 2;
@@ -182,29 +179,29 @@ test('a reader that does not read is cut off; one that reads gets everything', a
   const payload = JSON.stringify(['deliveries', api.account, deliveries]);
   let told = 0;
   // Kernel buffers take several megabytes before anything is held here.
-  while (api.changes.streams === before && told < 200_000) {
-    api.changes.heard(payload);
+  while (api.listeners.streams === before && told < 200_000) {
+    api.listeners.heard(payload);
     told += deliveries.length;
     await reader.seen(told);
   }
-  expect(api.changes.streams).toBe(before - 1);
+  expect(api.listeners.streams).toBe(before - 1);
   socket.resume();
   await cut;
   await reader.close();
 });
 
 test('streams end when the server stops; HEAD opens none', async () => {
-  const changes = new Changes({
+  const listeners = new Listeners({
     unfinishedAmong: async () => new Set(),
     streamsPerAccount: null,
     log: pino({ level: 'silent' }),
   });
-  const stream = changes.open('account', undefined);
+  const stream = listeners.open('account', undefined);
   stream.resume();
   const over = new Promise((resolve) => stream.once('end', resolve));
-  changes.drain();
+  listeners.drain();
   await over;
-  const late = changes.open('account', undefined);
+  const late = listeners.open('account', undefined);
   late.resume();
   await new Promise((resolve) => late.once('end', resolve));
   const head = await fetch(`${url}/api/events`, { method: 'HEAD', headers: { 'x-gladia-key': api.key } });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addOutcomes, readFigures } from '../../src/store/figures.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
+import { anyDelivery } from '../rig/delivery.ts';
 import { insertAnyJob } from '../rig/job.ts';
 
 let api: Api;
@@ -29,17 +30,7 @@ test('figures count every state, and know the age of the oldest undelivered call
     await startJob(db, id, 60_000);
     await finishJob(db, id, 1, () => ({
       ending: { filename: null, duration: null, channels: null, result: '{}' },
-      delivery: {
-        accountId: api.account,
-        jobId: id,
-        url: 'https://app.example.org/hooks?key=s3cret',
-        method: 'POST',
-        event: 'success',
-        form: 'full',
-        fullBody: Buffer.from('{}'),
-        referenceBody: Buffer.from('{}'),
-        waitMs: 0,
-      },
+      delivery: anyDelivery(api.account, 'https://app.example.org/hooks?key=s3cret', { jobId: id }),
       fetched: null,
     }));
     const final = state !== 'pending' && state !== 'delivering';

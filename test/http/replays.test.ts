@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openDelivery } from '../../src/store/deliveries.ts';
 import { createKey } from '../../src/store/keys.ts';
 import { stepReplay } from '../../src/store/replays.ts';
 import { type Api, startApi } from '../rig/api.ts';
+import { openAnyDelivery } from '../rig/delivery.ts';
 
 let api: Api;
 beforeAll(async () => {
@@ -13,22 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-function open(accountId: string, url = 'https://app.example.org/hooks?token=secret') {
-  return api.db.transaction().execute(async (trx) => {
-    const jobId = randomUUID();
-    const id = await openDelivery(trx, {
-      accountId,
-      jobId,
-      url,
-      method: 'POST',
-      event: 'success',
-      form: 'full',
-      fullBody: Buffer.from('{}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    });
-    return { id, jobId };
-  });
+async function open(accountId: string, url = 'https://app.example.org/hooks?token=secret') {
+  const jobId = randomUUID();
+  return { id: await openAnyDelivery(api.db, accountId, url, { jobId }), jobId };
 }
 
 const replay = (body: object, as = api.key) => api.call({ method: 'POST', url: '/api/replays', body, as });

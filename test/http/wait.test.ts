@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Changes } from '../../src/http/changes.ts';
+import { Listeners } from '../../src/http/listeners.ts';
 import { finishJob, startJob, unfinishedAmong } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -35,7 +35,7 @@ const look = (id: string, wait: string, init: RequestInit & { key?: string } = {
   });
 const waiting = (count: number) =>
   eventually(
-    () => api.changes.waiting,
+    () => api.listeners.waiting,
     (now) => now === count,
   );
 
@@ -96,7 +96,7 @@ test('what was not heard is found by looking: for all who wait in one query', as
   const other = await insert();
   const looks: (readonly string[])[] = [];
   // Deaf: nothing calls heard().
-  const changes = new Changes({
+  const listeners = new Listeners({
     unfinishedAmong: (ids) => {
       looks.push(ids);
       return unfinishedAmong(api.db, ids);
@@ -107,22 +107,22 @@ test('what was not heard is found by looking: for all who wait in one query', as
   });
   const gone = new AbortController();
   const wait = (job: string) =>
-    changes.untilEnded(job, { ms: 30_000, gone: gone.signal, isUnfinished: async () => true });
+    listeners.untilEnded(job, { ms: 30_000, gone: gone.signal, isUnfinished: async () => true });
   const both = [wait(id), wait(id), wait(other)];
   await eventually(
     () => looks.length,
     (count) => count >= 2,
   );
   expect(new Set(looks[0])).toEqual(new Set([id, other]));
-  expect(changes.waiting).toBe(3);
+  expect(listeners.waiting).toBe(3);
   await finish(id);
   await Promise.all(both.slice(0, 2));
-  expect(changes.waiting).toBe(1);
+  expect(listeners.waiting).toBe(1);
   // The connection was away: the job may have ended meanwhile.
   await finish(other);
-  changes.heard('');
+  listeners.heard('');
   await both[2];
-  expect(changes.waiting).toBe(0);
+  expect(listeners.waiting).toBe(0);
 });
 
 test('a server that stops answers those who wait at once, and later ones without waiting', async () => {
@@ -132,10 +132,10 @@ test('a server that stops answers those who wait at once, and later ones without
   const headers = { 'x-gladia-key': stopping.key };
   const asked = fetch(`${address}/v2/pre-recorded/${id}?wait=60`, { headers });
   await eventually(
-    () => stopping.changes.waiting,
+    () => stopping.listeners.waiting,
     (now) => now === 1,
   );
-  stopping.changes.drain();
+  stopping.listeners.drain();
   expect(await (await asked).json()).toMatchObject({ status: 'queued' });
   const later = await fetch(`${address}/v2/pre-recorded/${id}?wait=60`, { headers });
   expect(await later.json()).toMatchObject({ status: 'queued' });

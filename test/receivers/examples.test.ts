@@ -2,7 +2,7 @@
 // and that it answers before it works.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { generateSecret, sign } from '../../src/deliver/signature.ts';
+import { generateSecret, sign } from '../../src/signature.ts';
 import { type DeliverRig, resultOf, startDeliverRig } from '../rig/deliver.ts';
 import { eventually } from '../rig/eventually.ts';
 import { type Example, exampleFile, RECEIVERS, startExample } from '../rig/example.ts';

@@ -3,7 +3,7 @@
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { type CallbackToOpen, type DeliverRig, startDeliverRig } from '../rig/deliver.ts';
 import { type ReceivedRequest, type Receiver, startReceiver } from '../rig/receiver.ts';
 

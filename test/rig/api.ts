@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { generateSecret } from '../../src/deliver/signature.ts';
 import { JobError } from '../../src/errors.ts';
-import { Changes } from '../../src/http/changes.ts';
 import type { Limits } from '../../src/http/limits.ts';
+import { Listeners } from '../../src/http/listeners.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
 import { CHANGE_CHANNEL } from '../../src/store/changes.ts';
 import type { Db } from '../../src/store/database.ts';
@@ -37,7 +37,7 @@ export type Call = {
 export type Api = {
   server: FastifyInstance;
   db: Db;
-  changes: Changes;
+  listeners: Listeners;
   queue: Queue;
   audio: AudioFolder;
   /** Where the audio is. */
@@ -62,16 +62,16 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     return verdict.ok ? null : verdict.message;
   };
   const log = pino({ level: 'silent' });
-  const changes = new Changes({
+  const listeners = new Listeners({
     unfinishedAmong: (ids) => unfinishedAmong(db, ids),
     streamsPerAccount: 2,
     log,
   });
-  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => changes.heard(payload));
+  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => listeners.heard(payload));
   const server = await buildServer({
     db,
     queue,
-    changes,
+    listeners,
     queueDepth: () => queue.depth(db),
     limits: NO_LIMITS,
     audio,
@@ -95,7 +95,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   return {
     server,
     db,
-    changes: deps.changes ?? changes,
+    listeners: deps.listeners ?? listeners,
     queue,
     audio,
     folder,

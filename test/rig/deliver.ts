@@ -3,18 +3,19 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { renderCallbackBody } from '../../src/callback-body.ts';
-import { generateSecret } from '../../src/deliver/signature.ts';
 import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
+import { generateSecret } from '../../src/signature.ts';
 import {
   type AttemptRow,
   type DeliveryRow,
   findDelivery,
   listAttempts,
-  openDelivery,
   resend,
 } from '../../src/store/deliveries.ts';
+import { insertAccount } from './account.ts';
+import { openAnyDelivery } from './delivery.ts';
 import { eventually } from './eventually.ts';
 import { migratedDatabase } from './postgres.ts';
 
@@ -58,11 +59,7 @@ export async function startDeliverRig({
   const database = await migratedDatabase();
   const { db } = database;
   const outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
-  const account = await db
-    .insertInto('account')
-    .values({ name: 'a' })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+  const account = await insertAccount(db);
   const stopRole = await startDeliver({
     database,
     outbound,
@@ -77,26 +74,21 @@ export async function startDeliverRig({
     ...options,
   });
   const see = async (id: string): Promise<Seen> => {
-    const row = await findDelivery(db, account.id, id);
+    const row = await findDelivery(db, account, id);
     return { state: row?.state, reason: row?.reason, attempts: await listAttempts(db, [id]) };
   };
   return {
     secrets,
     open: (callback) => {
       const { full, reference, jobId } = bodiesOf(callback);
-      return db.transaction().execute((trx) =>
-        openDelivery(trx, {
-          accountId: account.id,
-          jobId,
-          url: callback.url,
-          method: callback.method ?? 'POST',
-          event: callback.event ?? 'success',
-          form: callback.form ?? 'full',
-          fullBody: full,
-          referenceBody: reference,
-          waitMs: 0,
-        }),
-      );
+      return openAnyDelivery(db, account, callback.url, {
+        jobId,
+        method: callback.method ?? 'POST',
+        event: callback.event ?? 'success',
+        form: callback.form ?? 'full',
+        fullBody: full,
+        referenceBody: reference,
+      });
     },
     see,
     ended: (id, withinMs) =>
@@ -106,7 +98,7 @@ export async function startDeliverRig({
         withinMs,
       ),
     endpoint: () => db.selectFrom('endpoint').select(['breaker', 'failures']).executeTakeFirstOrThrow(),
-    resend: (id) => resend(db, account.id, id),
+    resend: (id) => resend(db, account, id),
     async stop() {
       await stopRole();
       outbound.close();

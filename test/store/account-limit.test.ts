@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expireRuns, finishJob, startJob } from '../../src/store/jobs.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
+import { insertAccount } from '../rig/account.ts';
 import { eventually } from '../rig/eventually.ts';
 import { insertAnyJob } from '../rig/job.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -22,15 +23,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function account(): Promise<string> {
-  const made = await database.db
-    .insertInto('account')
-    .values({ name: 'a' })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  return made.id;
-}
-
+const account = () => insertAccount(database.db);
 const insert = (accountId: string) => insertAnyJob(database.db, queues[0] as Queue, accountId);
 
 async function finish(id: string): Promise<void> {

@@ -15,6 +15,7 @@ import {
   startJob,
 } from '../../src/store/jobs.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
+import { insertAccount } from '../rig/account.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
@@ -23,9 +24,7 @@ let account: string;
 beforeAll(async () => {
   database = await migratedDatabase();
   queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
-  account = (
-    await database.db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow()
-  ).id;
+  account = await insertAccount(database.db);
 });
 afterAll(async () => {
   await queue.stop();

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CHANGE_CHANNEL, type Change, readChanges } from '../../src/store/changes.ts';
 import { openDelivery, resend } from '../../src/store/deliveries.ts';
 import {
   type Claimed,
@@ -14,6 +15,9 @@ import {
   releaseEndpoints,
   remindEndpoints,
 } from '../../src/store/leases.ts';
+import { insertAccount } from '../rig/account.ts';
+import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
+import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
@@ -25,24 +29,11 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   await sql`TRUNCATE account CASCADE`.execute(db);
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
 });
 
 function open(url: string): Promise<string> {
-  return database.db.transaction().execute((trx) =>
-    openDelivery(trx, {
-      accountId: account,
-      jobId: randomUUID(),
-      url,
-      method: 'POST',
-      event: 'success',
-      form: 'full',
-      fullBody: Buffer.from('{"full":1}'),
-      referenceBody: Buffer.from('{"reference":1}'),
-      waitMs: 0,
-    }),
-  );
+  return openAnyDelivery(database.db, account, url);
 }
 
 const CLAIM = { endpoints: 10, room: () => 4, leaseMs: 60_000 };
@@ -230,6 +221,36 @@ test('a dead holder: its lease runs out, what it had in flight is due again and 
   expect(await stateOf(id)).toMatchObject({ state: 'delivered', attempts: 2 });
 });
 
+test('what a dead holder left is told as it is put back, of an endpoint that is disabled too', async () => {
+  const told: Change[] = [];
+  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => {
+    if (payload !== '') told.push(...readChanges(payload));
+  });
+  try {
+    const heard = (id: string) => told.filter((change) => change.id === id);
+    const alive = await open('https://one.example.org/');
+    const disabled = await open('https://two.example.org/');
+    await claimEndpoints(database.db, CLAIM);
+    await endAllLeases(database.db);
+    await sql`UPDATE endpoint SET disabled_at = now(), disabled_reason = 'gone', next_due = NULL
+      WHERE url LIKE '%two%'`.execute(database.db);
+    await claimEndpoints(database.db, CLAIM);
+    await freeDisabledEndpoints(database.db);
+    for (const id of [alive, disabled])
+      expect(
+        await eventually(
+          () => heard(id),
+          (changes) => changes.length === 2,
+        ),
+      ).toMatchObject([
+        { state: 'pending', attempts: 0 },
+        { kind: 'delivery', accountId: account, jobId: expect.any(String), state: 'pending', attempts: 1 },
+      ]);
+  } finally {
+    await deaf();
+  }
+});
+
 test('a delivery that commits while its endpoint is being released is not forgotten', async () => {
   await open('https://one.example.org/');
   const { leases, claimed } = await claimEndpoints(database.db, CLAIM);
@@ -241,17 +262,10 @@ test('a delivery that commits while its endpoint is being released is not forgot
   const arrived = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
   const opening = database.db.transaction().execute(async (trx) => {
-    const id = await openDelivery(trx, {
-      accountId: account,
-      jobId: randomUUID(),
-      url: 'https://one.example.org/',
-      method: 'PUT',
-      event: 'error',
-      form: 'full',
-      fullBody: Buffer.from('{}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    });
+    const id = await openDelivery(
+      trx,
+      anyDelivery(account, 'https://one.example.org/', { method: 'PUT', event: 'error' }),
+    );
     arrived.resolve();
     await mayCommit.promise;
     return id;

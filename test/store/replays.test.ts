@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DeliveryState, ReplayFilter } from '../../src/delivery.ts';
-import { findDelivery, listDeliveries, openDelivery } from '../../src/store/deliveries.ts';
+import { findDelivery, listDeliveries } from '../../src/store/deliveries.ts';
 import {
   cancelReplay,
   createReplay,
@@ -10,6 +10,8 @@ import {
   stepReplay,
   untilNextReplay,
 } from '../../src/store/replays.ts';
+import { insertAccount } from '../rig/account.ts';
+import { openAnyDelivery } from '../rig/delivery.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
@@ -21,8 +23,7 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   await sql`TRUNCATE account CASCADE`.execute(db);
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
 });
 
 type Made = { state?: DeliveryState; url?: string; event?: 'success' | 'error'; body?: boolean; at?: string };
@@ -33,19 +34,11 @@ async function make({
   ...made
 }: Made = {}): Promise<string> {
   const jobId = randomUUID();
-  const id = await database.db.transaction().execute((trx) =>
-    openDelivery(trx, {
-      accountId: account,
-      jobId,
-      url,
-      method: 'POST',
-      event: made.event ?? 'success',
-      form: 'full',
-      fullBody: Buffer.from('{"full":1}'),
-      referenceBody: Buffer.from('{"reference":1}'),
-      waitMs: 3_600_000,
-    }),
-  );
+  const id = await openAnyDelivery(database.db, account, url, {
+    jobId,
+    event: made.event ?? 'success',
+    waitMs: 3_600_000,
+  });
   const final = state === 'delivered' || state === 'failed' || state === 'cancelled';
   await database.db
     .updateTable('delivery')

@@ -7,10 +7,12 @@ import { sql } from 'kysely';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type AudioFolder, insertAudio, openAudioFolder } from '../../src/store/audio.ts';
-import { findDelivery, openDelivery, resend } from '../../src/store/deliveries.ts';
+import { findDelivery, resend } from '../../src/store/deliveries.ts';
 import { finishJob, insertJob, startJob } from '../../src/store/jobs.ts';
 import { removeOrphans, SAFE_AGE_MS } from '../../src/store/orphans.ts';
 import { type RetentionDeps, removeExpired, startRetention } from '../../src/store/retention.ts';
+import { insertAccount } from '../rig/account.ts';
+import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
@@ -29,8 +31,7 @@ afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
   await sql`TRUNCATE account CASCADE`.execute(db);
-  account = (await db.insertInto('account').values({ name: 'a' }).returning('id').executeTakeFirstOrThrow())
-    .id;
+  account = await insertAccount(db);
   folder = await mkdtemp(join(tmpdir(), 'ringback-retention-'));
   audio = await openAudioFolder(folder);
   deps = { db, audio, retentionMs: 30 * DAY, log: pino({ level: 'silent' }) };
@@ -96,20 +97,10 @@ async function finished(
     .set({ completed_at: ago(days), created_at: ago(days + 1) })
     .where('id', '=', jobId)
     .execute();
-  const deliveryId = await database.db.transaction().execute((trx) =>
-    openDelivery(trx, {
-      accountId: account,
-      jobId,
-      url: 'https://app.example.org/hooks',
-      method: 'POST',
-      event: 'success',
-      form: 'full',
-      gzip: false,
-      fullBody: Buffer.from('{"words":1}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    }),
-  );
+  const deliveryId = await openAnyDelivery(database.db, account, 'https://app.example.org/hooks', {
+    jobId,
+    fullBody: Buffer.from('{"words":1}'),
+  });
   return { jobId, deliveryId };
 }
 

@@ -1,19 +1,19 @@
 // Named points on the way of a job and of a callback × what can happen there. Whatever it is: the callback arrives,
 // its row ends delivered, and every attempt that was begun is on record. The heir is another process of the same program.
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { generateSecret } from '../../src/deliver/signature.ts';
 import { createLog } from '../../src/log.ts';
 import { startRingback } from '../../src/main.ts';
 import { readSettings } from '../../src/settings.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { openDelivery } from '../../src/store/deliveries.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { insertAccount } from '../rig/account.ts';
+import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { freshDatabase } from '../rig/postgres.ts';
 import { type Program, startProgram } from '../rig/program.ts';
@@ -85,24 +85,8 @@ async function openOne(): Promise<string> {
   const opened = openDatabase({ connectionString: database.url, size: 1, onError: () => {} });
   try {
     await migrate(opened.db);
-    const { id: accountId } = await opened.db
-      .insertInto('account')
-      .values({ name: 'a' })
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    return await opened.db.transaction().execute((trx) =>
-      openDelivery(trx, {
-        accountId,
-        jobId: randomUUID(),
-        url: `${receiver.url}/hooks`,
-        method: 'POST',
-        event: 'success',
-        form: 'full',
-        fullBody: Buffer.from('{"full":1}'),
-        referenceBody: Buffer.from('{"reference":1}'),
-        waitMs: 0,
-      }),
-    );
+    const accountId = await insertAccount(opened.db);
+    return await openAnyDelivery(opened.db, accountId, `${receiver.url}/hooks`);
   } finally {
     await opened.close();
   }

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { verify } from '../../src/deliver/signature.ts';
+import { verify } from '../../src/signature.ts';
 import type { Random } from './random.ts';
 
 export const MOODS = ['error', 'patience', 'date', 'hang', 'reset', 'too_large', 'half_answer'] as const;

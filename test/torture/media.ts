@@ -3,11 +3,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { JOB_ERRORS } from '../../src/errors.ts';
 import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
 import { createSpeechPool, type SpeechPool } from '../../src/speech/pool.ts';
 import { mutate, seedOf } from '../speech/mutate.ts';
+import { readOptions, tell } from './options.ts';
 import { randomFrom } from './random.ts';
 
 const FORMATS = new URL('../fixtures/formats/', import.meta.url).pathname;
@@ -121,13 +121,5 @@ async function childrenOf(ancestor: number): Promise<Set<number>> {
 
 /** `--files N --seed N` */
 export async function run(argv: string[]): Promise<Awaited<ReturnType<typeof media>>> {
-  const { values } = parseArgs({
-    args: argv,
-    options: { files: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } },
-  });
-  return media({
-    files: Number(values.files),
-    seed: Number(values.seed),
-    tell: (line) => process.stderr.write(`${line}\n`),
-  });
+  return media({ ...readOptions(argv, { files: 1_000, seed: 1 }), tell });
 }

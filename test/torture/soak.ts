@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Client } from 'pg';
-import { generateSecret } from '../../src/deliver/signature.ts';
+import { generateSecret } from '../../src/signature.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { eventually } from '../rig/eventually.ts';
 import { startFleet } from './fleet.ts';
+import { readOptions, tell } from './options.ts';
 import type { Probe } from './soak-probe.ts';
 import { createSubmitter } from './submitter.ts';
 
@@ -247,17 +247,11 @@ async function socketsOf(pid: number): Promise<number> {
 
 /** `--minutes N --jobs-per-second N` */
 export async function run(argv: string[]): Promise<Awaited<ReturnType<typeof soak>>> {
-  const { values } = parseArgs({
-    args: argv,
-    options: {
-      minutes: { type: 'string', default: '30' },
-      'jobs-per-second': { type: 'string', default: '10' },
-    },
-  });
+  const given = readOptions(argv, { minutes: 30, 'jobs-per-second': 10 });
   return soak({
-    minutes: Number(values.minutes),
-    jobsPerSecond: Number(values['jobs-per-second']),
+    minutes: given.minutes,
+    jobsPerSecond: given['jobs-per-second'],
     sampleSeconds: 10,
-    tell: (line) => process.stderr.write(`${line}\n`),
+    tell,
   });
 }

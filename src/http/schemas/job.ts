@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { JOB_ERRORS, type JobErrorCode } from '../../errors.ts';
 import { JOB_STATES } from '../../job.ts';
+import { SUBTITLE_FORMATS } from '../../job-options.ts';
 import { JobRequest } from '../job-request.ts';
 import { closed, Id, IdempotencyKey, nullable, operation, Time } from './operation.ts';
 
@@ -68,7 +69,7 @@ export const Result = Type.Object(
       utterances: Type.Array(Utterance),
       sentences: Type.Optional(Type.Array(Addon)),
       subtitles: Type.Optional(
-        Type.Array(Type.Object({ format: Type.Enum(['srt', 'vtt']), subtitles: Type.String() })),
+        Type.Array(Type.Object({ format: Type.Enum([...SUBTITLE_FORMATS]), subtitles: Type.String() })),
       ),
     }),
   },

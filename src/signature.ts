@@ -12,7 +12,7 @@ import {
   verify as verifyEd25519,
 } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
-import { decodeSecret, isSigningKey, readPublicKey, readSigningKey } from '../signing-key.ts';
+import { decodeSecret, isSigningKey, readPublicKey, readSigningKey } from './signing-key.ts';
 
 /** As the official library has it. */
 const TOLERANCE_S = 5 * 60;

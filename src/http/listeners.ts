@@ -6,7 +6,7 @@ import { HttpError } from '../errors.ts';
 import { type Change, readChanges } from '../store/changes.ts';
 import { EventStream, formatEvent } from './event-stream.ts';
 
-export type ChangesOptions = {
+export type ListenersOptions = {
   /** Which of these jobs have not ended. */
   unfinishedAmong: (ids: readonly string[]) => Promise<Set<string>>;
   /** Event streams of one account at a time; null: any number. */
@@ -24,8 +24,8 @@ const KEPT = 1_000;
 
 type Kept = { number: number; accountId: string; text: string };
 
-export class Changes {
-  readonly #options: ChangesOptions;
+export class Listeners {
+  readonly #options: ListenersOptions;
   /** By job: what to call when it ends. */
   readonly #waiting = new Map<string, Set<() => void>>();
   #waitingCount = 0;
@@ -38,7 +38,7 @@ export class Changes {
   #poll: NodeJS.Timeout | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(options: ChangesOptions) {
+  constructor(options: ListenersOptions) {
     this.#options = options;
   }
 

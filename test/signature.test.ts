@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { prepare } from '../../src/deliver/prepare.ts';
-import { generateSecret, sign, verify } from '../../src/deliver/signature.ts';
-import { decodeSecret } from '../../src/signing-key.ts';
+import { prepare } from '../src/deliver/prepare.ts';
+import { generateSecret, sign, verify } from '../src/signature.ts';
+import { decodeSecret } from '../src/signing-key.ts';
 
 // Vectors checked in two languages apart from this code.
 const OLD = 'whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=';
