@@ -1,6 +1,6 @@
 // The words of a transcript as the request wants them written: vocabulary, then spelling, then punctuation.
-import { setImmediate } from 'node:timers/promises';
 import type { Utterance, Word } from '../speech/transcript.ts';
+import { breather } from '../turns.ts';
 import { commonWords } from './common-words.ts';
 import { punctuated } from './punctuation.ts';
 import { Spelling, type SpellingDictionary } from './spelling.ts';
@@ -21,9 +21,6 @@ export type TextOptions = {
 };
 
 type Rewriter = { replacements(words: readonly Word[]): Replacement[] };
-
-/** Others have a turn after this long: a thousand entries against ten thousand words take half a second. */
-const TURN_MS = 8;
 
 export async function shapeUtterances(
   utterances: readonly Utterance[],
@@ -112,13 +109,4 @@ function inEachChannel(
   for (const own of Map.groupBy(utterances, ({ channel }) => channel).values())
     for (const [i, utterance] of change(own).entries()) anew.set(own[i] as Utterance, utterance);
   return utterances.map((utterance) => anew.get(utterance) ?? utterance);
-}
-
-function breather(): () => Promise<void> {
-  let since = performance.now();
-  return async () => {
-    if (performance.now() - since < TURN_MS) return;
-    await setImmediate();
-    since = performance.now();
-  };
 }

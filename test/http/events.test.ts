@@ -77,8 +77,8 @@ test('a job and its callback from beginning to end, told once each, to their acc
   await startJob(api.db, id, 60_000);
   await handBackJob(api.db, api.queue, id, 1);
   await startJob(api.db, id, 60_000);
-  await finishJob(api.db, id, 1, () => ({
-    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
+  await finishJob(api.db, id, 1, {
+    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: {
       accountId: api.account,
       jobId: id,
@@ -91,7 +91,7 @@ test('a job and its callback from beginning to end, told once each, to their acc
       waitMs: 0,
     },
     fetched: null,
-  }));
+  });
   const events = await mine.seen(6);
   const told = events.map(({ event, data }) => [event, data]);
   const delivery = events[5]?.data.id as string;
