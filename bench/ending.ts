@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createLog } from '../src/log.ts';
 import type { Transcript } from '../src/speech/transcript.ts';
@@ -12,6 +11,7 @@ import { openAudioFolder } from '../src/store/audio.ts';
 import { insertJob } from '../src/store/jobs.ts';
 import { openQueue } from '../src/store/queue.ts';
 import { handleJob } from '../src/transcribe/handler.ts';
+import { watchTurns } from '../test/rig/turns.ts';
 import { utterance } from '../test/text/spoken.ts';
 import { machine, openGround } from './rig/ground.ts';
 
@@ -85,36 +85,11 @@ async function end(
     id,
     new AbortController().signal,
   );
-  const seen = await turns();
+  const { took, longest, longestProcessor } = await turns();
   await queue.stop();
-  return seen;
-}
-
-/** Processor time is this thread's: what other programs take of the machine does not count there. */
-function watchTurns(): () => Promise<Round> {
-  const look = () => {
-    const { user, system } = process.threadCpuUsage();
-    return { at: performance.now(), processor: (user + system) / 1_000 };
-  };
-  const began = look();
-  const longest = { ms: 0, processor: 0 };
-  let done = false;
-  const watching = (async () => {
-    for (let before = began; !done; ) {
-      await setImmediate();
-      const now = look();
-      longest.ms = Math.max(longest.ms, now.at - before.at);
-      longest.processor = Math.max(longest.processor, now.processor - before.processor);
-      before = now;
-    }
-  })();
-  return async () => {
-    done = true;
-    await watching;
-    return {
-      took: Math.round(performance.now() - began.at),
-      longest_turn: Math.round(longest.ms),
-      longest_turn_processor: Math.round(longest.processor),
-    };
+  return {
+    took: Math.round(took),
+    longest_turn: Math.round(longest),
+    longest_turn_processor: Math.round(longestProcessor),
   };
 }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Utterance } from '../../src/speech/transcript.ts';
 import { renderResult } from '../../src/transcribe/result.ts';
+import { watchTurns } from '../rig/turns.ts';
 import { utterance } from '../text/spoken.ts';
 
 const resultOf = async (
@@ -62,26 +63,11 @@ it('of ten hours leaves the event loop its turns', async () => {
   const said =
     'Mr. Smith called again, so we answered. Nobody was there, and it rained all the day long.'.split(' ');
   const utterances = Array.from({ length: 4_500 }, (_, at) => utterance(at * 8, said));
-  // Processor time of this thread: what other programs take of the machine does not count.
-  const cpu = () => {
-    const { user, system } = process.threadCpuUsage();
-    return user + system;
-  };
-  const began = cpu();
-  let [longest, turns, before, done] = [0, 0, began, false];
-  const turn = () => {
-    const now = cpu();
-    longest = Math.max(longest, now - before);
-    before = now;
-    turns++;
-    if (!done) setImmediate(turn);
-  };
-  setImmediate(turn);
+  const turns = watchTurns();
   await resultOf(
     { sentences: true, subtitles: true, subtitles_config: { formats: ['srt', 'vtt'] } },
     utterances,
   );
-  done = true;
-  expect(turns).toBeGreaterThan(10);
-  expect(longest).toBeLessThan((cpu() - began) / 4);
+  const { processor, longestProcessor } = await turns();
+  expect(longestProcessor).toBeLessThan(processor / 4);
 });
