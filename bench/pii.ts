@@ -5,15 +5,15 @@ import { analyse } from '../src/addons/analyse.ts';
 import { judge, type LabelledSet, labelledSentences, spoken } from '../test/addons/labelled.ts';
 
 const ask = { entities: false, sentiment: false, redaction: { entityTypes: [], style: 'MARKER' as const } };
-const redacted = (text: string) => analyse([spoken(text)], ask).utterances[0]?.text ?? '';
+const redacted = async (text: string) => (await analyse([spoken(text)], ask)).utterances[0]?.text ?? '';
 
-function recall(name: LabelledSet) {
+async function recall(name: LabelledSet) {
   const kinds: Record<string, { labelled: number; redacted: number }> = {};
   const missed: string[] = [];
   const taken: string[] = [];
   let words = 0;
   for (const sentence of labelledSentences(name)) {
-    const after = redacted(sentence.text);
+    const after = await redacted(sentence.text);
     const verdict = judge(sentence, after);
     taken.push(...verdict.taken);
     words += sentence.text.split(' ').length;
@@ -39,15 +39,17 @@ export async function run(): Promise<object> {
     .split('\n')
     .map((line) => line.split('\t').at(-1) ?? '')
     .filter((line) => line !== '');
-  const taken = prompts
-    .map((line) => ({ line, after: redacted(line) }))
-    .filter(({ line, after }) => line !== after);
+  const taken: string[] = [];
+  for (const line of prompts) {
+    const after = await redacted(line);
+    if (after !== line) taken.push(after);
+  }
   return {
     bench: 'pii',
-    tuned: recall('tuned'),
-    held_out: recall('held-out'),
-    hard: recall('hard'),
-    fresh: recall('fresh'),
-    prompts: { lines: prompts.length, changed: taken.length, changes: taken.map(({ after }) => after) },
+    tuned: await recall('tuned'),
+    held_out: await recall('held-out'),
+    hard: await recall('hard'),
+    fresh: await recall('fresh'),
+    prompts: { lines: prompts.length, changed: taken.length, changes: taken },
   };
 }

@@ -1,12 +1,12 @@
-// The body of a callback, as JSON text. Pure; rendered once, in the transaction that ends the job, so that the bytes of a
+// The body of a callback, as JSON. Pure; rendered once, for the transaction that ends the job, so that the bytes of a
 // delivery never change between attempts.
 import type { DeliveryForm } from './delivery.ts';
 import { JOB_ERRORS, type JobErrorCode } from './errors.ts';
 import type { CallbackFormat } from './settings.ts';
 
 export type CallbackOutcome =
-  /** `result` is the exact JSON text of `GET /v2/pre-recorded/{id}`'s `result`: spliced in byte for byte. */
-  | { readonly event: 'success'; readonly result: string }
+  /** `result` is the exact JSON of `GET /v2/pre-recorded/{id}`'s `result`: spliced in byte for byte. */
+  | { readonly event: 'success'; readonly result: Buffer }
   | { readonly event: 'error'; readonly code: JobErrorCode; readonly message: string };
 
 export type CallbackBodyOptions = {
@@ -25,21 +25,20 @@ export type CallbackBodyOptions = {
   customMetadata?: Readonly<Record<string, unknown>> | null;
 };
 
-export function renderCallbackBody(options: CallbackBodyOptions): string {
+/** In parts: a result may have 20 MB, and is not copied. */
+export function renderCallbackBody(options: CallbackBodyOptions): Buffer[] {
   const { id, outcome, format, form, resultUrl, reason, customMetadata } = options;
   const event = format === 'gladia' ? `transcription.${outcome.event}` : outcome.event;
-  const fields = [field('id', id), field('event', event)];
+  const first = `{${field('id', id)},${field('event', event)}`;
+  const last = customMetadata ? `,${field('custom_metadata', customMetadata)}}` : '}';
   if (outcome.event === 'error') {
     const code = format === 'gladia' ? JOB_ERRORS[outcome.code].integer : outcome.code;
-    fields.push(field('error', { code, message: outcome.message }));
-  } else if (form === 'full') {
-    fields.push(`"payload":${outcome.result}`);
-  } else {
-    fields.push(field('result_url', resultUrl), field('payload_bytes', Buffer.byteLength(outcome.result)));
-    if (reason) fields.push(field('reason', reason));
+    return [Buffer.from(`${first},${field('error', { code, message: outcome.message })}${last}`)];
   }
-  if (customMetadata) fields.push(field('custom_metadata', customMetadata));
-  return `{${fields.join(',')}}`;
+  if (form === 'full') return [Buffer.from(`${first},"payload":`), outcome.result, Buffer.from(last)];
+  const where = [field('result_url', resultUrl), field('payload_bytes', outcome.result.length)];
+  if (reason) where.push(field('reason', reason));
+  return [Buffer.from(`${first},${where.join(',')}${last}`)];
 }
 
 function field(name: string, value: unknown): string {

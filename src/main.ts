@@ -271,8 +271,12 @@ async function start(
 
 function languageModelOf(settings: Settings): LanguageModel | null {
   const { llmUrl: url, llmModel: model, llmApiKey: apiKey, llmTimeoutMs: timeoutMs } = settings;
-  return url === null || model === null ? null : { url, model, apiKey, timeoutMs };
+  if (url === null || model === null) return null;
+  return { url, model, apiKey, timeoutMs, totalMs: timeoutMs * LLM_TIMEOUTS };
 }
+
+/** A model that takes its time ten times over takes no more of a job's. */
+const LLM_TIMEOUTS = 10;
 
 /** A migration may build an index over millions of rows: it alone has no limit on the time of a statement. */
 async function migrateUnhurried(connectionString: string, onError: (error: Error) => void): Promise<void> {

@@ -420,7 +420,8 @@ export const SETTINGS = [
     variable: 'RINGBACK_LLM_TIMEOUT',
     placeholder: 'TIME',
     fallback: '60s',
-    meaning: 'one question to it, from connection to last byte; an add-on takes ten times as long at most',
+    meaning:
+      'one question to it, from connection to last byte; after one that took longer a job asks no other, and in all it asks for ten times as long at most',
     parse: duration(100, 3_600_000),
     show: formatDuration,
   }),

@@ -42,26 +42,21 @@ const NOT_YET = {
   moderation: 'moderation',
 } as const;
 
-/** A model that takes its time ten times over takes no more of the job's. */
-const QUESTIONS = 10;
-
 export function createAddons({ languageModel, onFault, analyse = analyseInThread }: AddonDeps): RunAddons {
   return async (heard, request, signal) => {
     const local = await localAddons(heard, request, { analyse, onFault }, signal);
+    const chat = languageModel && chatWith(languageModel, signal);
     const asked = questionsOf(request);
     const asking = Object.entries(asked).map(async ([name, question]): Promise<[string, Envelope]> => {
-      if (languageModel === null) return [name, failed(noModel(name))];
+      if (chat === null) return [name, failed(noModel(name))];
       if (local.withheld) return [name, failed(withheld())];
-      const enough = AbortSignal.timeout(languageModel.timeoutMs * QUESTIONS);
-      const until = AbortSignal.any([signal, enough]);
       const started = performance.now();
       const seconds = () => (performance.now() - started) / 1_000;
       try {
-        return [name, await question(chatWith(languageModel), local.utterances, until, seconds)];
+        return [name, await question(chat, local.utterances, seconds)];
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof AddonFailure) return [name, failed(error, seconds())];
-        if (enough.aborted) return [name, failed(tooSlow(languageModel.timeoutMs * QUESTIONS), seconds())];
         onFault(error, name);
         return [name, failed(fault(), seconds())];
       }
@@ -135,12 +130,7 @@ async function localAddons(
   }
 }
 
-type Question = (
-  chat: Chat,
-  utterances: Utterance[],
-  signal: AbortSignal,
-  seconds: () => number,
-) => Promise<Envelope>;
+type Question = (chat: Chat, utterances: Utterance[], seconds: () => number) => Promise<Envelope>;
 
 /** What goes to the language model; a transcript without a word is not sent to it. */
 function questionsOf(request: AddonRequest): Record<string, Question> {
@@ -148,31 +138,31 @@ function questionsOf(request: AddonRequest): Record<string, Question> {
   const asked: Record<string, Question> = {};
   const ask = <T>(name: string, empty: T, question: (...given: Parameters<Question>) => Promise<T>) => {
     if (request[name] !== true) return;
-    asked[name] = async (chat, utterances, signal, seconds) => {
-      const results = utterances.length === 0 ? empty : await question(chat, utterances, signal, seconds);
+    asked[name] = async (chat, utterances, seconds) => {
+      const results = utterances.length === 0 ? empty : await question(chat, utterances, seconds);
       return succeeded(results, seconds());
     };
   };
-  ask('summarization', '', (chat, utterances, signal) =>
-    summarise(chat, utterances, config<{ type?: SummaryType }>('summarization').type ?? 'general', signal),
+  ask('summarization', '', (chat, utterances) =>
+    summarise(chat, utterances, config<{ type?: SummaryType }>('summarization').type ?? 'general'),
   );
-  ask('chapterization', [], (chat, utterances, signal) => chapters(chat, utterances, signal));
-  ask('structured_data_extraction', {}, (chat, utterances, signal) =>
-    extract(chat, utterances, config<{ classes: string[] }>('structured_data_extraction').classes, signal),
+  ask('chapterization', [], chapters);
+  ask('structured_data_extraction', {}, (chat, utterances) =>
+    extract(chat, utterances, config<{ classes: string[] }>('structured_data_extraction').classes),
   );
   if (request.translation === true)
-    asked.translation = async (chat, utterances, signal, seconds) =>
+    asked.translation = async (chat, utterances, seconds) =>
       allOrError(
-        await translate(chat, utterances, config<TranslationConfig>('translation'), signal),
+        await translate(chat, utterances, config<TranslationConfig>('translation')),
         utterances.length === 0,
         seconds(),
       );
   if (request.audio_to_llm === true)
-    asked.audio_to_llm = async (chat, utterances, signal, seconds) =>
+    asked.audio_to_llm = async (chat, utterances, seconds) =>
       allOrError(
         utterances.length === 0
           ? []
-          : await askPrompts(chat, utterances, config<{ prompts: string[] }>('audio_to_llm').prompts, signal),
+          : await askPrompts(chat, utterances, config<{ prompts: string[] }>('audio_to_llm').prompts),
         utterances.length === 0,
         seconds(),
       );
@@ -180,9 +170,10 @@ function questionsOf(request: AddonRequest): Record<string, Question> {
 }
 
 /** One part that failed makes the whole unsuccessful, with its reason; the other parts are there all the same. */
-function allOrError(results: { error: Envelope['error'] }[], empty: boolean, seconds: number): Envelope {
+function allOrError(results: { error: Envelope['error'] }[], wordless: boolean, seconds: number): Envelope {
   const error = results.find((part) => part.error !== null)?.error ?? null;
-  return { ...succeeded(results, seconds), success: error === null, error, is_empty: empty };
+  const is_empty = wordless || results.every((part) => part.error !== null);
+  return { ...succeeded(results, seconds), success: error === null, error, is_empty };
 }
 
 function unsupported(request: AddonRequest): Record<string, Envelope> {
@@ -198,8 +189,6 @@ const noModel = (addon: string) =>
     'NotConfigured',
     `${addon} needs a language model, and this server has none: its operator can name one with RINGBACK_LLM_URL and RINGBACK_LLM_MODEL. The transcription itself is complete.`,
   );
-const tooSlow = (ms: number) =>
-  new AddonFailure(504, 'LanguageModelFailed', `The language model was not done within ${ms / 1_000} s.`);
 const fault = () =>
   new AddonFailure(
     500,

@@ -1,4 +1,4 @@
-// The add-ons that need no language model: entities, redaction and sentiment of a transcript, in one go, because what
+// The add-ons that need no language model: entities, redaction and sentiment of a transcript, together, because what
 // one of them redacts the others must not repeat. Runs in the thread of language-worker.ts.
 
 import { askedTypes, type EntityType } from '../entity-types.ts';
@@ -42,7 +42,7 @@ export type Analysis = {
   redacted: Record<string, number>;
 };
 
-export function analyse(utterances: Utterance[], ask: Ask): Analysis {
+export async function analyse(utterances: Utterance[], ask: Ask): Promise<Analysis> {
   const found =
     ask.entities || ask.redaction
       ? spokenTexts(utterances).map((spoken) => ({
@@ -70,7 +70,7 @@ export function analyse(utterances: Utterance[], ask: Ask): Analysis {
   const redacted: Record<string, number> = {};
   for (const cover of covers.values())
     for (const one of cover) if (one) redacted[one.label] = Math.max(redacted[one.label] ?? 0, one.number);
-  return { utterances: kept, entities, sentiment: ask.sentiment ? sentences(kept) : [], redacted };
+  return { utterances: kept, entities, sentiment: ask.sentiment ? await moodsOf(kept) : [], redacted };
 }
 
 /** Where they overlap, the first decides what it is. */
@@ -92,8 +92,8 @@ function findAll(spoken: SpokenText): Finding[] {
  */
 const MOOD = 0.35;
 
-function sentences(utterances: readonly Utterance[]): SentenceMood[] {
-  return sentencesOf(utterances).map(({ sentence, start, end, channel }) => {
+async function moodsOf(utterances: readonly Utterance[]): Promise<SentenceMood[]> {
+  return (await sentencesOf(utterances)).map(({ sentence, start, end, channel }) => {
     const mood = moodOf(sentence);
     const sentiment = mood >= MOOD ? 'positive' : mood <= -MOOD ? 'negative' : 'neutral';
     return { text: sentence, sentiment, emotion: null, start, end, channel };

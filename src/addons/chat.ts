@@ -1,5 +1,5 @@
-// One question to the language model the operator named, over the chat-completions protocol: bounded in time, size and
-// tries. The model's answer is somebody else's text; here it is only made safe to store.
+// The questions of one job to the language model the operator named, over the chat-completions protocol: bounded in time,
+// size and tries. The model's answer is somebody else's text; here it is only made safe to store.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Dispatcher, errors, request } from 'undici';
 import { AddonFailure } from './envelope.ts';
@@ -11,17 +11,21 @@ export type LanguageModel = {
   apiKey: string | null;
   /** Milliseconds for one question, from connection to last byte. */
   timeoutMs: number;
+  /** Milliseconds for all questions of one job. */
+  totalMs: number;
 };
 
 export type Message = { role: 'system' | 'user'; content: string };
-/** Rejects with AddonFailure, or with the reason of the signal. */
-export type Chat = (messages: readonly Message[], signal: AbortSignal) => Promise<string>;
+/** Rejects with AddonFailure, or with the reason of the job's signal. */
+export type Chat = (messages: readonly Message[]) => Promise<string>;
 
 /** Bytes of one answer; the longest summary is a hundredth of it. */
 const MAX_ANSWER = 1_048_576;
 /** Milliseconds before each try. */
 const TRIES = [0, 1_000, 4_000];
 const LONGEST_WAIT = 20_000;
+/** Ours: what a model's server answers is never passed on as a 504. */
+const TIMED_OUT = 504;
 const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Why a try failed and whether another one may help. */
@@ -40,22 +44,42 @@ class Attempt extends AddonFailure {
   }
 }
 
-export function chatWith(model: LanguageModel): Chat {
-  return async (messages, signal) => {
+/**
+ * For one job. A model that let one of its questions wait in vain is not asked again: each would wait as long, while the
+ * job holds its slot. Questions on their way then keep their own time.
+ */
+export function chatWith(model: LanguageModel, signal: AbortSignal): Chat {
+  const total = AbortSignal.timeout(model.totalMs);
+  const until = AbortSignal.any([signal, total]);
+  let hanging: Attempt | null = null;
+
+  const answerTo = async (messages: readonly Message[]): Promise<string> => {
     let last: Attempt | null = null;
     for (const wait of TRIES) {
       const pause = Math.max(wait, last?.waitMs ?? 0);
-      if (pause > 0) await delay(pause, undefined, { signal });
+      if (pause > 0) await delay(pause, undefined, { signal: until });
+      until.throwIfAborted();
+      if (hanging !== null) throw hanging;
       try {
-        return contentOf(await post(model, messages, signal));
+        return contentOf(await post(model, messages, until));
       } catch (error) {
-        signal.throwIfAborted();
+        until.throwIfAborted();
         if (!(error instanceof Attempt)) throw error;
+        if (error.error.status_code === TIMED_OUT) hanging = error;
         if (!error.again) throw error;
         last = error;
       }
     }
     throw last ?? new Error('no try was made');
+  };
+
+  return async (messages) => {
+    try {
+      return await answerTo(messages);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw total.aborted && !(error instanceof AddonFailure) ? tooSlow(model.totalMs) : error;
+    }
   };
 }
 
@@ -90,12 +114,23 @@ async function post(
   } catch (error) {
     if (error instanceof Attempt || signal.aborted) throw error;
     if (timeout.aborted)
-      throw new Attempt(504, `The language model did not answer within ${model.timeoutMs / 1_000} s.`, false);
+      throw new Attempt(
+        TIMED_OUT,
+        `The language model did not answer within ${model.timeoutMs / 1_000} s.`,
+        false,
+      );
     if (error instanceof errors.UndiciError || typeof (error as { code?: unknown }).code === 'string')
       throw new Attempt(502, 'The language model could not be reached.', true, { cause: error });
     throw error;
   }
 }
+
+const tooSlow = (ms: number) =>
+  new AddonFailure(
+    TIMED_OUT,
+    'LanguageModelFailed',
+    `The language model was not done with the questions of this job within ${ms / 1_000} s.`,
+  );
 
 function cure(status: number): string {
   if (status === 401 || status === 403) return ': RINGBACK_LLM_API_KEY may be wrong';

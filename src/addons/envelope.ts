@@ -35,9 +35,8 @@ function isEmpty(results: unknown): boolean {
     : parts.every((part) => Array.isArray(part) && part.length === 0);
 }
 
-/** `results` are given when a part was done. */
-export function failed({ error }: AddonFailure, seconds = 0, results: unknown = null): Envelope {
-  return { success: false, is_empty: results === null, exec_time: rounded(seconds), error, results };
+export function failed({ error }: AddonFailure, seconds = 0): Envelope {
+  return { success: false, is_empty: true, exec_time: rounded(seconds), error, results: null };
 }
 
 export function notSupported(what: string): Envelope {

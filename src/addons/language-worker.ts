@@ -7,4 +7,4 @@ import { type Analysis, type Ask, analyse } from './analyse.ts';
 export type LanguageTask = { utterances: Utterance[]; ask: Ask };
 
 const { utterances, ask } = workerData as LanguageTask;
-parentPort?.postMessage(analyse(utterances, ask) satisfies Analysis);
+parentPort?.postMessage((await analyse(utterances, ask)) satisfies Analysis);

@@ -17,14 +17,9 @@ const about = (task: string, data: object): Message[] => [
   { role: 'user', content: JSON.stringify(data) },
 ];
 
-export function summarise(
-  chat: Chat,
-  utterances: readonly Utterance[],
-  type: SummaryType,
-  signal: AbortSignal,
-): Promise<string> {
+export function summarise(chat: Chat, utterances: readonly Utterance[], type: SummaryType): Promise<string> {
   const task = `${SUMMARY[type]} Write in the language of the transcript, and nothing but the summary.`;
-  return chat(about(task, { transcript: fullTranscript(utterances) }), signal);
+  return chat(about(task, { transcript: fullTranscript(utterances) }));
 }
 
 /** One envelope for each prompt: one that fails does not hold back the others. */
@@ -32,7 +27,6 @@ export async function askPrompts(
   chat: Chat,
   utterances: readonly Utterance[],
   prompts: readonly string[],
-  signal: AbortSignal,
 ): Promise<Envelope[]> {
   const envelopes: Envelope[] = [];
   for (const prompt of prompts) {
@@ -40,7 +34,7 @@ export async function askPrompts(
     const seconds = () => (performance.now() - started) / 1_000;
     try {
       const task = `Do with it what this request says: ${JSON.stringify(prompt)}`;
-      const response = await chat(about(task, { transcript: fullTranscript(utterances) }), signal);
+      const response = await chat(about(task, { transcript: fullTranscript(utterances) }));
       envelopes.push(succeeded({ prompt, response }, seconds()));
     } catch (error) {
       if (!(error instanceof AddonFailure)) throw error;
@@ -59,15 +53,11 @@ export type Chapter = {
   end: number;
 };
 
-export async function chapters(
-  chat: Chat,
-  utterances: readonly Utterance[],
-  signal: AbortSignal,
-): Promise<Chapter[]> {
+export async function chapters(chat: Chat, utterances: readonly Utterance[]): Promise<Chapter[]> {
   const task =
     'Divide it into chapters by subject. Answer with nothing but a JSON list of objects {"first": number of the first utterance, "headline": string, "summary": string, "gist": string of a few words, "keywords": list of strings}.';
   const numbered = utterances.map(({ text }, number) => ({ number, text }));
-  const answer = jsonIn(await chat(about(task, { transcript: numbered }), signal));
+  const answer = jsonIn(await chat(about(task, { transcript: numbered })));
   if (!Array.isArray(answer) || answer.length === 0 || answer.length > utterances.length) throw unusable();
   let previous = -1;
   const parts = answer.map((item) => {
@@ -97,10 +87,9 @@ export async function extract(
   chat: Chat,
   utterances: readonly Utterance[],
   classes: readonly string[],
-  signal: AbortSignal,
 ): Promise<Record<string, unknown[]>> {
   const task = `Find what it says about these classes: ${JSON.stringify(classes)}. Answer with nothing but a JSON object that has each class as a key and as its value a list of what was found, empty when there is nothing. Make nothing up.`;
-  const answer = jsonIn(await chat(about(task, { transcript: fullTranscript(utterances) }), signal));
+  const answer = jsonIn(await chat(about(task, { transcript: fullTranscript(utterances) })));
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) throw unusable();
   const found = new Map(Object.entries(answer));
   return Object.fromEntries(

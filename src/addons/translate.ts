@@ -28,14 +28,12 @@ export async function translate(
   chat: Chat,
   utterances: readonly Utterance[],
   config: TranslationConfig,
-  signal: AbortSignal,
 ): Promise<Translation[]> {
   const translations: Translation[] = [];
   for (const language of config.target_languages) {
     try {
       const texts: string[] = [];
-      for (const batch of batches(utterances))
-        texts.push(...(await one(chat, batch, language, config, signal)));
+      for (const batch of batches(utterances)) texts.push(...(await one(chat, batch, language, config)));
       translations.push({
         error: null,
         full_transcript: texts.join(' '),
@@ -61,7 +59,6 @@ async function one(
   batch: readonly string[],
   language: string,
   config: TranslationConfig,
-  signal: AbortSignal,
 ): Promise<string[]> {
   const wishes = [
     config.informal === true && 'Use the informal form of address.',
@@ -77,13 +74,10 @@ async function one(
     `Answer with nothing but a JSON list of ${batch.length} strings, in the same order.`,
   ].join(' ');
   const answer = jsonIn(
-    await chat(
-      [
-        { role: 'system', content: system },
-        { role: 'user', content: JSON.stringify(batch) },
-      ],
-      signal,
-    ),
+    await chat([
+      { role: 'system', content: system },
+      { role: 'user', content: JSON.stringify(batch) },
+    ]),
   );
   const texts = Array.isArray(answer) ? answer : [];
   if (texts.length !== batch.length || !texts.every((text) => typeof text === 'string')) throw unusable();

@@ -28,22 +28,25 @@ export function transcribeCommand(): Command {
     .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'));
   addSettingFlags(command, ['model', 'dataDirectory', 'maxAudioBytes', 'maxAudioSeconds', 'allowNetworks']);
   return command.action(async (source: string, { format }: { format: Format }) => {
-    const startedAt = new Date();
+    const startedAt = performance.now();
     const transcript = await transcribe(source, settingsOf(command));
-    process.stdout.write(render(transcript, format, startedAt));
+    process.stdout.write(await render(transcript, format, startedAt));
   });
 }
 
-function render(transcript: Transcript, format: Format, createdAt: Date): string {
+async function render(transcript: Transcript, format: Format, startedAt: number): Promise<string> {
   switch (format) {
     case 'text':
       return renderText(transcript);
     case 'srt':
-      return renderSrt(captionsOf(transcript.utterances));
+      return renderSrt(await captionsOf(transcript.utterances));
     case 'vtt':
-      return renderVtt(captionsOf(transcript.utterances));
-    case 'json':
-      return `${JSON.stringify(JSON.parse(renderResult(transcript, {}, {}, { createdAt, completedAt: new Date() })), null, 2)}\n`;
+      return renderVtt(await captionsOf(transcript.utterances));
+    case 'json': {
+      const transcriptionTime = (performance.now() - startedAt) / 1_000;
+      const result = await renderResult({}, { transcript, envelopes: {}, transcriptionTime });
+      return `${JSON.stringify(JSON.parse(result.toString()), null, 2)}\n`;
+    }
     default:
       return format satisfies never;
   }

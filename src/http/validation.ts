@@ -77,23 +77,49 @@ export function sentences(all: readonly Failure[]): string[] {
 /** Deeper than any client's metadata, and far from what recursion or PostgreSQL's parser can bear. */
 const MAX_DEPTH = 64;
 // PostgreSQL stores neither: text has no U+0000, and half a surrogate pair is no character.
-const UNSTORABLE = /\0|\p{Surrogate}/u;
+const isUnstorable = (text: string): boolean => text.includes('\0') || !text.isWellFormed();
 
 /** What no column can hold, wherever in a JSON body (or in its part `of`) it is; the first of it, as a sentence, or null. */
 export function unstorable(body: unknown, ...of: string[]): string | null {
-  const left: { value: unknown; path: readonly string[] }[] = [{ value: body, path: of }];
-  for (let next = left.pop(); next; next = left.pop()) {
-    const { value, path } = next;
-    const name = path.join('.') || 'body';
-    if (typeof value === 'string' && UNSTORABLE.test(value))
+  const trouble = troubleIn(body, of.length);
+  if (trouble === null) return null;
+  const path = [...of, ...trouble.path];
+  const name = path.join('.') || 'body';
+  switch (trouble.kind) {
+    case 'value':
       return `${name} must not contain U+0000 or half a surrogate pair`;
-    if (typeof value !== 'object' || value === null) continue;
-    if (path.length === MAX_DEPTH) return `${path[0]} must not be nested deeper than ${MAX_DEPTH} levels`;
-    for (const [key, inner] of Object.entries(value)) {
-      if (UNSTORABLE.test(key))
-        return `${name} must not have names that contain U+0000 or half a surrogate pair`;
-      left.push({ value: inner, path: [...path, key] });
+    case 'name':
+      return `${name} must not have names that contain U+0000 or half a surrogate pair`;
+    case 'depth':
+      return `${path[0]} must not be nested deeper than ${MAX_DEPTH} levels`;
+    default:
+      return trouble.kind satisfies never;
+  }
+}
+
+type Trouble = { kind: 'value' | 'name' | 'depth'; path: string[] };
+
+/** Paths are made of what is found alone: a body of 1 MB can hold half a million values. */
+function troubleIn(value: unknown, depth: number): Trouble | null {
+  if (typeof value === 'string') return isUnstorable(value) ? { kind: 'value', path: [] } : null;
+  if (typeof value !== 'object' || value === null) return null;
+  if (depth === MAX_DEPTH) return { kind: 'depth', path: [] };
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const trouble = troubleIn(value[index], depth + 1);
+      if (trouble !== null) return within(index, trouble);
     }
+    return null;
+  }
+  for (const name of Object.keys(value)) {
+    if (isUnstorable(name)) return { kind: 'name', path: [] };
+    const trouble = troubleIn((value as Record<string, unknown>)[name], depth + 1);
+    if (trouble !== null) return within(name, trouble);
   }
   return null;
 }
+
+const within = (name: string | number, { kind, path }: Trouble): Trouble => ({
+  kind,
+  path: [String(name), ...path],
+});

@@ -18,7 +18,8 @@ export type NewDelivery = {
   form: DeliveryForm;
   /** The body travels gzipped; false by default. */
   gzip?: boolean;
-  fullBody: Buffer;
+  /** Or its parts, which the database puts together. */
+  fullBody: Buffer | readonly Buffer[];
   referenceBody: Buffer;
   /** Milliseconds until its first attempt. */
   waitMs: number;
@@ -41,7 +42,10 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
       form: delivery.form,
       asked_form: delivery.form,
       gzip: delivery.gzip ?? false,
-      full_body: delivery.fullBody,
+      full_body: sql<Buffer>`${sql.join(
+        [delivery.fullBody].flat().map((part) => sql`${part}::bytea`),
+        sql` || `,
+      )}`,
       reference_body: delivery.referenceBody,
       due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
     })

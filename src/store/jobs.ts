@@ -75,6 +75,8 @@ export type Started = Pick<
   'id' | 'run' | 'account_id' | 'audio_url' | 'audio_id' | 'request' | 'custom_metadata'
 > & {
   created_at: Date;
+  /** When this run began, by the database's clock. */
+  claimed_at: Date;
   callback: Callback | null;
 };
 
@@ -133,7 +135,7 @@ async function claimRun(db: Db, id: string, leaseMs: number): Promise<Started | 
     .where('id', '=', id)
     .where('state', '=', 'queued')
     .returningAll()
-    .returning(jobTold)
+    .returning([jobTold, sql<Date>`now()`.as('claimed_at')])
     .executeTakeFirst();
   return row && { ...row, callback: callbackOf(row) };
 }
@@ -203,7 +205,7 @@ export type Ending = {
   filename: string | null;
   duration: number | null;
   channels: number | null;
-} & ({ result: string } | { error: { code: JobErrorCode; message: string } });
+} & ({ result: Buffer } | { error: { code: JobErrorCode; message: string } });
 
 export type JobEnd = {
   ending: Ending;
@@ -214,38 +216,37 @@ export type JobEnd = {
 
 /**
  * Writes the end, opens the callback and marks its endpoint due in ONE transaction. False when this run no longer
- * owns the job: nothing was written. `render` sees the database's own time of completion.
+ * owns the job: nothing was written. Everything was rendered before: a transaction is no place for long work.
  */
 export async function finishJob(
   db: Db,
   id: string,
   run: number,
-  render: (completedAt: Date) => JobEnd,
+  { ending, delivery, fetched }: JobEnd,
 ): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
     const owned = await trx
       .selectFrom('job')
-      .select(sql<Date>`now()`.as('now'))
+      .select('id')
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
       .forUpdate()
       .executeTakeFirst();
     if (!owned) return false;
-    const { ending, delivery, fetched } = render(owned.now);
     if (fetched) await trx.insertInto('audio').values(fetched).execute();
     await trx
       .updateTable('job')
       .set({
         state: 'result' in ending ? 'done' : 'error',
         lease_until: null,
-        completed_at: owned.now,
+        completed_at: sql`now()`,
         filename: ending.filename,
         duration: ending.duration,
         channels: ending.channels,
         ...(fetched && { audio_id: fetched.id }),
         ...('result' in ending
-          ? { result: ending.result }
+          ? { result: sql<string>`${ending.result}` }
           : { error_code: ending.error.code, error_message: ending.error.message }),
       })
       .where('id', '=', id)

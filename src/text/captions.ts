@@ -1,5 +1,6 @@
-// Cuts what was said into captions: rows of a few words, shown for a while. Pure.
+// Cuts what was said into captions: rows of a few words, shown for a while. In turns.
 import type { Utterance, Word } from '../speech/transcript.ts';
+import { breather } from '../turns.ts';
 import { endsSentence } from './sentence-end.ts';
 import { bare } from './words.ts';
 
@@ -32,8 +33,17 @@ const LEAST_SHOWN = 500;
  * In order, and never two at a time. A caption begins with its first word and stays until its last, and longer where it
  * would be shorter than the rule, but not into the next. Only where channels overlap is it cut short or put off.
  */
-export function captionsOf(utterances: readonly Utterance[], rules: CaptionRules = CAPTION_RULES): Caption[] {
-  const captions = utterances.flatMap(({ words }) => cut(words, rules)).sort((a, b) => a.start - b.start);
+export async function captionsOf(
+  utterances: readonly Utterance[],
+  rules: CaptionRules = CAPTION_RULES,
+): Promise<Caption[]> {
+  const breath = breather();
+  const captions: Caption[] = [];
+  for (const { words } of utterances) {
+    for (const caption of cut(words, rules)) captions.push(caption);
+    await breath();
+  }
+  captions.sort((a, b) => a.start - b.start);
   let free = 0;
   for (const [i, caption] of captions.entries()) {
     const spoken = caption.end - caption.start;

@@ -1,6 +1,6 @@
 // The words of a transcript as the request wants them written: vocabulary, then spelling, then punctuation.
-import { setImmediate } from 'node:timers/promises';
 import type { Utterance, Word } from '../speech/transcript.ts';
+import { breather } from '../turns.ts';
 import { commonWords } from './common-words.ts';
 import { punctuated } from './punctuation.ts';
 import { Spelling, type SpellingDictionary } from './spelling.ts';
@@ -22,9 +22,6 @@ export type TextOptions = {
 
 type Rewriter = { replacements(words: readonly Word[]): Replacement[] };
 
-/** Others have a turn after this long: a thousand entries against ten thousand words take half a second. */
-const TURN_MS = 8;
-
 export async function shapeUtterances(
   utterances: readonly Utterance[],
   request: TextOptions,
@@ -41,10 +38,18 @@ export async function shapeUtterances(
     shaped = await rewrittenBy(vocabulary, shaped, breath);
   }
   const dictionary = spellingOf(request);
-  if (dictionary !== null) shaped = await rewrittenBy(new Spelling(dictionary), shaped, breath);
+  if (dictionary !== null) {
+    const spelling = new Spelling();
+    for (const [key, variants] of Object.entries(dictionary))
+      for (const variant of variants) {
+        spelling.add(key, variant);
+        await breath();
+      }
+    shaped = await rewrittenBy(spelling, shaped, breath);
+  }
   if (request.punctuation_enhanced === true) {
     const kept = new Set([...entries.map(({ value }) => value), ...Object.keys(dictionary ?? {})]);
-    shaped = inEachChannel(shaped, (own) => punctuated(own, kept));
+    shaped = await inEachChannel(shaped, (own) => punctuated(own, kept));
   }
   return shaped;
 }
@@ -104,21 +109,12 @@ function endingWith(utterance: Utterance, sign: Word): Utterance {
 }
 
 /** In the order they came in. */
-function inEachChannel(
+async function inEachChannel(
   utterances: readonly Utterance[],
-  change: (own: readonly Utterance[]) => Utterance[],
-): Utterance[] {
+  change: (own: readonly Utterance[]) => Promise<Utterance[]>,
+): Promise<Utterance[]> {
   const anew = new Map<Utterance, Utterance>();
   for (const own of Map.groupBy(utterances, ({ channel }) => channel).values())
-    for (const [i, utterance] of change(own).entries()) anew.set(own[i] as Utterance, utterance);
+    for (const [i, utterance] of (await change(own)).entries()) anew.set(own[i] as Utterance, utterance);
   return utterances.map((utterance) => anew.get(utterance) ?? utterance);
-}
-
-function breather(): () => Promise<void> {
-  let since = performance.now();
-  return async () => {
-    if (performance.now() - since < TURN_MS) return;
-    await setImmediate();
-    since = performance.now();
-  };
 }

@@ -29,12 +29,8 @@ export class Spelling {
   readonly #lengths = new Map<string, number[]>();
 
   /** Of two keys with the same variant the first counts. */
-  constructor(dictionary: SpellingDictionary) {
-    for (const [key, variants] of Object.entries(dictionary))
-      for (const variant of variants) this.#add(key, partsOfVariant(variant));
-  }
-
-  #add(key: string, parts: readonly string[]): void {
+  add(key: string, variant: string): void {
+    const parts = partsOfVariant(variant);
     const [first] = parts;
     const joined = parts.join(JOIN);
     if (first === undefined || this.#keys.has(joined)) return;

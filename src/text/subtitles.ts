@@ -14,10 +14,13 @@ export type SubtitlesConfig = {
 
 export type Subtitles = { format: SubtitleFormat; subtitles: string };
 
-export function subtitlesOf(utterances: readonly Utterance[], config: SubtitlesConfig): Subtitles[] {
+export async function subtitlesOf(
+  utterances: readonly Utterance[],
+  config: SubtitlesConfig,
+): Promise<Subtitles[]> {
   const { formats = ['srt'], style = 'default' } = config;
   const longest = config.maximum_duration ?? CAPTION_RULES.longest;
-  const captions = captionsOf(utterances, {
+  const captions = await captionsOf(utterances, {
     charactersPerRow: config.maximum_characters_per_row ?? CAPTION_RULES.charactersPerRow,
     rows: config.maximum_rows_per_caption ?? CAPTION_RULES.rows,
     shortest: config.minimum_duration ?? Math.min(CAPTION_RULES.shortest, longest),

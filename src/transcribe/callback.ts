@@ -19,7 +19,7 @@ type Job = {
   custom_metadata: Record<string, Json> | null;
   callback: Callback | null;
 };
-type End = { result: string } | { error: { code: JobErrorCode; message: string } };
+type End = { result: Buffer } | { error: { code: JobErrorCode; message: string } };
 
 /** Both forms, so that a receiver's 413 needs no second look at the job. Null when no callback was asked for. */
 export function renderDelivery(
@@ -32,18 +32,16 @@ export function renderDelivery(
   const outcome: CallbackOutcome =
     'result' in end ? { event: 'success', result: end.result } : { event: 'error', ...end.error };
   const body = (form: 'full' | 'reference') =>
-    Buffer.from(
-      renderCallbackBody({
-        id: job.id,
-        outcome,
-        format,
-        form,
-        resultUrl: `${publicUrl()}/v2/pre-recorded/${job.id}`,
-        // Asked for from the start, the reference is no consequence of anything.
-        ...(callback.form === 'full' && { reason: 'payload_too_large' }),
-        customMetadata: job.custom_metadata,
-      }),
-    );
+    renderCallbackBody({
+      id: job.id,
+      outcome,
+      format,
+      form,
+      resultUrl: `${publicUrl()}/v2/pre-recorded/${job.id}`,
+      // Asked for from the start, the reference is no consequence of anything.
+      ...(callback.form === 'full' && { reason: 'payload_too_large' }),
+      customMetadata: job.custom_metadata,
+    });
   return {
     accountId: job.account_id,
     jobId: job.id,
@@ -53,7 +51,7 @@ export function renderDelivery(
     form: callback.form,
     gzip: callback.gzip,
     fullBody: body('full'),
-    referenceBody: body('reference'),
+    referenceBody: Buffer.concat(body('reference')),
     waitMs: firstWaitMs(),
   };
 }

@@ -2,7 +2,7 @@
 // the end; doing and recording fail apart, so a database blip never turns good work into a failed job.
 import type { Logger } from 'pino';
 import { JobError } from '../errors.ts';
-import type { AudioFolder } from '../store/audio.ts';
+import type { AudioFolder, NewAudio } from '../store/audio.ts';
 import type { Database } from '../store/database.ts';
 import { finishJob, handBackJob, type JobEnd, renewJob, type Started, startJob } from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
@@ -40,24 +40,23 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
 
   try {
     const started = performance.now();
-    const outcome = await runJob(deps, job, signal).catch((error: unknown) =>
-      asFailure(deps, job, { error, signal }),
-    );
+    const { end, envelopes } = await endOf(deps, job, { signal, started });
+    const { ending } = end;
     if (signal.aborted) {
-      await discard(deps, outcome);
+      await discard(deps, end.fetched);
       if (stopping.aborted) await handBackJob(db, deps.queue, job.id, job.run);
       return;
     }
-    const written = await writeEnd(deps, job, outcome, stopping);
-    if (!written || 'error' in outcome) await discard(deps, outcome);
+    const written = await writeEnd(deps, job, end, stopping);
+    if (!written) await discard(deps, end.fetched);
     log.info(
       {
         job: job.id,
         run: job.run,
-        state: 'error' in outcome ? 'error' : 'done',
-        ...('error' in outcome
-          ? { code: outcome.error.code }
-          : { audio_seconds: outcome.transcript.audioDuration, ...failedAddons(outcome) }),
+        state: 'error' in ending ? 'error' : 'done',
+        ...('error' in ending
+          ? { code: ending.error.code }
+          : { audio_seconds: ending.duration, ...failedAddons(envelopes) }),
         took_ms: Math.round(performance.now() - started),
         written,
       },
@@ -68,17 +67,39 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
   }
 }
 
+type Run = {
+  signal: AbortSignal;
+  /** By performance.now(). */
+  started: number;
+};
+type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] };
+
+/** The job run, and its end rendered: what fails in either is the job's end too. */
+async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended> {
+  let outcome: RunOutcome | null = null;
+  try {
+    outcome = await runJob(deps, job, run.signal);
+    return { end: await renderDone(deps, job, outcome, run), envelopes: outcome.envelopes };
+  } catch (error) {
+    await discard(deps, outcome?.fetched ?? null);
+    return {
+      end: renderFailure(deps, job, failureOf(deps, job, { error, signal: run.signal })),
+      envelopes: {},
+    };
+  }
+}
+
 /** Names and reasons, for the log; a failed add-on does not fail its job. */
-function failedAddons({ envelopes }: RunOutcome): { addons_failed?: Record<string, string> } {
+function failedAddons(envelopes: RunOutcome['envelopes']): { addons_failed?: Record<string, string> } {
   const failed = Object.entries(envelopes).flatMap(([name, { error }]) =>
     error === null ? [] : [[name, error.exception]],
   );
   return failed.length === 0 ? {} : { addons_failed: Object.fromEntries(failed) };
 }
 
-type Failure = { error: { code: JobError['code']; message: string }; fetched: null };
+type Failure = { code: JobError['code']; message: string };
 
-function asFailure(
+function failureOf(
   { log }: HandlerDeps,
   job: Started,
   { error, signal }: { error: unknown; signal: AbortSignal },
@@ -86,16 +107,13 @@ function asFailure(
   if (error instanceof JobError) {
     // Somebody's broken file is an outcome, not a fault of ours: no error in the log.
     log.info({ job: job.id, code: error.code, cause: error.cause }, error.message);
-    return { error: { code: error.code, message: error.message }, fetched: null };
+    return { code: error.code, message: error.message };
   }
   // Interrupted by ourselves: it is handed back or taken over, and nothing has failed.
   if (!signal.aborted) log.error({ err: error, job: job.id }, 'job failed inside Ringback');
   return {
-    error: {
-      code: 'internal',
-      message: 'Something failed inside Ringback; its log tells more under this id.',
-    },
-    fetched: null,
+    code: 'internal',
+    message: 'Something failed inside Ringback; its log tells more under this id.',
   };
 }
 
@@ -105,15 +123,13 @@ const WRITE_TRIES = [0, 250, 1_000, 4_000, 10_000];
 async function writeEnd(
   deps: HandlerDeps,
   job: Started,
-  outcome: RunOutcome | Failure,
+  end: JobEnd,
   stopping: AbortSignal,
 ): Promise<boolean> {
   for (const [index, wait] of WRITE_TRIES.entries()) {
     if (wait > 0 && !stopping.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
     try {
-      return await finishJob(deps.db, job.id, job.run, (completedAt) =>
-        renderEnd(deps, job, outcome, completedAt),
-      );
+      return await finishJob(deps.db, job.id, job.run, end);
     } catch (error) {
       deps.log.warn({ err: error, job: job.id, try: index + 1 }, 'could not write the end of a job');
     }
@@ -121,30 +137,31 @@ async function writeEnd(
   return false;
 }
 
-function renderEnd(
-  deps: HandlerDeps,
+async function renderDone(
+  { callback }: HandlerDeps,
   job: Started,
-  outcome: RunOutcome | Failure,
-  completedAt: Date,
-): JobEnd {
-  if ('error' in outcome) {
-    const ending = { filename: null, duration: null, channels: null, error: outcome.error };
-    return { ending, delivery: renderDelivery(deps.callback, job, { error: outcome.error }), fetched: null };
-  }
-  const { transcript, envelopes } = outcome;
-  const result = renderResult(transcript, job.request, envelopes, { createdAt: job.created_at, completedAt });
+  { transcript, envelopes, filename, fetched }: RunOutcome,
+  { started }: Run,
+): Promise<JobEnd> {
+  const waited = job.claimed_at.getTime() - job.created_at.getTime();
+  const transcriptionTime = (waited + performance.now() - started) / 1_000;
+  const result = await renderResult(job.request, { transcript, envelopes, transcriptionTime });
+  const { audioDuration: duration, channels } = transcript;
   return {
-    ending: {
-      filename: outcome.filename,
-      duration: transcript.audioDuration,
-      channels: transcript.channels,
-      result,
-    },
-    delivery: renderDelivery(deps.callback, job, { result }),
-    fetched: outcome.fetched,
+    ending: { filename, duration, channels, result },
+    delivery: renderDelivery(callback, job, { result }),
+    fetched,
   };
 }
 
-async function discard({ audio }: HandlerDeps, outcome: RunOutcome | Failure): Promise<void> {
-  if (outcome.fetched) await audio.remove(outcome.fetched.id);
+function renderFailure({ callback }: HandlerDeps, job: Started, error: Failure): JobEnd {
+  return {
+    ending: { filename: null, duration: null, channels: null, error },
+    delivery: renderDelivery(callback, job, { error }),
+    fetched: null,
+  };
+}
+
+async function discard({ audio }: HandlerDeps, fetched: NewAudio | null): Promise<void> {
+  if (fetched) await audio.remove(fetched.id);
 }

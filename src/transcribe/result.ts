@@ -1,29 +1,33 @@
-// The `result` object of a finished job, as text: the record shows these bytes, and the callback's payload is them.
-// Pure.
+// The `result` object of a finished job, as JSON: the record shows these bytes, and the callback's payload is them. In turns.
 import type { Envelope } from '../addons/envelope.ts';
 import { withoutNulls } from '../nulls.ts';
 import { fullTranscript, languagesOf } from '../speech/assemble.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { sentencesOf } from '../text/sentences.ts';
 import { type SubtitlesConfig, subtitlesOf } from '../text/subtitles.ts';
+import { jsonOf } from './json.ts';
 
-type Times = { createdAt: Date; completedAt: Date };
+export type Finished = {
+  transcript: Transcript;
+  /** Keyed as in the request. */
+  envelopes: Readonly<Record<string, Envelope>>;
+  /** Seconds from the request on, so the queue is in it. */
+  transcriptionTime: number;
+};
 
-/** Times in seconds, rounded to milliseconds. `transcription_time` counts from the request, so the queue is in it. */
-export function renderResult(
-  transcript: Transcript,
+/** Times in seconds, rounded to milliseconds. */
+export async function renderResult(
   request: Readonly<Record<string, unknown>>,
-  envelopes: Readonly<Record<string, Envelope>>,
-  { createdAt, completedAt }: Times,
-): string {
+  { transcript, envelopes, transcriptionTime }: Finished,
+): Promise<Buffer> {
   const { audioDuration, distinctChannels, utterances } = transcript;
-  const sentences = request.sentences === true ? sentencesEnvelope(utterances) : null;
-  return JSON.stringify({
+  const sentences = request.sentences === true ? await sentencesEnvelope(utterances) : null;
+  return jsonOf({
     metadata: {
       audio_duration: seconds(audioDuration),
       number_of_distinct_channels: distinctChannels,
       billing_time: seconds(audioDuration * distinctChannels),
-      transcription_time: seconds((completedAt.getTime() - createdAt.getTime()) / 1_000),
+      transcription_time: seconds(transcriptionTime),
     },
     transcription: {
       full_transcript: fullTranscript(utterances),
@@ -31,7 +35,10 @@ export function renderResult(
       utterances,
       ...(sentences !== null && { sentences: [sentences] }),
       ...(request.subtitles === true && {
-        subtitles: subtitlesOf(utterances, withoutNulls(request.subtitles_config ?? {}) as SubtitlesConfig),
+        subtitles: await subtitlesOf(
+          utterances,
+          withoutNulls(request.subtitles_config ?? {}) as SubtitlesConfig,
+        ),
       }),
     },
     // Its older place, which older clients read.
@@ -40,9 +47,9 @@ export function renderResult(
   });
 }
 
-function sentencesEnvelope(utterances: Transcript['utterances']) {
+async function sentencesEnvelope(utterances: Transcript['utterances']) {
   const started = performance.now();
-  const results = sentencesOf(utterances);
+  const results = await sentencesOf(utterances);
   return {
     success: true,
     is_empty: results.length === 0,

@@ -12,8 +12,9 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const never = new AbortController().signal;
+const HI = [{ role: 'user', content: 'Hi' }] as const;
 const ask = (timeoutMs = 20_000, signal = never, apiKey: string | null = 'sk-secret') =>
-  chatWith({ url: server.url, model: 'local', apiKey, timeoutMs })([{ role: 'user', content: 'Hi' }], signal);
+  chatWith({ url: server.url, model: 'local', apiKey, timeoutMs, totalMs: 200_000 }, signal)(HI);
 const failure = (asking: Promise<string>) =>
   asking.then(
     (text) => `said ${text}`,
@@ -117,6 +118,28 @@ test('a server that hangs, before its head or in its body, costs the timeout onc
   });
   expect(await failure(ask(300))).toMatchObject(timedOut);
   expect(server.asked).toHaveLength(3);
+});
+
+test('a question on its way when another was not answered in time keeps its own time, but no second try', async () => {
+  const chat = chatWith(
+    { url: server.url, model: 'local', apiKey: null, timeoutMs: 2_000, totalMs: 200_000 },
+    never,
+  );
+  let first = true;
+  let late: (() => void) | undefined;
+  server.say((_, response) => {
+    if (!first) late = () => void response.writeHead(503).end();
+    first = false;
+    return undefined;
+  });
+  const hanging = failure(chat(HI));
+  await server.next(1);
+  await delay(1_000);
+  const other = failure(chat(HI));
+  expect(await hanging).toMatchObject({ status_code: 504 });
+  late?.();
+  expect(await other).toEqual(await hanging);
+  expect(server.asked).toHaveLength(2);
 });
 
 test('connections that are cut, and no server at all', async () => {

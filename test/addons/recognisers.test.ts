@@ -4,16 +4,14 @@ import { passesLuhn } from '../../src/addons/numbers.ts';
 import { sentencesOf } from '../../src/text/sentences.ts';
 import { judge, type LabelledSet, labelledSentences, spoken } from './labelled.ts';
 
-const entitiesOf = (text: string) =>
-  analyse([spoken(text)], { entities: true, sentiment: false, redaction: null }).entities.map(
-    ({ entity_type, text: said }) => `${entity_type} ${said}`,
-  );
-const redacted = (text: string, entityTypes: string[] = []) =>
-  analyse([spoken(text)], {
-    entities: false,
-    sentiment: false,
-    redaction: { entityTypes, style: 'MARKER' },
-  }).utterances[0]?.text ?? '';
+async function entitiesOf(text: string): Promise<string[]> {
+  const { entities } = await analyse([spoken(text)], { entities: true, sentiment: false, redaction: null });
+  return entities.map(({ entity_type, text: said }) => `${entity_type} ${said}`);
+}
+async function redacted(text: string, entityTypes: string[] = []): Promise<string> {
+  const ask = { entities: false, sentiment: false, redaction: { entityTypes, style: 'MARKER' as const } };
+  return (await analyse([spoken(text)], ask)).utterances[0]?.text ?? '';
+}
 
 test.each([
   [
@@ -61,8 +59,8 @@ test.each([
   ['We moved to Berlin last summer.', 'LOCATION_CITY Berlin'],
   ['I work at Microsoft.', 'ORGANIZATION Microsoft'],
   ['So, my fellow Americans, ask not.', 'ORIGIN Americans'],
-])('%s', (text, entity) => {
-  expect(entitiesOf(text)).toContain(entity);
+])('%s', async (text, entity) => {
+  expect(await entitiesOf(text)).toContain(entity);
 });
 
 test.each([
@@ -75,13 +73,13 @@ test.each([
   'Call me back at noon.',
   'Yesterday, on Monday, it rained.',
   'He left. "Surprising," they thought.',
-])('nothing personal: %s', (text) => {
-  expect(redacted(text, ['CORE_ENTITIES'])).toBe(text);
+])('nothing personal: %s', async (text) => {
+  expect(await redacted(text, ['CORE_ENTITIES'])).toBe(text);
 });
 
-test('a number goes on through a pause, in the next utterance', () => {
+test('a number goes on through a pause, in the next utterance', async () => {
   const utterances = [spoken('My number is five five five'), spoken('one two three four, okay?', 6)];
-  const { entities, utterances: after } = analyse(utterances, {
+  const { entities, utterances: after } = await analyse(utterances, {
     entities: true,
     sentiment: false,
     redaction: { entityTypes: ['PHONE_NUMBER'], style: 'MARKER' },
@@ -90,14 +88,14 @@ test('a number goes on through a pause, in the next utterance', () => {
   expect(entities).toEqual([{ entity_type: 'PHONE_NUMBER', text: '[PHONE_NUMBER_1]', start: 1, end: 7.3 }]);
 });
 
-test('channels are heard apart', () => {
+test('channels are heard apart', async () => {
   const utterances = [spoken('five five five', 0, 0), spoken('one two three four', 0.5, 1)];
   const ask = { entities: true, sentiment: false, redaction: null };
-  expect(analyse(utterances, ask).entities).toEqual([]);
+  expect((await analyse(utterances, ask)).entities).toEqual([]);
 });
 
-test('a mood for each sentence, with its times; no emotion is made up', () => {
-  const { sentiment } = analyse([spoken('I love it. This is awful. It is Tuesday.', 3, 1)], {
+test('a mood for each sentence, with its times; no emotion is made up', async () => {
+  const { sentiment } = await analyse([spoken('I love it. This is awful. It is Tuesday.', 3, 1)], {
     entities: false,
     sentiment: true,
     redaction: null,
@@ -130,10 +128,10 @@ test('a mood for each sentence, with its times; no emotion is made up', () => {
   ]);
 });
 
-test('moods are of the sentences that the transcript has, through a pause and past an abbreviation', () => {
+test('moods are of the sentences that the transcript has, through a pause and past an abbreviation', async () => {
   const utterances = [spoken('I love what Dr. Quist'), spoken('did for us. That was it.', 2.5)];
-  const { sentiment } = analyse(utterances, { entities: false, sentiment: true, redaction: null });
-  const sentences = sentencesOf(utterances).map(({ sentence, start, end }) => ({
+  const { sentiment } = await analyse(utterances, { entities: false, sentiment: true, redaction: null });
+  const sentences = (await sentencesOf(utterances)).map(({ sentence, start, end }) => ({
     text: sentence,
     start,
     end,
@@ -145,7 +143,7 @@ test('moods are of the sentences that the transcript has, through a pause and pa
   ]);
 });
 
-test('the check digit of cards', () => {
+test('the check digit of cards', async () => {
   expect(['4111111111111111', '378282246310005'].map(passesLuhn)).toEqual([true, true]);
   expect(passesLuhn('4111111111111112')).toBe(false);
 });
@@ -157,17 +155,20 @@ describe.each<[LabelledSet, number]>([
   ['hard', 45],
   ['fresh', 58],
 ])('the labelled set %s', (name, floor) => {
-  test(`at least ${floor} labels are redacted`, () => {
-    const found = labelledSentences(name).flatMap((sentence) => {
-      const { left } = judge(sentence, redacted(sentence.text));
-      return sentence.labels.filter(
-        ({ text }) =>
-          !text
-            .toLowerCase()
-            .split(/[^\p{L}\p{N}@]+/u)
-            .some((word) => left.includes(word)),
+  test(`at least ${floor} labels are redacted`, async () => {
+    const found = [];
+    for (const sentence of labelledSentences(name)) {
+      const { left } = judge(sentence, await redacted(sentence.text));
+      found.push(
+        ...sentence.labels.filter(
+          ({ text }) =>
+            !text
+              .toLowerCase()
+              .split(/[^\p{L}\p{N}@]+/u)
+              .some((word) => left.includes(word)),
+        ),
       );
-    });
+    }
     expect(found.length).toBeGreaterThanOrEqual(floor);
   });
 });

@@ -82,11 +82,11 @@ test('a job and its callback from beginning to end, told once each, to their acc
     throw new Error('this was its first run');
   });
   await startJob(api.db, id, 60_000);
-  await finishJob(api.db, id, 2, () => ({
-    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
+  await finishJob(api.db, id, 2, {
+    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: anyDelivery(api.account, 'https://app.example.org/hooks', { jobId: id }),
     fetched: null,
-  }));
+  });
   const events = await mine.seen(8);
   const told = events.map(({ event, data }) => [event, data]);
   const delivery = events[7]?.data.id as string;

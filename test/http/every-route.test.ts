@@ -52,8 +52,13 @@ beforeAll(async () => {
   });
   mine.job = job.json.id;
   await startJob(api.db, job.json.id, 60_000);
-  await finishJob(api.db, job.json.id, 1, () => ({
-    ending: { filename: 'a.wav', duration: 1, channels: 1, result: JSON.stringify({ words: SECRET }) },
+  await finishJob(api.db, job.json.id, 1, {
+    ending: {
+      filename: 'a.wav',
+      duration: 1,
+      channels: 1,
+      result: Buffer.from(JSON.stringify({ words: SECRET })),
+    },
     delivery: {
       accountId: api.account,
       jobId: job.json.id,
@@ -66,7 +71,7 @@ beforeAll(async () => {
       waitMs: 0,
     },
     fetched: null,
-  }));
+  });
   const unfinished = await api.call({
     method: 'POST',
     url: '/v2/pre-recorded',

@@ -151,11 +151,11 @@ test('the key lives as long as the job', async () => {
   const key = randomUUID();
   const { json } = await create(AUDIO, key);
   await startJob(api.db, json.id, 60_000);
-  await finishJob(api.db, json.id, 1, () => ({
-    ending: { filename: null, duration: null, channels: null, result: '{}' },
+  await finishJob(api.db, json.id, 1, {
+    ending: { filename: null, duration: null, channels: null, result: Buffer.from('{}') },
     delivery: null,
     fetched: null,
-  }));
+  });
   expect((await create(AUDIO, key)).json.id).toBe(json.id);
   await api.call({ method: 'DELETE', url: `/v2/pre-recorded/${json.id}` });
   expect((await create(AUDIO, key)).json.id).not.toBe(json.id);

@@ -28,11 +28,11 @@ test('figures count every state, and know the age of the oldest undelivered call
   for (const state of ['pending', 'delivering', 'delivered', 'failed', 'cancelled'] as const) {
     const id = await insert();
     await startJob(db, id, 60_000);
-    await finishJob(db, id, 1, () => ({
-      ending: { filename: null, duration: null, channels: null, result: '{}' },
+    await finishJob(db, id, 1, {
+      ending: { filename: null, duration: null, channels: null, result: Buffer.from('{}') },
       delivery: anyDelivery(api.account, 'https://app.example.org/hooks?key=s3cret', { jobId: id }),
       fetched: null,
-    }));
+    });
     const final = state !== 'pending' && state !== 'delivering';
     await db
       .updateTable('delivery')

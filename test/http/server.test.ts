@@ -58,11 +58,16 @@ const HOOK = 'https://app.example.org/hooks/stt?job=A-17';
 
 async function finish(id: string): Promise<void> {
   await startJob(database.db, id, 60_000);
-  await finishJob(database.db, id, 1, () => ({
-    ending: { filename: 'call-42.mp3', duration: 1.5, channels: 1, result: '{"metadata":{},"odd":  1.0}' },
+  await finishJob(database.db, id, 1, {
+    ending: {
+      filename: 'call-42.mp3',
+      duration: 1.5,
+      channels: 1,
+      result: Buffer.from('{"metadata":{},"odd":  1.0}'),
+    },
     delivery: null,
     fetched: null,
-  }));
+  });
 }
 
 test('201 means the row and its queue job are committed', async () => {

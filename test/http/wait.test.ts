@@ -21,11 +21,11 @@ const insert = () => insertAnyJob(api.db, api.queue, api.account);
 
 async function finish(id: string): Promise<void> {
   const started = await startJob(api.db, id, 60_000);
-  await finishJob(api.db, id, started?.run ?? 0, () => ({
-    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
+  await finishJob(api.db, id, started?.run ?? 0, {
+    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: null,
     fetched: null,
-  }));
+  });
 }
 
 const look = (id: string, wait: string, init: RequestInit & { key?: string } = {}) =>

@@ -120,7 +120,7 @@ export function resultOf(text: string, bytes = 0): object {
 function bodiesOf(callback: CallbackToOpen): { jobId: string; full: Buffer; reference: Buffer } {
   const jobId = randomUUID();
   const render = (form: 'full' | 'reference') =>
-    Buffer.from(
+    Buffer.concat(
       renderCallbackBody({
         id: jobId,
         format: callback.format ?? 'short',
@@ -134,7 +134,7 @@ function bodiesOf(callback: CallbackToOpen): { jobId: string; full: Buffer; refe
               }
             : {
                 event: 'success',
-                result: JSON.stringify(resultOf(callback.text ?? 'Ask not.', callback.bytes)),
+                result: Buffer.from(JSON.stringify(resultOf(callback.text ?? 'Ask not.', callback.bytes))),
               },
         resultUrl: callback.resultUrl ?? `http://127.0.0.1:1/v2/pre-recorded/${jobId}`,
         ...(callback.form === 'reference' ? {} : { reason: 'payload_too_large' as const }),

@@ -27,11 +27,11 @@ const account = () => insertAccount(database.db);
 const insert = (accountId: string) => insertAnyJob(database.db, queues[0] as Queue, accountId);
 
 async function finish(id: string): Promise<void> {
-  await finishJob(database.db, id, 1, () => ({
-    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
+  await finishJob(database.db, id, 1, {
+    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: null,
     fetched: null,
-  }));
+  });
 }
 
 test('an account with many jobs runs two at a time, and another one is served past them', async () => {

@@ -50,26 +50,24 @@ async function insert(): Promise<string> {
 
 const stateOf = async (id: string) => (await findJob(database.db, account, id))?.state;
 const queueIdOf = async (id: string) => (await findJob(database.db, account, id))?.queue_id as string;
-const end =
-  (id: string): (() => JobEnd) =>
-  () => ({
-    ending: { filename: 'a.mp3', duration: 1, channels: 1, result: '{}' },
-    delivery: {
-      accountId: account,
-      jobId: id,
-      ...HOOK,
-      event: 'success',
-      fullBody: Buffer.from('{}'),
-      referenceBody: Buffer.from('{}'),
-      waitMs: 0,
-    },
-    fetched: null,
-  });
+const end = (id: string): JobEnd => ({
+  ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
+  delivery: {
+    accountId: account,
+    jobId: id,
+    ...HOOK,
+    event: 'success',
+    fullBody: Buffer.from('{}'),
+    referenceBody: Buffer.from('{}'),
+    waitMs: 0,
+  },
+  fetched: null,
+});
 const deliveriesOf = (id: string) =>
   database.db.selectFrom('delivery').select(['state', 'event']).where('job_id', '=', id).execute();
 const giveUp = (id: string) => ({
   error: { code: 'engine_failed' as const, message: 'again and again' },
-  delivery: { ...(end(id)().delivery as NonNullable<JobEnd['delivery']>), event: 'error' as const },
+  delivery: { ...(end(id).delivery as NonNullable<JobEnd['delivery']>), event: 'error' as const },
 });
 
 test('a job is started once; its end writes result, delivery and endpoint together', async () => {
@@ -87,10 +85,8 @@ test('a job is started once; its end writes result, delivery and endpoint togeth
 test('an end that fails half way leaves nothing behind', async () => {
   const id = await insert();
   await startJob(database.db, id, LEASE);
-  const broken = () => {
-    const made = end(id)();
-    return { ...made, delivery: { ...(made.delivery as never as object), url: 'no url' } as never };
-  };
+  const made = end(id);
+  const broken = { ...made, delivery: { ...(made.delivery as never as object), url: 'no url' } as never };
   await expect(finishJob(database.db, id, 1, broken)).rejects.toThrow();
   expect(await stateOf(id)).toBe('processing');
   expect(await deliveriesOf(id)).toEqual([]);

@@ -87,11 +87,11 @@ async function finished(
 ): Promise<{ jobId: string; deliveryId: string }> {
   const jobId = await submit(audioId);
   await startJob(database.db, jobId, 60_000);
-  await finishJob(database.db, jobId, 1, () => ({
-    ending: { filename: 'call.mp3', duration: 1, channels: 1, result: '{"words":1}' },
+  await finishJob(database.db, jobId, 1, {
+    ending: { filename: 'call.mp3', duration: 1, channels: 1, result: Buffer.from('{"words":1}') },
     delivery: null,
     fetched: null,
-  }));
+  });
   await database.db
     .updateTable('job')
     .set({ completed_at: ago(days), created_at: ago(days + 1) })

@@ -29,10 +29,10 @@ function expectInOrder(captions: readonly Caption[], rules: CaptionRules) {
 }
 
 describe('captions of one channel', () => {
-  it('keep every word, its times, and the rules', () => {
-    fc.assert(
-      fc.property(oneChannel, anyRules, (utterances, rules) => {
-        const captions = captionsOf(utterances, rules);
+  it('keep every word, its times, and the rules', async () => {
+    await fc.assert(
+      fc.asyncProperty(oneChannel, anyRules, async (utterances, rules) => {
+        const captions = await captionsOf(utterances, rules);
         expectInOrder(captions, rules);
         expect(wordsIn(captions)).toEqual(wordsSaid(utterances));
         const words = utterances.flatMap((one) => one.words);
@@ -58,10 +58,10 @@ describe('captions of one channel', () => {
     );
   });
 
-  it('fill rows of 42 characters, two at a time, when nothing else is asked', () => {
+  it('fill rows of 42 characters, two at a time, when nothing else is asked', async () => {
     const said =
       'And so, my fellow Americans, ask not what your country can do for you, ask what you can do for it.';
-    expect(captionsOf([utterance(1, said, { pace: 0.25 })])).toEqual([
+    expect(await captionsOf([utterance(1, said, { pace: 0.25 })])).toEqual([
       {
         start: 1_000,
         end: 5_200,
@@ -71,22 +71,25 @@ describe('captions of one channel', () => {
     ]);
   });
 
-  it('leave a word longer than a row whole', () => {
+  it('leave a word longer than a row whole', async () => {
     expect(
-      captionsOf([utterance(0, 'an extraordinarily long')], { ...CAPTION_RULES, charactersPerRow: 8 }),
+      await captionsOf([utterance(0, 'an extraordinarily long')], { ...CAPTION_RULES, charactersPerRow: 8 }),
     ).toMatchObject([{ rows: ['an', 'extraordinarily'] }, { rows: ['long'] }]);
   });
 
-  it('by sentence, hold words of one sentence, and know abbreviations', () => {
+  it('by sentence, hold words of one sentence, and know abbreviations', async () => {
     const said = utterance(0, 'Mr. Smith came. He was late! We left at 5 p.m. today.', { pace: 0.2 });
-    const rows = (bySentence: boolean) =>
-      captionsOf([said], { ...CAPTION_RULES, bySentence }).map((one) => one.rows);
-    expect(rows(true)).toEqual([['Mr. Smith came.'], ['He was late!'], ['We left at 5 p.m. today.']]);
-    expect(rows(false)).toEqual([['Mr. Smith came. He was late! We left at 5', 'p.m. today.']]);
+    const rows = async (bySentence: boolean) =>
+      (await captionsOf([said], { ...CAPTION_RULES, bySentence })).map((one) => one.rows);
+    expect(await rows(true)).toEqual([['Mr. Smith came.'], ['He was late!'], ['We left at 5 p.m. today.']]);
+    expect(await rows(false)).toEqual([['Mr. Smith came. He was late! We left at 5', 'p.m. today.']]);
   });
 
-  it('stay up for the shortest time, but not into the next', () => {
-    const shown = captionsOf([utterance(1, 'Yes.', { pace: 0.25 }), utterance(1.5, 'No.', { pace: 0.25 })]);
+  it('stay up for the shortest time, but not into the next', async () => {
+    const shown = await captionsOf([
+      utterance(1, 'Yes.', { pace: 0.25 }),
+      utterance(1.5, 'No.', { pace: 0.25 }),
+    ]);
     expect(shown).toEqual([
       { start: 1_000, end: 1_500, rows: ['Yes.'] },
       { start: 1_500, end: 2_200, rows: ['No.'] },
@@ -95,22 +98,22 @@ describe('captions of one channel', () => {
 });
 
 describe('captions of channels that talk at once', () => {
-  it('never overlap and lose nothing', () => {
-    fc.assert(
-      fc.property(manyChannels, anyRules, (utterances, rules) => {
-        const captions = captionsOf(utterances, rules);
+  it('never overlap and lose nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(manyChannels, anyRules, async (utterances, rules) => {
+        const captions = await captionsOf(utterances, rules);
         expectInOrder(captions, rules);
         expect(wordsIn(captions).sort()).toEqual(wordsSaid(utterances).sort());
       }),
     );
   });
 
-  it('are cut short for the other, and shown for half a second all the same', () => {
+  it('are cut short for the other, and shown for half a second all the same', async () => {
     const [one, other] = [
       utterance(0, 'How are you', { pace: 1 }),
       utterance(0.1, 'Fine', { channel: 1, pace: 2 }),
     ];
-    expect(captionsOf([one, other])).toEqual([
+    expect(await captionsOf([one, other])).toEqual([
       { start: 0, end: 500, rows: ['How are you'] },
       { start: 500, end: 1_700, rows: ['Fine'] },
     ]);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { shapeUtterances } from '../../src/text/shape.ts';
+import { watchTurns } from '../rig/turns.ts';
 import { textsOf, utterance } from './spoken.ts';
 
 const punctuated = async (...utterances: Parameters<typeof shapeUtterances>[0][number][]) =>
@@ -36,4 +37,13 @@ it('leaves the spellings that were asked for as they are', async () => {
     },
   });
   expect(shaped?.text).toBe('kubectl and nginx. I agree.');
+});
+
+it('of days of speech leaves the event loop its turns', async () => {
+  const said = 'Mr. Smith called again, so we answered. Nobody was there, and it rained all the day long.';
+  const utterances = Array.from({ length: 18_000 }, (_, at) => utterance(at * 8, said));
+  const turns = watchTurns();
+  await punctuated(...utterances);
+  const { processor, longestProcessor } = await turns();
+  expect(longestProcessor).toBeLessThan(processor / 2);
 });

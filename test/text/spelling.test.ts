@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { shapeUtterances } from '../../src/text/shape.ts';
 import type { SpellingDictionary } from '../../src/text/spelling.ts';
+import { watchTurns } from '../rig/turns.ts';
 import { oneChannel, textsOf, utterance } from './spoken.ts';
 
 const spelled = (
@@ -158,4 +159,15 @@ it('is off without the flag', async () => {
   const custom_spelling_config = { spelling_dictionary: { SQL: ['sequel'] } };
   expect(await shapeUtterances(said, { custom_spelling: false, custom_spelling_config })).toEqual(said);
   expect(await shapeUtterances(said, { custom_spelling_config })).toEqual(said);
+});
+
+it('of the largest dictionary leaves the event loop its turns', async () => {
+  const variants = (key: number) => Array.from({ length: 100 }, (_, n) => (key * 100 + n).toString(36));
+  const dictionary = Object.fromEntries(
+    Array.from({ length: 1_000 }, (_, key) => [`Key ${key}`, variants(key)]),
+  );
+  const turns = watchTurns();
+  expect(textsOf(await spelled([utterance(0, 'abc')], dictionary))).toEqual(['Key 133']);
+  const { processor, longestProcessor } = await turns();
+  expect(longestProcessor).toBeLessThan(processor / 2);
 });

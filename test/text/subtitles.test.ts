@@ -14,7 +14,7 @@ const inMilliseconds = (cues: readonly Cue[]) =>
 
 /** The cues of each format as the parsers see them. */
 async function parsed(utterances: readonly Utterance[], config: SubtitlesConfig = {}) {
-  const [srt, vtt] = subtitlesOf(utterances, { ...config, formats: ['srt', 'vtt'] }).map(
+  const [srt, vtt] = (await subtitlesOf(utterances, { ...config, formats: ['srt', 'vtt'] })).map(
     (one) => one.subtitles,
   );
   if (srt === undefined || vtt === undefined) throw new Error('a format is missing');
@@ -84,18 +84,18 @@ describe('files', () => {
     );
   });
 
-  it('have numbers, the comma of SubRip, the point of WebVTT, and hours', () => {
-    const captions = captionsOf([utterance(3_661.31, 'Good morning.', { pace: 0.4 })]);
+  it('have numbers, the comma of SubRip, the point of WebVTT, and hours', async () => {
+    const captions = await captionsOf([utterance(3_661.31, 'Good morning.', { pace: 0.4 })]);
     expect(renderSrt(captions)).toBe('1\n01:01:01,310 --> 01:01:02,030\nGood morning.\n');
     expect(renderVtt(captions)).toBe('WEBVTT\n\n1\n01:01:01.310 --> 01:01:02.030\nGood morning.\n');
     const two = [utterance(0, 'Yes.'), utterance(9, '<b>No</b> & why --> there')];
-    expect(renderSrt(captionsOf(two))).toContain('Yes.\n\n2\n00:00:09,000 --> ');
-    expect(renderSrt(captionsOf(two))).toContain('<b>No</b> & why → there\n');
-    expect(renderVtt(captionsOf(two))).toContain('&lt;b&gt;No&lt;/b&gt; &amp; why --&gt; there\n');
+    expect(renderSrt(await captionsOf(two))).toContain('Yes.\n\n2\n00:00:09,000 --> ');
+    expect(renderSrt(await captionsOf(two))).toContain('<b>No</b> & why → there\n');
+    expect(renderVtt(await captionsOf(two))).toContain('&lt;b&gt;No&lt;/b&gt; &amp; why --&gt; there\n');
   });
 
-  it('of silence are empty', () => {
-    expect(subtitlesOf([], { formats: ['srt', 'vtt'] })).toEqual([
+  it('of silence are empty', async () => {
+    expect(await subtitlesOf([], { formats: ['srt', 'vtt'] })).toEqual([
       { format: 'srt', subtitles: '' },
       { format: 'vtt', subtitles: 'WEBVTT\n' },
     ]);
@@ -104,32 +104,35 @@ describe('files', () => {
 
 describe('the config', () => {
   const said = utterance(0, 'One two three four five six. Seven eight nine ten.', { pace: 0.5 });
-  const one = (config: SubtitlesConfig) => subtitlesOf([said], config)[0]?.subtitles ?? '';
+  const one = async (config: SubtitlesConfig) => (await subtitlesOf([said], config))[0]?.subtitles ?? '';
 
-  it('chooses formats, srt by default, each once', () => {
-    const formats = (config: SubtitlesConfig) => subtitlesOf([said], config).map(({ format }) => format);
-    expect(formats({})).toEqual(['srt']);
-    expect(formats({ formats: ['vtt', 'srt', 'vtt'] })).toEqual(['vtt', 'srt']);
+  it('chooses formats, srt by default, each once', async () => {
+    const formats = async (config: SubtitlesConfig) =>
+      (await subtitlesOf([said], config)).map(({ format }) => format);
+    expect(await formats({})).toEqual(['srt']);
+    expect(await formats({ formats: ['vtt', 'srt', 'vtt'] })).toEqual(['vtt', 'srt']);
   });
 
-  it('sets the characters of a row and the rows of a caption', () => {
-    expect(one({ maximum_characters_per_row: 14, maximum_rows_per_caption: 3 })).toContain(
+  it('sets the characters of a row and the rows of a caption', async () => {
+    expect(await one({ maximum_characters_per_row: 14, maximum_rows_per_caption: 3 })).toContain(
       '\nOne two three\nfour five six.\nSeven eight\n\n2\n',
     );
   });
 
-  it('sets the longest and the shortest time', () => {
-    expect(one({ maximum_duration: 1 })).toContain('1\n00:00:00,000 --> 00:00:00,900\nOne two\n');
-    expect(one({ minimum_duration: 20 })).toContain('1\n00:00:00,000 --> 00:00:20,000\nOne two');
-    expect(subtitlesOf([utterance(0, 'Hm.')], {})[0]?.subtitles).toContain('00:00:00,000 --> 00:00:00,700\n');
+  it('sets the longest and the shortest time', async () => {
+    expect(await one({ maximum_duration: 1 })).toContain('1\n00:00:00,000 --> 00:00:00,900\nOne two\n');
+    expect(await one({ minimum_duration: 20 })).toContain('1\n00:00:00,000 --> 00:00:20,000\nOne two');
+    expect((await subtitlesOf([utterance(0, 'Hm.')], {}))[0]?.subtitles).toContain(
+      '00:00:00,000 --> 00:00:00,700\n',
+    );
   });
 
-  it('in style compliance ends lines with CR LF, every caption with a blank line, and captions with sentences', () => {
-    expect(one({ style: 'compliance' })).toBe(
+  it('in style compliance ends lines with CR LF, every caption with a blank line, and captions with sentences', async () => {
+    expect(await one({ style: 'compliance' })).toBe(
       '1\r\n00:00:00,000 --> 00:00:02,900\r\nOne two three four five six.\r\n\r\n' +
         '2\r\n00:00:03,000 --> 00:00:04,900\r\nSeven eight nine ten.\r\n\r\n',
     );
-    expect(one({})).toBe(
+    expect(await one({})).toBe(
       '1\n00:00:00,000 --> 00:00:04,900\nOne two three four five six. Seven eight\nnine ten.\n',
     );
   });

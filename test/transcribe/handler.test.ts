@@ -1,0 +1,123 @@
+// A job's end, on a real database; downloading, recognition and add-ons stand outside.
+import { readdir, writeFile } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createLog } from '../../src/log.ts';
+import { type HandlerDeps, handleJob } from '../../src/transcribe/handler.ts';
+import { type Api, startApi } from '../rig/api.ts';
+import { utterance } from '../text/spoken.ts';
+
+let api: Api;
+let logged: { level: number; msg: string; err?: { message: string; stack?: string } }[];
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api.stop());
+beforeEach(() => {
+  logged = [];
+});
+
+const never = new AbortController().signal;
+const transcript = {
+  audioDuration: 3,
+  channels: 1,
+  distinctChannels: 1,
+  utterances: [utterance(0, 'Grüße an 東京. 😀 Bye.')],
+};
+
+async function run(options: { request?: object; addons?: HandlerDeps['addons'] } = {}): Promise<string> {
+  const { json } = await api.call({
+    method: 'POST',
+    url: '/v2/pre-recorded',
+    body: {
+      audio_url: 'https://cdn.example.org/a.mp3',
+      callback: true,
+      callback_config: { url: 'https://app.example.org/hooks' },
+      custom_metadata: { order: 'Ä-17' },
+      ...options.request,
+    },
+  });
+  const log = createLog(
+    'trace',
+    new Writable({
+      write(line, _encoding, done) {
+        logged.push(JSON.parse(String(line)));
+        done();
+      },
+    }),
+  );
+  const deps: HandlerDeps = {
+    db: api.db,
+    queue: api.queue,
+    audio: api.audio,
+    async fetchAudio(_url, path) {
+      await writeFile(path, 'audio');
+      return { bytes: 5, filename: 'a.mp3' };
+    },
+    transcribe: async () => transcript,
+    addons: options.addons ?? (async (utterances) => ({ utterances, envelopes: {} })),
+    callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
+    perAccount: null,
+    log,
+  };
+  await handleJob(deps, json.id, never);
+  return json.id;
+}
+
+const deliveryOf = (id: string) =>
+  api.db
+    .selectFrom('delivery')
+    .select(['event', 'full_body', 'reference_body'])
+    .where('job_id', '=', id)
+    .executeTakeFirstOrThrow();
+const filesKept = async () =>
+  (await readdir(api.folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+    .length;
+
+test('the payload of the callback is the result, byte for byte', async () => {
+  const id = await run({
+    request: { sentences: true, subtitles: true, subtitles_config: { formats: ['srt', 'vtt'] } },
+  });
+  const { text } = await api.call({ url: `/v2/pre-recorded/${id}` });
+  const result = /,"result":(\{.*\})\}$/s.exec(text)?.[1] as string;
+  expect(JSON.parse(result).transcription).toMatchObject({
+    full_transcript: 'Grüße an 東京. 😀 Bye.',
+    sentences: [{ results: [{ sentence: 'Grüße an 東京.' }, { sentence: '😀 Bye.' }] }],
+  });
+  const { full_body, reference_body } = await deliveryOf(id);
+  expect(full_body?.toString()).toBe(
+    `{"id":"${id}","event":"success","payload":${result},"custom_metadata":{"order":"Ä-17"}}`,
+  );
+  expect(JSON.parse(String(reference_body))).toMatchObject({ payload_bytes: Buffer.byteLength(result) });
+});
+
+test('`transcription_time` counts from the request to the end', async () => {
+  const id = await run();
+  const { json } = await api.call({ url: `/v2/pre-recorded/${id}` });
+  const whole = (Date.parse(json.completed_at) - Date.parse(json.created_at)) / 1_000;
+  expect(json.result.metadata.transcription_time).toBeGreaterThan(0);
+  expect(json.result.metadata.transcription_time).toBeLessThanOrEqual(whole + 0.1);
+});
+
+test('a result that cannot be written ends the job at once, with its callback, and is no database that is away', async () => {
+  const before = await filesKept();
+  const id = await run({
+    addons: async (utterances) => ({
+      utterances,
+      envelopes: {
+        summarization: { success: true, is_empty: false, exec_time: 0, error: null, results: 1n },
+      },
+    }),
+  });
+  const job = await api.db.selectFrom('job').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  expect(job).toMatchObject({ state: 'error', error_code: 'internal', run: 1, result: null });
+  const { event, full_body } = await deliveryOf(id);
+  expect(event).toBe('error');
+  expect(JSON.parse(String(full_body))).toMatchObject({ error: { code: 'internal' } });
+  const troubles = logged.filter(({ level }) => level >= 40);
+  expect(troubles).toMatchObject([
+    { msg: 'job failed inside Ringback', err: { message: expect.stringContaining('BigInt') } },
+  ]);
+  expect(troubles[0]?.err?.stack).toContain('transcribe/json.ts');
+  expect(await filesKept()).toBe(before);
+});
