@@ -39,9 +39,10 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
       for (const endpoints of spread) {
         const inFlight = Math.min(IN_FLIGHT, endpoints * concurrency);
         // Once for all that are given as many requests at a time.
-        if ((bare[inFlight]?.length ?? 0) <= round)
-          (bare[inFlight] ??= []).push(await pgBossLoop(ground, count, inFlight));
-        (ringback[endpoints] ??= []).push(await ringbackRun(ground, count, endpoints, concurrency));
+        const others = bare[inFlight] ?? [];
+        if (others.length <= round) bare[inFlight] = [...others, await pgBossLoop(ground, count, inFlight)];
+        const own = await ringbackRun(ground, count, endpoints, concurrency);
+        ringback[endpoints] = [...(ringback[endpoints] ?? []), own];
       }
     await rawUndici(warmUp);
     const raw = await rawUndici(count);
