@@ -1,6 +1,6 @@
 // What the delivery benchmarks stand on: an embedded PostgreSQL on a temporary folder, the tables, many deliveries.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -27,6 +27,8 @@ function filler(): string {
 export type Ground = {
   database: Database;
   connectionString: string;
+  /** PostgreSQL's first process. */
+  postmaster: number;
   account: string;
   /** Commits deliveries, spread over the endpoints by turns; the first of them is number `from` in the query. */
   fill(endpoints: readonly string[], count: number, from?: number): Promise<void>;
@@ -54,9 +56,11 @@ export async function openGround(): Promise<Ground> {
     .executeTakeFirstOrThrow();
   const outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
   const secret = generateSecret();
+  const pidFile = await readFile(join(folder, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
   return {
     database,
     connectionString: postgres.connectionString,
+    postmaster: Number.parseInt(pidFile, 10),
     account,
     async fill(endpoints, count, from = 0) {
       const body = JSON.stringify({ id: randomUUID(), event: 'success', payload: filler() });
