@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { createLog } from '../src/log.ts';
 import type { Transcript } from '../src/speech/transcript.ts';
 import { openAudioFolder } from '../src/store/audio.ts';
-import { insertJob } from '../src/store/jobs.ts';
+import { findJob, insertJob } from '../src/store/jobs.ts';
 import { openQueue } from '../src/store/queue.ts';
 import { handleJob } from '../src/transcribe/handler.ts';
 import { watchTurns } from '../test/rig/turns.ts';
@@ -73,20 +73,22 @@ async function end(
       queue,
       audio: await openAudioFolder(folder),
       async fetchAudio(_url, path) {
-        await writeFile(path, '');
-        return { bytes: 0, filename: 'a.mp3' };
+        await writeFile(path, 'x');
+        return { bytes: 1, filename: 'a.mp3' };
       },
       transcribe: async () => transcript,
       addons: async (utterances) => ({ utterances, envelopes: {} }),
       callback: { format: 'short', publicUrl: () => 'http://127.0.0.1:4747', firstWaitMs: () => 0 },
       perAccount: null,
-      log: createLog('silent'),
+      log: createLog('warn'),
     },
     id,
     new AbortController().signal,
   );
   const { took, longest, longestProcessor } = await turns();
   await queue.stop();
+  const job = await findJob(db, account, id);
+  if (job?.state !== 'done') throw new Error(`the job ended ${job?.state}: nothing was measured`);
   return {
     took: Math.round(took),
     longest_turn: Math.round(longest),
