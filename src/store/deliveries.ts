@@ -9,6 +9,9 @@ import { markDue } from './endpoints.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
 
+/** In a body: the result of the job as its row has it by then. It may have 20 MB, and is sent to the database once. */
+export const JOB_RESULT = Symbol('the result of the job');
+
 export type NewDelivery = {
   accountId: string;
   jobId: string;
@@ -19,7 +22,7 @@ export type NewDelivery = {
   /** The body travels gzipped; false by default. */
   gzip?: boolean;
   /** Or its parts, which the database puts together. */
-  fullBody: Buffer | readonly Buffer[];
+  fullBody: Buffer | readonly (Buffer | typeof JOB_RESULT)[];
   referenceBody: Buffer;
   /** Milliseconds until its first attempt. */
   waitMs: number;
@@ -43,7 +46,13 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
       asked_form: delivery.form,
       gzip: delivery.gzip ?? false,
       full_body: sql<Buffer>`${sql.join(
-        [delivery.fullBody].flat().map((part) => sql`${part}::bytea`),
+        [delivery.fullBody]
+          .flat()
+          .map((part) =>
+            part === JOB_RESULT
+              ? sql`convert_to((SELECT result FROM job WHERE job.id = ${delivery.jobId}), 'UTF8')`
+              : sql`${part}::bytea`,
+          ),
         sql` || `,
       )}`,
       reference_body: delivery.referenceBody,

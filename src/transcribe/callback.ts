@@ -2,7 +2,7 @@
 import { type CallbackOutcome, renderCallbackBody } from '../callback-body.ts';
 import type { JobErrorCode } from '../errors.ts';
 import type { CallbackFormat } from '../settings.ts';
-import type { NewDelivery } from '../store/deliveries.ts';
+import { JOB_RESULT, type NewDelivery } from '../store/deliveries.ts';
 import type { Callback } from '../store/jobs.ts';
 import type { Json } from '../store/schema.ts';
 
@@ -50,7 +50,8 @@ export function renderDelivery(
     event: outcome.event,
     form: callback.form,
     gzip: callback.gzip,
-    fullBody: body('full'),
+    // The row that ends the job has the result before its delivery is opened.
+    fullBody: body('full').map((part) => ('result' in end && part === end.result ? JOB_RESULT : part)),
     referenceBody: Buffer.concat(body('reference')),
     waitMs: firstWaitMs(),
   };
