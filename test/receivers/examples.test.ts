@@ -91,13 +91,14 @@ describe.each(RECEIVERS)('%s', (name) => {
       resultUrl: `${api.url}/v2/pre-recorded/x`,
     });
     expect(await example.line(id)).toMatch(/reference: "Very long\."$/);
-    expect(await rig.ended(id)).toMatchObject({
-      state: 'delivered',
-      attempts: [
-        { status: 413, outcome: 'too_large', form: 'full' },
-        { status: 204, outcome: 'delivered', form: 'reference' },
-      ],
-    });
+    const { state, attempts } = await rig.ended(id);
+    expect(state).toBe('delivered');
+    // A receiver that answers by the length alone and closes may cut off the sender in mid-body, before it has read the
+    // answer: TCP throws an unread answer away with the rest. That is a failed attempt, and the next one tells.
+    expect(attempts.filter(({ error_class }) => error_class !== 'reset')).toMatchObject([
+      { status: 413, outcome: 'too_large', form: 'full' },
+      { status: 204, outcome: 'delivered', form: 'reference' },
+    ]);
     expect(api.requests).toMatchObject([
       { path: '/v2/pre-recorded/x', headers: { 'x-gladia-key': API_KEY } },
     ]);
