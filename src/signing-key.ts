@@ -1,6 +1,6 @@
-// The secrets of Standard Webhooks. Symmetric (`v1`): `whsec_` and the base64 of 24 to 64 bytes. Asymmetric (`v1a`, Ed25519): `whsk_` and the base64 of 64 bytes, seed and then public
-// key, signs; `whpk_` and the base64 of the public key's 32 verifies. A receiver that holds a `whpk_` can check
-// callbacks and forge none. Pure.
+// The secrets of Standard Webhooks. Symmetric (`v1`): `whsec_` and the base64 of 24 to 64 bytes. Asymmetric (`v1a`,
+// Ed25519): `whsk_` and the base64 of 64 bytes, seed and then public key, signs; `whpk_` and the base64 of the public
+// key's 32 verifies. A receiver that holds a `whpk_` can check callbacks and forge none. Pure.
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 
 const PRIVATE = 'whsk_';

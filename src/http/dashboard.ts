@@ -8,7 +8,7 @@ import { HttpError } from '../errors.ts';
 import { getDashboard } from './schemas/server.ts';
 
 /** Where the build writes. */
-export const DASHBOARD_FOLDER = join(import.meta.dirname, '../../web/dist');
+const BUILT = join(import.meta.dirname, '../../web/dist');
 
 const PAGE = 'index.html';
 
@@ -20,7 +20,7 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 } as const;
 
-export async function dashboardRoutes(server: FastifyInstance, folder: string): Promise<void> {
+export async function dashboardRoutes(server: FastifyInstance, folder = BUILT): Promise<void> {
   const built = await access(join(folder, PAGE)).then(
     () => true,
     () => false,

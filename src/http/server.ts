@@ -13,7 +13,7 @@ import { HttpError } from '../errors.ts';
 import { withoutNulls } from '../nulls.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
-import { DASHBOARD_FOLDER, dashboardRoutes } from './dashboard.ts';
+import { dashboardRoutes } from './dashboard.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
@@ -100,7 +100,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await describeRoutes(server, deps.version);
   endConnectionsOnClose(server, deps.listeners);
 
-  await dashboardRoutes(server, deps.dashboardFolder ?? DASHBOARD_FOLDER);
+  await dashboardRoutes(server, deps.dashboardFolder);
   healthRoutes(server, deps);
   metricsRoutes(server, deps);
   await server.register(async (guarded) => {

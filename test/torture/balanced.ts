@@ -11,7 +11,7 @@ import { type FarEnd, type FarEndOptions, startFarEnd } from './far-end.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 import { type Random, randomFrom } from './random.ts';
 import { createSubmitter, type Submitter } from './submitter.ts';
-import { endWaits, givenBack, settled } from './waits.ts';
+import { endWaits, settled } from './waits.ts';
 
 export type BalancedOptions = {
   processes: number;
@@ -61,9 +61,6 @@ export type BalancedFigures = Omit<Books, 'violations'> & {
   violationCount: number;
 };
 
-/** Two leases and a look of the reminder. */
-const LEASES_SECONDS = 60;
-
 const CLIP = new URL('../fixtures/speech/all-circuits-busy-now.wav', import.meta.url);
 
 /** `disturb` begins when all are up and returns, with figures of its own, when all is submitted. */
@@ -105,7 +102,6 @@ export async function balanced<O extends BalancedOptions, P extends Postgres, Se
     await client.connect();
     if (options.hurry) await endWaits(client);
     const settledSeconds = await settled(client, settleSeconds, tell);
-    await givenBack(client, LEASES_SECONDS);
     await fleet.stop();
     const { databaseCrashed = false } = ground;
     const { violations, ...books } = await compareBooks(client, submitter.accepted, far.arrivals, {

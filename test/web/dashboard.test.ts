@@ -84,10 +84,10 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await app?.stop();
   });
 
-  async function signedIn(url = app.url, options = {}): Promise<WatchedPage> {
+  async function signedIn({ url = app.url, key = API_KEY, options = {} } = {}): Promise<WatchedPage> {
     const watched = await browser.watchedPage(options);
     await watched.page.goto(url);
-    await watched.page.getByLabel('API key').fill(API_KEY);
+    await watched.page.getByLabel('API key').fill(key);
     await watched.page.getByRole('button', { name: 'Sign in' }).click();
     await watched.page.getByText('live', { exact: true }).waitFor();
     return watched;
@@ -239,11 +239,7 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await page.getByRole('button', { name: 'Create' }).click();
     const key = (await page.locator('.once code').textContent()) ?? '';
     expect(key).toMatch(/^rb_/);
-    const other = await browser.watchedPage();
-    await other.page.goto(app.url);
-    await other.page.getByLabel('API key').fill(key);
-    await other.page.getByRole('button', { name: 'Sign in' }).click();
-    await other.page.getByText('live', { exact: true }).waitFor();
+    const other = await signedIn({ key });
     await page.locator('tr', { hasText: 'for CI' }).getByRole('button', { name: 'Revoke' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
     await page.locator('tr', { hasText: 'for CI' }).getByText('revoked').waitFor();
@@ -289,7 +285,7 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
   test('when the connection breaks it says so, comes back, and shows what was missed', async () => {
     const proxy = await startProxy(Number(new URL(app.url).port));
     try {
-      const { page } = await signedIn(`http://127.0.0.1:${proxy.port}`);
+      const { page } = await signedIn({ url: `http://127.0.0.1:${proxy.port}` });
       await page.getByRole('heading', { name: 'Transcriptions' }).waitFor();
       proxy.setMode('refuse');
       proxy.cut('rst');
@@ -319,7 +315,7 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     try {
       await new Promise((resolve) => front.once('listening', resolve));
       const origin = `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
-      const { page, asked } = await signedIn(`${origin}/stt/`);
+      const { page, asked } = await signedIn({ url: `${origin}/stt/` });
       await place(page, 'Callbacks');
       await page.locator('tbody tr').first().waitFor();
       expect(asked.filter((url) => !url.startsWith(`${origin}/stt/`))).toEqual([]);
@@ -339,7 +335,7 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
       receiver.setResponse({ status: 500, body: 'broken' });
       const { job, callback } = await calledBack('/accessible');
       const endpoint = (await app.call('GET', `/api/callbacks/${callback}`)).json.endpoint_id;
-      const { page } = await signedIn(app.url, { colorScheme: scheme, viewport: { width, height: 800 } });
+      const { page } = await signedIn({ options: { colorScheme: scheme, viewport: { width, height: 800 } } });
       const audit = async (name: string) => {
         await page.evaluate(axe.source);
         const violations = await page.evaluate(async () => {

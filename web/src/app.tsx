@@ -52,12 +52,9 @@ export function App() {
 
 function SignedIn({ apiKey, onOut }: { apiKey: string; onOut: (why?: unknown) => void }) {
   const api = useMemo(() => openApi(apiKey), [apiKey]);
-  const { live, connected, refused } = useStream(api);
+  const { live, connected } = useStream(api, onOut);
   const route = useRoute();
   const place = route.path[0] ?? 'transcriptions';
-  useEffect(() => {
-    if (refused !== undefined) onOut(refused);
-  }, [refused]);
   useEffect(() => {
     document.title = `${PLACES.find(([name]) => name === place)?.[1] ?? 'Nothing here'} – Ringback`;
   }, [place]);

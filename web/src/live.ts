@@ -13,15 +13,16 @@ export type Live = {
 
 /** Between two loads of one view: a busy account changes a thousand times a second. */
 const LOAD_EVERY_MS = 1_000;
+/** No event tells of an endpoint that rests or is tried again. */
+export const ENDPOINTS_EVERY_MS = 5_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 
 export const LiveContext = createContext<Live>({ subscribe: () => () => {} });
 
-/** The stream, opened again after every end, whether it is open now, and why it never will be: a key that is none. */
-export function useStream(api: Api): { live: Live; connected: boolean; refused: unknown } {
+/** The stream, opened again after every end, and whether it is open now. `onRefused` hears that the key is none. */
+export function useStream(api: Api, onRefused: (why: unknown) => void): { live: Live; connected: boolean } {
   const [connected, setConnected] = useState(false);
-  const [refused, setRefused] = useState<unknown>();
   const listeners = useRef(new Set<(event: Event) => void>());
   useEffect(() => {
     const stop = new AbortController();
@@ -30,7 +31,7 @@ export function useStream(api: Api): { live: Live; connected: boolean; refused: 
         for (const listener of listeners.current) listener(event);
       },
       connected: setConnected,
-      refused: setRefused,
+      refused: onRefused,
     });
     return () => stop.abort();
   }, [api]);
@@ -40,7 +41,7 @@ export function useStream(api: Api): { live: Live; connected: boolean; refused: 
       return () => listeners.current.delete(listener);
     },
   }));
-  return { live, connected, refused };
+  return { live, connected };
 }
 
 type Followed = {

@@ -3,54 +3,40 @@ import type { Callback } from '../../../src/http/schemas/callback.ts';
 import { shortId } from '../format.ts';
 import { link } from '../route.ts';
 import { State } from './state.tsx';
+import { Table } from './table.tsx';
 import { Time } from './time.tsx';
-import { Wide } from './wide.tsx';
 
 export function CallbackTable({ of }: { of: readonly Callback[] }) {
   if (of.length === 0) return <p class="hint">No callbacks here.</p>;
   return (
-    <Wide label="Callbacks">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">State</th>
-            <th scope="col">Callback</th>
-            <th scope="col">Event</th>
-            <th scope="col">To</th>
-            <th scope="col" class="number">
-              Attempts
-            </th>
-            <th scope="col">Made</th>
-            <th scope="col">Then</th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.map((callback) => (
-            <tr key={callback.id}>
-              <td>
-                <State of={callback.state} />
-              </td>
-              <td>
-                <a href={link(['callbacks', callback.id])}>
-                  <code>{shortId(callback.id)}</code>
-                </a>
-              </td>
-              <td>{callback.event}</td>
-              <td class="url">
-                {callback.method} {callback.url}
-              </td>
-              <td class="number">{callback.attempt_count}</td>
-              <td>
-                <Time at={callback.created_at} />
-              </td>
-              <td>
-                <Then callback={callback} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Wide>
+    <Table
+      label="Callbacks"
+      columns={['State', 'Callback', 'Event', 'To', { figures: 'Attempts' }, 'Made', 'Then']}
+    >
+      {of.map((callback) => (
+        <tr key={callback.id}>
+          <td>
+            <State of={callback.state} />
+          </td>
+          <td>
+            <a href={link(['callbacks', callback.id])}>
+              <code>{shortId(callback.id)}</code>
+            </a>
+          </td>
+          <td>{callback.event}</td>
+          <td class="url">
+            {callback.method} {callback.url}
+          </td>
+          <td class="number">{callback.attempt_count}</td>
+          <td>
+            <Time at={callback.created_at} />
+          </td>
+          <td>
+            <Then callback={callback} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -3,21 +3,19 @@ import type { CreatedKey } from '../../../src/http/schemas/key.ts';
 import { useApi } from '../context.ts';
 import { Confirm } from '../elements/confirm.tsx';
 import { Copy } from '../elements/copy.tsx';
+import { Page } from '../elements/page.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { State } from '../elements/state.tsx';
+import { Table } from '../elements/table.tsx';
 import { Time } from '../elements/time.tsx';
-import { Wide } from '../elements/wide.tsx';
 import { useAction, useLoaded } from '../live.ts';
 
 export function Account() {
   return (
-    <main>
-      <header class="title">
-        <h1>Account</h1>
-      </header>
+    <Page title="Account">
       <Keys />
       <SigningSecrets />
-    </main>
+    </Page>
   );
 }
 
@@ -43,47 +41,33 @@ function Keys() {
         </p>
       )}
       {keys.value && (
-        <Wide label="Keys">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Begins with</th>
-                <th scope="col">Created</th>
-                <th scope="col">Last used</th>
-                <th scope="col">In use</th>
-              </tr>
-            </thead>
-            <tbody>
-              {keys.value.map((key) => (
-                <tr key={key.id}>
-                  <td>{key.name}</td>
-                  <td>
-                    <code>{key.prefix}…</code>
-                  </td>
-                  <td>
-                    <Time at={key.created_at} />
-                  </td>
-                  <td>
-                    <Time at={key.last_used_at} />
-                  </td>
-                  <td>
-                    {key.revoked_at !== null ? (
-                      <State of="revoked" />
-                    ) : key.source === 'setting' ? (
-                      'by the settings of the server'
-                    ) : (
-                      <Confirm label="Revoke" disabled={revoke.busy} onConfirm={() => revoke.run(key.id)}>
-                        Whoever uses the key “{key.name}” is refused from now on, this page too if it is its
-                        own.
-                      </Confirm>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Wide>
+        <Table label="Keys" columns={['Name', 'Begins with', 'Created', 'Last used', 'In use']}>
+          {keys.value.map((key) => (
+            <tr key={key.id}>
+              <td>{key.name}</td>
+              <td>
+                <code>{key.prefix}…</code>
+              </td>
+              <td>
+                <Time at={key.created_at} />
+              </td>
+              <td>
+                <Time at={key.last_used_at} />
+              </td>
+              <td>
+                {key.revoked_at !== null ? (
+                  <State of="revoked" />
+                ) : key.source === 'setting' ? (
+                  'by the settings of the server'
+                ) : (
+                  <Confirm label="Revoke" disabled={revoke.busy} onConfirm={() => revoke.run(key.id)}>
+                    Whoever uses the key “{key.name}” is refused from now on, this page too if it is its own.
+                  </Confirm>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       <form
         class="row"

@@ -2,7 +2,7 @@ import { useApi } from '../context.ts';
 import { Attempts } from '../elements/attempts.tsx';
 import { Copy } from '../elements/copy.tsx';
 import { Facts } from '../elements/facts.tsx';
-import { Problem } from '../elements/problem.tsx';
+import { Page } from '../elements/page.tsx';
 import { State } from '../elements/state.tsx';
 import { Time } from '../elements/time.tsx';
 import { bytes, shortId } from '../format.ts';
@@ -21,23 +21,26 @@ export function Callback({ id }: { id: string }) {
     reload();
   });
   return (
-    <main>
-      <header class="title">
-        <h1>Callback</h1>
-        {value && <State of={value.state} />}
-        {value && (
-          <button
-            type="button"
-            class="main"
-            disabled={resend.busy || value.state === 'delivering' || value.bytes === null}
-            title={value.bytes === null ? 'Its body was removed' : 'Now, with a full schedule'}
-            onClick={() => resend.run()}
-          >
-            Send again
-          </button>
-        )}
-      </header>
-      <Problem problem={resend.problem ?? problem} />
+    <Page
+      title="Callback"
+      beside={
+        <>
+          {value && <State of={value.state} />}
+          {value && (
+            <button
+              type="button"
+              class="main"
+              disabled={resend.busy || value.state === 'delivering' || value.bytes === null}
+              title={value.bytes === null ? 'Its body was removed' : 'Now, with a full schedule'}
+              onClick={() => resend.run()}
+            >
+              Send again
+            </button>
+          )}
+        </>
+      }
+      problem={resend.problem ?? problem}
+    >
       {value && (
         <>
           <Facts
@@ -74,6 +77,6 @@ export function Callback({ id }: { id: string }) {
           <Attempts of={value.attempts} />
         </>
       )}
-    </main>
+    </Page>
   );
 }

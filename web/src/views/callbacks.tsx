@@ -2,6 +2,7 @@ import { DELIVERY_STATES, type DeliveryState } from '../../../src/delivery.ts';
 import { useApi } from '../context.ts';
 import { CallbackTable } from '../elements/callback-table.tsx';
 import { Choices } from '../elements/choices.tsx';
+import { Page } from '../elements/page.tsx';
 import { Pager } from '../elements/pager.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { useLoaded } from '../live.ts';
@@ -31,9 +32,9 @@ export function Callbacks({ route: { query } }: { route: Route }) {
   const kept = { endpoint: endpoint ?? undefined };
   const at = (after?: string) => link(['callbacks'], { ...kept, state: state ?? undefined, after });
   return (
-    <main>
-      <header class="title">
-        <h1>Callbacks</h1>
+    <Page
+      title="Callbacks"
+      beside={
         <a
           class="button"
           href={link(['replays'], { ...kept, state: state ?? 'failed' })}
@@ -41,7 +42,8 @@ export function Callbacks({ route: { query } }: { route: Route }) {
         >
           Send many again…
         </a>
-      </header>
+      }
+    >
       <Choices
         label="State"
         values={DELIVERY_STATES}
@@ -59,6 +61,6 @@ export function Callbacks({ route: { query } }: { route: Route }) {
       {value && (
         <Pager newest={after === null ? null : at()} older={value.next === null ? null : at(value.next)} />
       )}
-    </main>
+    </Page>
   );
 }

@@ -3,14 +3,14 @@ import { useApi } from '../context.ts';
 import { CallbackTable } from '../elements/callback-table.tsx';
 import { Confirm } from '../elements/confirm.tsx';
 import { Facts } from '../elements/facts.tsx';
+import { Page } from '../elements/page.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { State } from '../elements/state.tsx';
 import { Time } from '../elements/time.tsx';
 import { percent, span } from '../format.ts';
-import { useAction, useLoaded } from '../live.ts';
+import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { link } from '../route.ts';
 
-const LOOK_MS = 5_000;
 const LAST_CALLBACKS = 10;
 
 const MEANINGS: Readonly<Record<EndpointState, string>> = {
@@ -26,7 +26,7 @@ export function Endpoint({ id }: { id: string }) {
     of: id,
     load: (signal) => api.endpoints.get(id, { signal }),
     concerns: ({ event }) => event === 'delivery',
-    everyMs: LOOK_MS,
+    everyMs: ENDPOINTS_EVERY_MS,
   });
   const callbacks = useLoaded({
     of: id,
@@ -43,22 +43,25 @@ export function Endpoint({ id }: { id: string }) {
   });
   const { value } = endpoint;
   return (
-    <main>
-      <header class="title">
-        <h1>Endpoint</h1>
-        {value && <State of={value.state} />}
-        {value && value.state !== 'closed' && (
-          <button type="button" class="main" disabled={enable.busy} onClick={() => enable.run()}>
-            {value.state === 'disabled' ? 'Enable' : 'Try again now'}
-          </button>
-        )}
-        {value && value.state !== 'disabled' && (
-          <Confirm label="Disable" disabled={disable.busy} onConfirm={disable.run}>
-            Nothing is sent to {value.url} until it is enabled. What is due waits and is not lost.
-          </Confirm>
-        )}
-      </header>
-      <Problem problem={enable.problem ?? disable.problem ?? endpoint.problem} />
+    <Page
+      title="Endpoint"
+      beside={
+        <>
+          {value && <State of={value.state} />}
+          {value && value.state !== 'closed' && (
+            <button type="button" class="main" disabled={enable.busy} onClick={() => enable.run()}>
+              {value.state === 'disabled' ? 'Enable' : 'Try again now'}
+            </button>
+          )}
+          {value && value.state !== 'disabled' && (
+            <Confirm label="Disable" disabled={disable.busy} onConfirm={disable.run}>
+              Nothing is sent to {value.url} until it is enabled. What is due waits and is not lost.
+            </Confirm>
+          )}
+        </>
+      }
+      problem={enable.problem ?? disable.problem ?? endpoint.problem}
+    >
       {value && (
         <>
           <p>{MEANINGS[value.state]}</p>
@@ -101,6 +104,6 @@ export function Endpoint({ id }: { id: string }) {
           {callbacks.value && <CallbackTable of={callbacks.value.items} />}
         </>
       )}
-    </main>
+    </Page>
   );
 }

@@ -1,6 +1,9 @@
 import { useState } from 'preact/hooks';
+import { type DeliveryForm, METHODS, type Method } from '../../../src/delivery.ts';
 import type { JobRequest } from '../../../src/http/job-request.ts';
+import { SUBTITLE_FORMATS, type SubtitleFormat } from '../../../src/job-options.ts';
 import { useApi } from '../context.ts';
+import { Page } from '../elements/page.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { percent } from '../format.ts';
 import { useAction } from '../live.ts';
@@ -31,10 +34,7 @@ export function NewTranscription() {
     go(['transcriptions', id]);
   });
   return (
-    <main>
-      <header class="title">
-        <h1>New transcription</h1>
-      </header>
+    <Page title="New transcription">
       <form
         class="panel"
         onSubmit={(event) => {
@@ -64,8 +64,9 @@ export function NewTranscription() {
             <label>
               Method
               <select name="method">
-                <option>POST</option>
-                <option>PUT</option>
+                {METHODS.map((method) => (
+                  <option key={method}>{method}</option>
+                ))}
               </select>
             </label>
             <label>
@@ -86,7 +87,7 @@ export function NewTranscription() {
                 {label}
               </label>
             ))}
-            {(['srt', 'vtt'] as const).map((format) => (
+            {SUBTITLE_FORMATS.map((format) => (
               <label key={format} class="check">
                 <input type="checkbox" name="subtitles" value={format} />
                 {format.toUpperCase()} subtitles
@@ -115,21 +116,21 @@ export function NewTranscription() {
         </div>
         <Problem problem={submit.problem} />
       </form>
-    </main>
+    </Page>
   );
 }
 
 function readOptions(form: FormData): Omit<JobRequest, 'audio_url'> {
   const text = (name: string) => String(form.get(name) ?? '').trim();
   const callback = text('callback');
-  const formats = form.getAll('subtitles') as ('srt' | 'vtt')[];
+  const formats = form.getAll('subtitles') as SubtitleFormat[];
   return {
     ...(callback !== '' && {
       callback: true,
       callback_config: {
         url: callback,
-        method: text('method') as 'POST' | 'PUT',
-        payload: text('payload') as 'full' | 'reference',
+        method: text('method') as Method,
+        payload: text('payload') as DeliveryForm,
       },
     }),
     ...Object.fromEntries(FLAGS.filter(([name]) => form.has(name)).map(([name]) => [name, true])),

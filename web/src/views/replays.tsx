@@ -2,6 +2,7 @@ import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../../.
 import type { Replay, ReplayRequest } from '../../../src/http/schemas/replay.ts';
 import { useApi } from '../context.ts';
 import { Confirm } from '../elements/confirm.tsx';
+import { Page } from '../elements/page.tsx';
 import { Pager } from '../elements/pager.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { State } from '../elements/state.tsx';
@@ -22,10 +23,7 @@ export function Replays({ route: { query } }: { route: Route }) {
     everyMs: LOOK_MS,
   });
   return (
-    <main>
-      <header class="title">
-        <h1>Replays</h1>
-      </header>
+    <Page title="Replays">
       <NewReplay key={query.toString()} query={query} onMade={reload} />
       <Problem problem={problem} />
       {value?.items.length === 0 && <p class="hint">Nothing was sent again in bulk so far.</p>}
@@ -38,7 +36,7 @@ export function Replays({ route: { query } }: { route: Route }) {
           older={value.next === null ? null : link(['replays'], { after: value.next })}
         />
       )}
-    </main>
+    </Page>
   );
 }
 

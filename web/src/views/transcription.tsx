@@ -6,6 +6,7 @@ import { Confirm } from '../elements/confirm.tsx';
 import { Copy } from '../elements/copy.tsx';
 import { Facts } from '../elements/facts.tsx';
 import { Json } from '../elements/json.tsx';
+import { Page } from '../elements/page.tsx';
 import { Player } from '../elements/player.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { Save } from '../elements/save.tsx';
@@ -29,21 +30,24 @@ export function Transcription({ id }: { id: string }) {
   });
   const { value } = job;
   return (
-    <main>
-      <header class="title">
-        <h1>Transcription</h1>
-        {value && <State of={value.status} />}
-        {value && (
-          <Confirm label="Delete" disabled={remove.busy} onConfirm={remove.run}>
-            The transcription goes, with its result, its audio and what its callbacks carried. Callbacks that
-            wait are not sent any more.
-          </Confirm>
-        )}
-      </header>
-      <Problem problem={remove.problem ?? job.problem} />
+    <Page
+      title="Transcription"
+      beside={
+        <>
+          {value && <State of={value.status} />}
+          {value && (
+            <Confirm label="Delete" disabled={remove.busy} onConfirm={remove.run}>
+              The transcription goes, with its result, its audio and what its callbacks carried. Callbacks
+              that wait are not sent any more.
+            </Confirm>
+          )}
+        </>
+      }
+      problem={remove.problem ?? job.problem}
+    >
       {value && <Record job={value} />}
       {value && <Callbacks id={id} />}
-    </main>
+    </Page>
   );
 }
 

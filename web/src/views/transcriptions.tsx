@@ -1,11 +1,12 @@
 import { JOB_STATES, type JobState } from '../../../src/job.ts';
 import { useApi } from '../context.ts';
 import { Choices } from '../elements/choices.tsx';
+import { Page } from '../elements/page.tsx';
 import { Pager } from '../elements/pager.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { State } from '../elements/state.tsx';
+import { Table } from '../elements/table.tsx';
 import { Time } from '../elements/time.tsx';
-import { Wide } from '../elements/wide.tsx';
 import { clock, shortId } from '../format.ts';
 import { useLoaded } from '../live.ts';
 import { link, type Route } from '../route.ts';
@@ -28,60 +29,48 @@ export function Transcriptions({ route: { query } }: { route: Route }) {
   const at = (status: string | undefined, offset = 0) =>
     link(['transcriptions'], { status, offset: offset === 0 ? undefined : String(offset) });
   return (
-    <main>
-      <header class="title">
-        <h1>Transcriptions</h1>
+    <Page
+      title="Transcriptions"
+      beside={
         <a class="button main" href={link(['transcriptions', 'new'])}>
           New transcription
         </a>
-      </header>
+      }
+    >
       <Choices label="Status" values={JOB_STATES} chosen={status} to={at} />
       <Problem problem={problem} />
       {value?.items.length === 0 && <p class="hint">No transcriptions here.</p>}
       {value && value.items.length > 0 && (
-        <Wide label="Transcriptions">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Status</th>
-                <th scope="col">Transcription</th>
-                <th scope="col">Audio</th>
-                <th scope="col" class="number">
-                  Length
-                </th>
-                <th scope="col">Created</th>
-                <th scope="col">Completed</th>
-              </tr>
-            </thead>
-            <tbody>
-              {value.items.map((job) => (
-                <tr key={job.id}>
-                  <td>
-                    <State of={job.status} />
-                  </td>
-                  <td>
-                    <a href={link(['transcriptions', job.id])}>
-                      <code>{shortId(job.id)}</code>
-                    </a>
-                  </td>
-                  <td class="url">
-                    {job.file?.filename ?? job.file?.source ?? String(job.request_params.audio_url)}
-                    {job.error_message !== null && <p class="hint">{job.error_message}</p>}
-                  </td>
-                  <td class="number">
-                    {job.file?.audio_duration == null ? '–' : clock(job.file.audio_duration)}
-                  </td>
-                  <td>
-                    <Time at={job.created_at} />
-                  </td>
-                  <td>
-                    <Time at={job.completed_at} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Wide>
+        <Table
+          label="Transcriptions"
+          columns={['Status', 'Transcription', 'Audio', { figures: 'Length' }, 'Created', 'Completed']}
+        >
+          {value.items.map((job) => (
+            <tr key={job.id}>
+              <td>
+                <State of={job.status} />
+              </td>
+              <td>
+                <a href={link(['transcriptions', job.id])}>
+                  <code>{shortId(job.id)}</code>
+                </a>
+              </td>
+              <td class="url">
+                {job.file?.filename ?? job.file?.source ?? String(job.request_params.audio_url)}
+                {job.error_message !== null && <p class="hint">{job.error_message}</p>}
+              </td>
+              <td class="number">
+                {job.file?.audio_duration == null ? '–' : clock(job.file.audio_duration)}
+              </td>
+              <td>
+                <Time at={job.created_at} />
+              </td>
+              <td>
+                <Time at={job.completed_at} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       {value && (
         <Pager
@@ -89,6 +78,6 @@ export function Transcriptions({ route: { query } }: { route: Route }) {
           older={value.next === null ? null : at(status ?? undefined, offset + PAGE)}
         />
       )}
-    </main>
+    </Page>
   );
 }
