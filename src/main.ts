@@ -238,7 +238,12 @@ async function start(
   }
   if (has('deliver')) {
     await refuseWrongClock(db);
-    const own = openDatabase({ connectionString: databaseUrl, size: CONNECTIONS.deliver, onError: warn });
+    const own = openDatabase({
+      connectionString: databaseUrl,
+      size: CONNECTIONS.deliver,
+      onError: warn,
+      lookupsOnly: true,
+    });
     stops.push(['deliver database', () => own.close()]);
     const stopDeliver = await startDeliver({
       database: own,

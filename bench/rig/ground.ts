@@ -13,10 +13,11 @@ import { type Database, openDatabase } from '../../src/store/database.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
-/** A short transcript's callback: about 2 kB, as the demo's. */
-export const BODY_BYTES = 2_000;
+const BODY_BYTES = 2_000;
 
-/** Compresses about as words with times do. */
+/** A short transcript's callback: about 2 kB, as the demo's; compresses about as words with times do. */
+export const BODY = JSON.stringify({ id: randomUUID(), event: 'success', payload: filler() });
+
 function filler(): string {
   let text = '';
   for (let n = 0; text.length < BODY_BYTES; n++)
@@ -42,11 +43,11 @@ export type Ground = {
 export async function openGround(): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-bench-'));
   const postgres = await startEmbedded({ dataDirectory: folder, log: () => {} });
-  const open = (size: number) =>
-    openDatabase({ connectionString: postgres.connectionString, size, onError: () => {} });
+  const open = (size: number, lookupsOnly = false) =>
+    openDatabase({ connectionString: postgres.connectionString, size, onError: () => {}, lookupsOnly });
   const database = open(15);
   // As in the program.
-  const sending = open(5);
+  const sending = open(5, true);
   const { db } = database;
   await migrate(db);
   const { id: account } = await db
@@ -63,7 +64,6 @@ export async function openGround(): Promise<Ground> {
     postmaster: Number.parseInt(pidFile, 10),
     account,
     async fill(endpoints, count, from = 0) {
-      const body = JSON.stringify({ id: randomUUID(), event: 'success', payload: filler() });
       await sql`
         INSERT INTO endpoint (account_id, url)
         SELECT ${account}, url FROM unnest(${endpoints}::text[]) AS url ON CONFLICT DO NOTHING`.execute(db);
@@ -71,7 +71,7 @@ export async function openGround(): Promise<Ground> {
         INSERT INTO delivery (id, account_id, job_id, endpoint_id, url, method, event, form, asked_form, full_body,
           reference_body, due_at)
         SELECT gen_random_uuid(), ${account}, gen_random_uuid(), endpoint.id, endpoint.url || '?x=' || n, 'POST',
-          'success', 'full', 'full', ${Buffer.from(body)}, '{}', now()
+          'success', 'full', 'full', ${Buffer.from(BODY)}, '{}', now()
         FROM generate_series(${from}::int, ${from + count - 1}::int) AS n
         JOIN endpoint ON endpoint.url = (${endpoints}::text[])[1 + n % ${endpoints.length}::int]`.execute(db);
       await sql`UPDATE endpoint SET next_due = now() WHERE url = ANY(${endpoints}::text[])`.execute(db);

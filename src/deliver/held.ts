@@ -13,10 +13,8 @@ type Options = {
   concurrency: number;
 };
 
-/** Deliveries claimed ahead of time. A crash leaves as many attempts on record as `unknown` that never began. */
-const PREFETCH = 16;
 /** Bytes of bodies claimed ahead of time, per endpoint. */
-const PREFETCH_BYTES = 256 * 1_024;
+const AHEAD_BYTES = 256 * 1_024;
 
 export class HeldEndpoint {
   readonly id: string;
@@ -32,7 +30,7 @@ export class HeldEndpoint {
   #unrecorded = 0;
   /** Claimed and not begun: what a free place takes without asking the database. */
   #waiting: Claimed[] = [];
-  #bodyBytes = PREFETCH_BYTES;
+  #bodyBytes = AHEAD_BYTES;
   /** Deliveries the slow start had allowed by the claim, and those taken since. */
   #budgetFrom: number;
   #taken = 0;
@@ -53,7 +51,7 @@ export class HeldEndpoint {
 
   /** Nothing more to be started under this lease. */
   isOver(at: number): boolean {
-    return (!this.more && this.#waiting.length === 0) || this.#isClosing(at);
+    return (!this.more && this.#waiting.length === 0) || this.isClosing(at);
   }
 
   /** Nothing more under this lease. */
@@ -61,23 +59,30 @@ export class HeldEndpoint {
     this.#sliceEnds = Number.NEGATIVE_INFINITY;
   }
 
-  #isClosing(at: number): boolean {
+  /** Its time is over, or its health forbids more. */
+  isClosing(at: number): boolean {
     return at > this.#sliceEnds || this.#limit() === 0;
   }
 
-  /** How many more to claim now: what may start, and on top of it what will be wanted before the next claim is back. */
-  appetite(now: Date, at: number): number {
-    if (!this.more || this.#isClosing(at)) return 0;
-    const room = Math.min(this.#limit() - this.#inFlight, this.#allowance(now)) - this.#waiting.length;
-    const ahead =
-      this.health.state === 'closed' && rampBudget(this.health, now) === null ? this.#prefetch() : 0;
-    // Half full is soon enough to ask again.
-    return this.#waiting.length > ahead / 2 ? 0 : Math.max(0, room + ahead);
+  /** Half full is soon enough to ask for more. */
+  isHungry(now: Date, at: number, ahead: number): boolean {
+    return this.#waiting.length <= this.#ahead(now, ahead) / 2 && this.room(now, at, ahead) > 0;
   }
 
-  /** A short body is fetched ahead by the dozen, a transcript of megabytes not at all. */
-  #prefetch(): number {
-    return Math.max(0, Math.min(PREFETCH, Math.floor(PREFETCH_BYTES / this.#bodyBytes) - 1));
+  /**
+   * How many more to claim now: what may start, and on top of it, `ahead` at most, what will be wanted before the next
+   * claim is back.
+   */
+  room(now: Date, at: number, ahead: number): number {
+    if (!this.more || this.isClosing(at)) return 0;
+    const places = Math.min(this.#limit() - this.#inFlight, this.#allowance(now));
+    return Math.max(0, places + this.#ahead(now, ahead) - this.#waiting.length);
+  }
+
+  /** A short body is fetched ahead by the dozen, a transcript of megabytes not at all; nor is anything on probation. */
+  #ahead(now: Date, ahead: number): number {
+    if (this.health.state !== 'closed' || this.isRamping(now)) return 0;
+    return Math.max(0, Math.min(ahead, Math.floor(AHEAD_BYTES / this.#bodyBytes) - 1));
   }
 
   claimed(items: readonly Claimed[]): void {
@@ -88,7 +93,7 @@ export class HeldEndpoint {
 
   /** The next delivery that may start now. */
   next(now: Date, at: number): Claimed | undefined {
-    if (this.#isClosing(at) || this.#inFlight >= this.#limit() || this.#allowance(now) <= 0) return undefined;
+    if (this.isClosing(at) || this.#inFlight >= this.#limit() || this.#allowance(now) <= 0) return undefined;
     const item = this.#waiting.shift();
     if (!item) return undefined;
     this.#inFlight++;
@@ -98,7 +103,7 @@ export class HeldEndpoint {
 
   /** What will not be started under this lease any more. */
   leftOver(at: number, stopped: boolean): Claimed[] {
-    return stopped || this.#isClosing(at) ? this.#waiting.splice(0) : [];
+    return stopped || this.isClosing(at) ? this.#waiting.splice(0) : [];
   }
 
   /** An attempt has ended: its place is free, and this is what it makes of the endpoint. */

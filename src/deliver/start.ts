@@ -27,7 +27,7 @@ export type DeliverDeps = AttemptDeps & {
   endpointConcurrency: number;
 };
 
-/** Attempts in flight in one process. */
+/** Requests at a time in one process. */
 const SLOTS = 256;
 const REMIND_MS = 15_000;
 const COUNT_MS = 2_000;

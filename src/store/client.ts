@@ -1,6 +1,7 @@
 // A connection to PostgreSQL that gives up on a server that has gone silent. TCP alone does not: with a half-open
 // connection (a failover, a NAT that forgot, a stuck proxy) a query waits for ever, and with it whatever asked.
 import pg from 'pg';
+import { asPrepared } from './prepared.ts';
 
 /**
  * A client class whose every query is answered within `limitMs`, or rejects and ends the connection with all that is
@@ -11,7 +12,7 @@ export function clientWithin(limitMs: number): typeof pg.Client {
   return class extends pg.Client {
     // biome-ignore lint/suspicious/noExplicitAny: pg's nine signatures; what is given is passed on as it is
     override query(...given: any[]): any {
-      const answer: unknown = Reflect.apply(super.query, this, given);
+      const answer: unknown = Reflect.apply(super.query, this, asPrepared(given));
       return answer instanceof Promise ? this.#within(answer) : answer;
     }
 

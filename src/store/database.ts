@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import { clientWithin } from './client.ts';
 import { listen } from './listen.ts';
+import { LOOKUPS_ONLY } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;
@@ -27,6 +28,8 @@ type Options = {
   onError: (error: Error) => void;
   /** Longest one statement may take, in milliseconds; null (for migrations): as long as it takes. */
   statementMs?: number | null;
+  /** For few statements, many times (prepared.ts): planned as index lookups, whatever the tables hold by then. */
+  lookupsOnly?: boolean;
 };
 
 const STATEMENT_MS = 20_000;
@@ -40,11 +43,17 @@ export function openDatabase({
   size,
   onError,
   statementMs = STATEMENT_MS,
+  lookupsOnly = false,
 }: Options): Database {
   const connection = {
     connectionString,
     application_name: 'ringback',
-    options: [`search_path=${SCHEMA}`, 'timezone=UTC', ...limits(statementMs)]
+    options: [
+      `search_path=${SCHEMA}`,
+      'timezone=UTC',
+      ...limits(statementMs),
+      ...(lookupsOnly ? LOOKUPS_ONLY : []),
+    ]
       .map((set) => `-c ${set}`)
       .join(' '),
     keepAlive: true,

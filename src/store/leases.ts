@@ -8,6 +8,7 @@ import type { DeliveryForm, DeliveryState, EndpointHealth, Event, Method, Trigge
 import { plainArray } from './array.ts';
 import { type DeliveryChange, deliveriesTold } from './changes.ts';
 import type { Db, Trx } from './database.ts';
+import { prepared, wholeTables } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 export type Lease = { endpointId: string; token: number };
@@ -56,7 +57,9 @@ const HASTY = sql`hasty AS MATERIALIZED (SELECT set_config('synchronous_commit',
  * transaction around them: dying in between leaves an empty lease, which runs out.
  */
 export async function claimEndpoints(db: Db, options: ClaimOptions): Promise<ClaimResult> {
-  const { rows } = await sql<HealthRow & { id: string; token: number; taken_over: boolean; now: Date }>`
+  const { rows } = await sql<
+    HealthRow & { id: string; token: number; taken_over: boolean; now: Date }
+  >`${prepared('claim_endpoints')}
     WITH ${HASTY},
     due AS (
       SELECT id, leased_until IS NOT NULL AS taken_over FROM endpoint
@@ -124,7 +127,7 @@ export async function claimDeliveries(
     trigger: Trigger;
     gzip: boolean;
     body: string;
-  }>`
+  }>`${prepared('claim_deliveries')}
     WITH ${HASTY},
     lease AS (
       SELECT wanted.* FROM hasty, unnest(
@@ -241,7 +244,7 @@ export async function record(
 }
 
 async function recordAttempts(db: Db, batch: readonly Recorded[]): Promise<DeliveryChange[]> {
-  const { rows } = await sql<Omit<DeliveryChange, 'kind'>>`
+  const { rows } = await sql<Omit<DeliveryChange, 'kind'>>`${prepared('record_attempts')}
     WITH outcome AS (${outcomes(batch)}),
     changed AS (
       UPDATE delivery SET
@@ -417,8 +420,10 @@ export function freeDisabledEndpoints(db: Db): Promise<number> {
  * The safety net: a delivery that waits while its endpoint names no time, or a later one, gets its endpoint marked.
  * Returns how many endpoints were mended: anything but 0 is a bug or a repaired crash.
  */
-export async function remindEndpoints(db: Db): Promise<number> {
-  const { rows } = await sql<{ id: string }>`
+export function remindEndpoints(db: Db): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    await wholeTables(trx);
+    const { rows } = await sql<{ id: string }>`
     WITH owed AS (
       SELECT endpoint_id, min(due_at) AS due FROM delivery WHERE state = 'pending' GROUP BY endpoint_id),
     stranded AS (
@@ -435,6 +440,7 @@ export async function remindEndpoints(db: Db): Promise<number> {
       -- An expired lease makes the next claim put back what is stranded.
       leased_until = CASE WHEN silent.stranded THEN '-infinity'::timestamptz END
     FROM silent WHERE endpoint.id = silent.id AND endpoint.leased_until IS NULL AND endpoint.disabled_at IS NULL
-    RETURNING endpoint.id`.execute(db);
-  return rows.length;
+    RETURNING endpoint.id`.execute(trx);
+    return rows.length;
+  });
 }
