@@ -8,7 +8,7 @@ import type { DeliveryForm, DeliveryState, EndpointHealth, Event, Method, Trigge
 import { plainArray } from './array.ts';
 import { type DeliveryChange, deliveriesTold } from './changes.ts';
 import type { Db, Trx } from './database.ts';
-import { prepared, wholeTables } from './prepared.ts';
+import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 export type Lease = { endpointId: string; token: number };
@@ -419,28 +419,33 @@ export function freeDisabledEndpoints(db: Db): Promise<number> {
 /**
  * The safety net: a delivery that waits while its endpoint names no time, or a later one, gets its endpoint marked.
  * Returns how many endpoints were mended: anything but 0 is a bug or a repaired crash.
+ *
+ * From endpoint to endpoint along the index: with 100,000 deliveries waiting for one, reading them all took 200 ms of a
+ * core every time.
  */
-export function remindEndpoints(db: Db): Promise<number> {
-  return db.transaction().execute(async (trx) => {
-    await wholeTables(trx);
-    const { rows } = await sql<{ id: string }>`
-    WITH owed AS (
-      SELECT endpoint_id, min(due_at) AS due FROM delivery WHERE state = 'pending' GROUP BY endpoint_id),
+export async function remindEndpoints(db: Db): Promise<number> {
+  const { rows } = await sql<{ id: string }>`
+    WITH RECURSIVE owed AS (
+      (SELECT endpoint_id, due_at AS due FROM delivery WHERE state = 'pending' ORDER BY endpoint_id, due_at LIMIT 1)
+      UNION ALL
+      SELECT following.* FROM owed CROSS JOIN LATERAL (
+        SELECT endpoint_id, due_at FROM delivery WHERE state = 'pending' AND endpoint_id > owed.endpoint_id
+        ORDER BY endpoint_id, due_at LIMIT 1) AS following),
     stranded AS (
       SELECT endpoint_id, now() AS due FROM delivery WHERE state = 'delivering' GROUP BY endpoint_id),
+    waiting AS (
+      SELECT endpoint_id, min(due) AS due, bool_or(stranded) AS stranded
+      FROM (SELECT *, false AS stranded FROM owed UNION ALL SELECT *, true FROM stranded) AS either
+      GROUP BY endpoint_id),
     silent AS (
-      SELECT endpoint.id, least(owed.due, stranded.due) AS due, stranded.due IS NOT NULL AS stranded FROM endpoint
-      LEFT JOIN owed ON owed.endpoint_id = endpoint.id
-      LEFT JOIN stranded ON stranded.endpoint_id = endpoint.id
+      SELECT endpoint.id, waiting.due, waiting.stranded FROM waiting JOIN endpoint ON endpoint.id = waiting.endpoint_id
       WHERE endpoint.leased_until IS NULL AND endpoint.disabled_at IS NULL
-        AND least(owed.due, stranded.due) IS NOT NULL
-        AND (endpoint.next_due IS NULL OR endpoint.next_due
-          > greatest(least(owed.due, stranded.due), endpoint.paused_until, endpoint.open_until)))
+        AND (endpoint.next_due IS NULL
+          OR endpoint.next_due > greatest(waiting.due, endpoint.paused_until, endpoint.open_until)))
     UPDATE endpoint SET next_due = greatest(silent.due, endpoint.paused_until, endpoint.open_until),
       -- An expired lease makes the next claim put back what is stranded.
       leased_until = CASE WHEN silent.stranded THEN '-infinity'::timestamptz END
     FROM silent WHERE endpoint.id = silent.id AND endpoint.leased_until IS NULL AND endpoint.disabled_at IS NULL
-    RETURNING endpoint.id`.execute(trx);
-    return rows.length;
-  });
+    RETURNING endpoint.id`.execute(db);
+  return rows.length;
 }

@@ -1,7 +1,6 @@
 // Statements that run thousands of times a minute are parsed and planned once per connection: of a claim or a record of
 // a dozen rows, planning was half of the database's processor time (docs/benchmarks.md).
 import { type RawBuilder, sql } from 'kysely';
-import type { Trx } from './database.ts';
 
 const MARK = /^\/\* prepared: (\w+) \*\//;
 
@@ -23,10 +22,3 @@ export function asPrepared(given: readonly unknown[]): readonly unknown[] {
  * reads a table through.
  */
 export const LOOKUPS_ONLY = ['enable_hashjoin=off', 'enable_mergejoin=off', 'enable_seqscan=off', 'jit=off'];
-
-/** For the rest of this transaction, on such a connection: a statement that does read tables through. */
-export async function wholeTables(trx: Trx): Promise<void> {
-  await sql`
-    SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true),
-      set_config('enable_seqscan', 'on', true)`.execute(trx);
-}
