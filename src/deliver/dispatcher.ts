@@ -248,13 +248,15 @@ export class Dispatcher {
     this.#open++;
     this.#options.send(claimed, this.#cutOff.signal).then(
       (landed) => {
+        const wasFull = this.#free === 0;
         this.#sending--;
         this.#unrecorded.push(landed);
         const held = this.#held.get(claimed.endpointId);
         held?.landed(landed, this.#now());
         if (held) this.#launch(held);
         if (this.#unrecorded.length === 1 || !this.#awaitsCompany()) this.#recordBell.ring();
-        if (!held || this.#wantsAttention(held)) this.#claimBell.ring();
+        // What was full may have kept another endpoint waiting.
+        if (wasFull || !held || this.#wantsAttention(held)) this.#claimBell.ring();
       },
       (error: unknown) => {
         // A bug in building or judging the attempt: it stays claimed, and the reminder puts it back.

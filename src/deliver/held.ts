@@ -31,6 +31,8 @@ export class HeldEndpoint {
   /** Claimed and not begun: what a free place takes without asking the database. */
   #waiting: Claimed[] = [];
   #bodyBytes = AHEAD_BYTES;
+  /** It has answered well under this lease. */
+  #answers = false;
   /** Deliveries the slow start had allowed by the claim, and those taken since. */
   #budgetFrom: number;
   #taken = 0;
@@ -79,9 +81,12 @@ export class HeldEndpoint {
     return Math.max(0, places + this.#ahead(now, ahead) - this.#waiting.length);
   }
 
-  /** A short body is fetched ahead by the dozen, a transcript of megabytes not at all; nor is anything on probation. */
+  /**
+   * A short body is fetched ahead by the dozen, a transcript of megabytes not at all; nor is anything for an endpoint on
+   * probation or one that has not answered yet: of a dead one it would all go back.
+   */
   #ahead(now: Date, ahead: number): number {
-    if (this.health.state !== 'closed' || this.isRamping(now)) return 0;
+    if (!this.#answers || this.health.state !== 'closed' || this.isRamping(now)) return 0;
     return Math.max(0, Math.min(ahead, Math.floor(AHEAD_BYTES / this.#bodyBytes) - 1));
   }
 
@@ -110,6 +115,7 @@ export class HeldEndpoint {
   landed({ health, pauseMs }: Pick<Landed, 'health' | 'pauseMs'>, now: Date): void {
     this.#inFlight--;
     this.#unrecorded++;
+    if (health === 'success') this.#answers = true;
     const before = this.health;
     this.health = nextHealth(this.health, health, now);
     if (pauseMs !== null) {
