@@ -41,7 +41,8 @@ function injectFault(point: Point, mode: Mode): void {
   const prototype = pg.Client.prototype as any;
   const { query } = prototype;
   prototype.query = function (...given: unknown[]) {
-    const text = typeof given[0] === 'string' ? given[0] : '';
+    const [first] = given as [string | { text?: string }];
+    const text = (typeof first === 'string' ? first : first.text) ?? '';
     const run = () => query.apply(this, given);
     if (text.startsWith('insert into "job"')) inserting.add(this);
     if (text === 'commit' && inserting.delete(this)) return after(run(), () => reach('after insert'));
