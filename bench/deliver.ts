@@ -28,7 +28,7 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
   const count = Number(values.deliveries);
   const concurrency = Number(values.concurrency);
   const spread = values.endpoints.split(',').map(Number);
-  const ground = await openGround();
+  const ground = await openGround({ used: true });
   try {
     const warmUp = Math.ceil(count / 4);
     await pgBossLoop(ground, warmUp, IN_FLIGHT);

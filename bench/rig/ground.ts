@@ -41,9 +41,10 @@ export type Ground = {
   close(): Promise<void>;
 };
 
-export async function openGround(): Promise<Ground> {
+/** `used`: on a database that has been running, for what is measured in commits. */
+export async function openGround({ used = false } = {}): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-bench-'));
-  await useWal(folder);
+  if (used) await useWal(folder);
   const postgres = await startEmbedded({ dataDirectory: folder, log: () => {} });
   const open = (size: number, lookupsOnly = false) =>
     openDatabase({ connectionString: postgres.connectionString, size, onError: () => {}, lookupsOnly });
@@ -108,8 +109,8 @@ export async function openGround(): Promise<Ground> {
 }
 
 /**
- * As in a database that has been running: its log's files are there, to be used again (a checkpoint, here the one of
- * stopping, puts them by). A new cluster makes and syncs one for every 16 MB and holds all commits up meanwhile: at 200
+ * A database that has been running has its log's files there, to be used again (a checkpoint, here the one of stopping,
+ * puts them by). A new cluster makes and syncs one for every 16 MB and holds all commits up meanwhile: at 200
  * callbacks a second for 0.1 to 0.4 s every 10 s.
  */
 async function useWal(folder: string): Promise<void> {

@@ -278,9 +278,9 @@ export class Dispatcher {
         await tick();
         continue;
       }
-      const waitMs = since + RECORD_MS - performance.now();
-      if (waitMs > 0 && this.#awaitsCompany()) {
-        await this.#recordBell.rung(waitMs);
+      const early = since + RECORD_MS - performance.now();
+      if (early > 0 && this.#awaitsCompany()) {
+        await this.#recordBell.rung(early);
         continue;
       }
       since = performance.now();

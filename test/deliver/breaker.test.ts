@@ -14,20 +14,10 @@ import {
   TRIP_FAILURES,
 } from '../../src/deliver/breaker.ts';
 import type { EndpointHealth } from '../../src/delivery.ts';
+import { healthy } from '../rig/health.ts';
 
 const START = new Date('2026-11-22T09:00:00Z');
 const at = (ms: number) => new Date(START.getTime() + ms);
-const healthy: EndpointHealth = {
-  state: 'closed',
-  failures: 0,
-  failingSince: null,
-  gone: 0,
-  trips: 0,
-  openUntil: null,
-  pausedUntil: null,
-  rampFrom: null,
-  disabledReason: null,
-};
 const after = (health: EndpointHealth, outcomes: readonly HealthOutcome[], now = START) =>
   outcomes.reduce((state, outcome) => nextHealth(state, outcome, now), health);
 /** As the claim leaves an endpoint whose time is over. */

@@ -5,24 +5,12 @@ import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import type { Landed } from '../../src/deliver/attempt.ts';
 import { Dispatcher, type DispatcherStore } from '../../src/deliver/dispatcher.ts';
-import type { EndpointHealth } from '../../src/delivery.ts';
 import type { Claimed } from '../../src/store/leases.ts';
 import { eventually } from '../rig/eventually.ts';
+import { healthy } from '../rig/health.ts';
 
 const CONCURRENCY = 4;
 const SLOTS = 256;
-
-const HEALTHY: EndpointHealth = {
-  state: 'closed',
-  failures: 0,
-  failingSince: null,
-  gone: 0,
-  trips: 0,
-  openUntil: null,
-  pausedUntil: null,
-  rampFrom: null,
-  disabledReason: null,
-};
 
 type Call = { at: number; rows: number };
 
@@ -63,7 +51,7 @@ class Endless implements DispatcherStore {
     const leases = [...this.#free].slice(0, this.due > 0 ? endpoints : 0).map((endpointId) => ({
       endpointId,
       token: 1,
-      health: HEALTHY,
+      health: healthy,
     }));
     for (const { endpointId } of leases) this.#free.delete(endpointId);
     const claimed = leases.flatMap(({ endpointId, health }) => this.#take(endpointId, room(health, now)));

@@ -10,7 +10,6 @@ import {
   endAllLeases,
   freeDisabledEndpoints,
   type LeasedEndpoint,
-  type Recorded,
   record,
   releaseEndpoints,
   remindEndpoints,
@@ -19,6 +18,7 @@ import { insertAccount } from '../rig/account.ts';
 import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
+import { recorded } from '../rig/recorded.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
 let account: string;
@@ -37,39 +37,6 @@ function open(url: string): Promise<string> {
 }
 
 const CLAIM = { endpoints: 10, room: () => 4, leaseMs: 60_000 };
-
-function recorded(claimed: Claimed, next: Partial<Recorded['next']>): Recorded {
-  return {
-    endpointId: claimed.endpointId,
-    token: claimed.token,
-    deliveryId: claimed.id,
-    attempt: {
-      number: claimed.attempt,
-      trigger: claimed.trigger,
-      form: claimed.form,
-      startedAt: new Date(),
-      durationMs: 12.4,
-      address: '203.0.113.7',
-      phases: { dns: 1 },
-      status: 200,
-      location: null,
-      answerHead: Buffer.from('ok'),
-      answerBytes: 2,
-      answerTruncated: false,
-      outcome: 'delivered',
-      errorClass: null,
-      errorMessage: null,
-    },
-    next: {
-      state: 'delivered',
-      form: 'full',
-      waitMs: null,
-      refund: false,
-      reason: null,
-      ...next,
-    },
-  };
-}
 
 const stateOf = (id: string) =>
   database.db

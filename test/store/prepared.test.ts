@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { claimDeliveries, claimEndpoints, type Recorded, record } from '../../src/store/leases.ts';
+import { claimDeliveries, claimEndpoints, record } from '../../src/store/leases.ts';
 import { asPrepared, prepared } from '../../src/store/prepared.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
+import { recorded } from '../rig/recorded.ts';
 
 let migrated: Awaited<ReturnType<typeof migratedDatabase>>;
 beforeAll(async () => {
@@ -13,29 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => migrated.drop());
 
-const NOBODYS: Recorded = {
+const NOBODYS = {
   endpointId: randomUUID(),
   token: 1,
-  deliveryId: randomUUID(),
-  attempt: {
-    number: 1,
-    trigger: 'schedule',
-    form: 'full',
-    startedAt: new Date(),
-    durationMs: 1,
-    address: null,
-    phases: {},
-    status: 200,
-    location: null,
-    answerHead: Buffer.from(''),
-    answerBytes: 0,
-    answerTruncated: false,
-    outcome: 'delivered',
-    errorClass: null,
-    errorMessage: null,
-  },
-  next: { state: 'delivered', form: 'full', waitMs: null, refund: false, reason: null },
-};
+  id: randomUUID(),
+  attempt: 1,
+  trigger: 'schedule',
+  form: 'full',
+} as const;
 
 /** The three statements as one connection has prepared them, each with its plan for any values. */
 async function plans(lookupsOnly: boolean): Promise<Record<string, string>> {
@@ -51,7 +37,7 @@ async function plans(lookupsOnly: boolean): Promise<Record<string, string>> {
     await sql`VACUUM ANALYZE delivery, endpoint, attempt`.execute(db);
     await claimEndpoints(db, { endpoints: 1, room: () => 1, leaseMs: 1_000 });
     await claimDeliveries(db, [{ endpointId: NOBODYS.endpointId, token: 1, room: 1 }]);
-    await record(db, [NOBODYS], []);
+    await record(db, [recorded(NOBODYS)], []);
     await sql`SET plan_cache_mode = force_generic_plan`.execute(db);
     const { rows } = await sql<{ name: string; parameters: number }>`
       SELECT name, cardinality(parameter_types) AS parameters FROM pg_prepared_statements`.execute(db);

@@ -1,0 +1,14 @@
+import type { EndpointHealth } from '../../src/delivery.ts';
+
+/** An endpoint of which nothing bad is known. */
+export const healthy: EndpointHealth = {
+  state: 'closed',
+  failures: 0,
+  failingSince: null,
+  gone: 0,
+  trips: 0,
+  openUntil: null,
+  pausedUntil: null,
+  rampFrom: null,
+  disabledReason: null,
+};
