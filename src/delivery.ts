@@ -37,6 +37,19 @@ export type EndpointHealth = {
   readonly disabledReason: string | null;
 };
 
+export const HOST_STATES = ['closed', 'open', 'half_open'] as const;
+export type HostState = (typeof HOST_STATES)[number];
+
+/** Whether a host (scheme, name and port, of one account) answers at all. Times are the database's. */
+export type HostHealth = {
+  readonly state: HostState;
+  /** Attempts in a row, at any of its endpoints, that no answer came to. */
+  readonly silent: number;
+  /** Times in a row that it opened. */
+  readonly trips: number;
+  readonly openUntil: Date | null;
+};
+
 /** Why an attempt was made. */
 export const TRIGGERS = ['schedule', 'resend', 'replay'] as const;
 export type Trigger = (typeof TRIGGERS)[number];

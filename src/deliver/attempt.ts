@@ -2,10 +2,12 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import { FAILURE_CLASSES } from '../outbound/failure.ts';
 import type { Outbound } from '../outbound/request.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
 import type { SecretsOf } from './account-secrets.ts';
 import type { HealthOutcome } from './breaker.ts';
+import type { HostOutcome } from './host-breaker.ts';
 import { type AttemptOutcome, post } from './post.ts';
 import { prepare } from './prepare.ts';
 import { nextAttempt } from './schedule.ts';
@@ -15,6 +17,8 @@ export type AttemptDeps = {
   outbound: Outbound;
   /** `whsec_…` of this account; each signs. */
   secretsOf: SecretsOf;
+  /** A body that did not come along with its claim; null once the delivery is ours no more. */
+  readBody: (claimed: Claimed) => Promise<Buffer | null>;
   /** Milliseconds before each attempt. */
   schedule: readonly number[];
   /** Milliseconds for the whole attempt. */
@@ -31,16 +35,27 @@ const gzipped = promisify(gzip);
 export type Landed = {
   recorded: Recorded;
   health: HealthOutcome;
+  /** And about its host. */
+  host: HostOutcome;
+  /** Milliseconds the receiver took; null: it tells nothing about the receiver. */
+  tookMs: number | null;
   /** Retry-After: the endpoint waits so many milliseconds. */
   pauseMs: number | null;
 };
 
-export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Landed> {
+/** Null: the delivery was taken from us before anything was sent, by its owner who cancelled it. */
+export async function attempt(
+  deps: AttemptDeps,
+  claimed: Claimed,
+  signal: AbortSignal,
+): Promise<Landed | null> {
   const secrets = await deps.secretsOf(claimed.accountId);
-  const gzippedBody = claimed.gzip ? await gzipped(claimed.body) : null;
+  const body = claimed.body ?? (await deps.readBody(claimed));
+  if (body === null) return null;
+  const gzippedBody = claimed.gzip ? await gzipped(body) : null;
   const startedAt = deps.now();
   const request = prepare({
-    delivery: { ...claimed, ...(gzippedBody && { gzippedBody }) },
+    delivery: { ...claimed, body, ...(gzippedBody && { gzippedBody }) },
     attempt: claimed.attempt,
     secrets,
     now: startedAt,
@@ -80,6 +95,8 @@ export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: Abort
   return {
     recorded,
     health: healthOutcome(judged),
+    host: hostOutcome(outcome),
+    tookMs: judged.kind === 'interrupted' ? null : outcome.durationMs,
     pauseMs: judged.kind === 'paused' ? judged.retryAfterMs : null,
   };
 }
@@ -104,6 +121,12 @@ function healthOutcome(judged: Verdict): HealthOutcome {
     default:
       return judged satisfies never;
   }
+}
+
+/** Any status is an answer; without one, the host is to blame unless it was us, or nothing was sent. */
+function hostOutcome({ status, errorClass }: AttemptOutcome): HostOutcome {
+  if (status !== null) return 'answered';
+  return FAILURE_CLASSES[errorClass ?? 'internal'].blame === 'theirs' ? 'silent' : 'neither';
 }
 
 type Next = Recorded['next'];

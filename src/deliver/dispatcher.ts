@@ -2,31 +2,43 @@
 // answers in batches, and gives an endpoint back when nothing of it is due or its slice is over.
 //
 // Two loops, each one statement at a time: `#claiming` takes work, `#recording` writes answers. Batches form by
-// themselves: while one statement runs, the next collects. A place is free when its answer is there, but of attempts begun
-// and not on record there are never more than twice the slots: what is unrecorded cannot pile up.
+// themselves: while one statement runs, the next collects. A place (capacity.ts: who may have one) is free when its answer
+// is there, but nothing is begun while very many answers are not on record yet: what is unrecorded cannot pile up.
 import { setImmediate as tick } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Claimed, ClaimOptions, ClaimResult, Lease, Recorded, RecordedHealth } from '../store/leases.ts';
+import type {
+  Claimed,
+  ClaimOptions,
+  ClaimResult,
+  HostChoice,
+  Lease,
+  LeasedEndpoint,
+  Recorded,
+  RecordedHealths,
+} from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
 import { Bell } from './bell.ts';
-import { firstRoom, HeldEndpoint } from './held.ts';
+import { Capacity, type Place } from './capacity.ts';
+import { firstRoom, HeldEndpoint, type Wanted } from './held.ts';
+import { Hosts } from './hosts.ts';
 
 export type DispatcherStore = {
   claimEndpoints(options: ClaimOptions): Promise<ClaimResult>;
   claimDeliveries(wanted: readonly (Lease & { room: number })[]): Promise<Claimed[]>;
-  record(batch: readonly Recorded[], healths: readonly RecordedHealth[]): Promise<unknown>;
+  record(batch: readonly Recorded[], healths: RecordedHealths): Promise<unknown>;
   handBack(unsent: readonly Claimed[]): Promise<void>;
   releaseEndpoints(leases: readonly Lease[]): Promise<void>;
 };
 
 export type DispatcherOptions = {
   store: DispatcherStore;
-  /** One attempt; resolves for every far-end failure, rejects only on a bug. */
-  send: (claimed: Claimed, signal: AbortSignal) => Promise<Landed>;
+  /** One attempt; resolves for every far-end failure, with null when there was nothing to send; rejects only on a bug. */
+  send: (claimed: Claimed, signal: AbortSignal) => Promise<Landed | null>;
   /** Attempts in flight per endpoint. */
   concurrency: number;
-  /** Requests at a time in this process. */
-  slots: number;
+  /** Requests at a time in this process, and bytes of their bodies. */
+  places: number;
+  bytes: number;
   /** Longest one attempt may take. */
   attemptMs: number;
   log: Logger;
@@ -35,6 +47,10 @@ export type DispatcherOptions = {
 /** Polling is the safety net; a NOTIFY wakes the loop at once. */
 const POLL_MS = 500;
 const BATCH = 200;
+/** Answers not on record, beyond which nothing is begun. */
+const MOST_UNRECORDED = 512;
+/** Endpoints taken by one claim. */
+const ENDPOINTS = 64;
 /**
  * Deliveries claimed ahead of time, of all endpoints and of one. A crash leaves as many attempts on record as `unknown`
  * that never began; in return a claim is of 100 rows and not of 10, whose statement costs the database twice as much a row.
@@ -66,11 +82,15 @@ export class Dispatcher {
   #clock = { database: Date.now(), at: performance.now() };
   readonly #stopping = new AbortController();
   readonly #cutOff = new AbortController();
-  /** Requests under way. */
-  #sending = 0;
   /** Attempts begun and not yet on record. */
   #open = 0;
   #look = true;
+  /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
+  #passedOver: ReadonlySet<string> = new Set();
+  /** Something claimed could not begin for want of a place: whatever frees one may let it. */
+  #starved = false;
+  readonly #hosts = new Hosts();
+  readonly #capacity: Capacity;
   /** When a retry that we recorded ourselves falls due (performance.now); polling would find it up to POLL_MS late. */
   #soonest = Number.POSITIVE_INFINITY;
   /** When due endpoints were last looked for. */
@@ -81,6 +101,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#capacity = new Capacity(options);
     ({ leaseMs: this.#leaseMs, sliceMs: this.#sliceMs } = leaseTimes(options.attemptMs));
   }
 
@@ -94,11 +115,21 @@ export class Dispatcher {
     this.#claimBell.ring();
   }
 
-  /** Something may be due. */
-  wake(): void {
+  /** Something may be due: at these endpoints, or nobody knows where. */
+  wake(endpointIds: readonly string[] | null = null): void {
+    if (endpointIds === null) this.#lookEverywhere();
+    else
+      for (const id of endpointIds) {
+        const held = this.#held.get(id);
+        if (held) held.more = true;
+        else this.#look = true;
+      }
+    this.#claimBell.ring();
+  }
+
+  #lookEverywhere(): void {
     this.#look = true;
     for (const held of this.#held.values()) held.more = true;
-    this.#claimBell.ring();
   }
 
   /** Claims nothing more; running attempts have `graceMs` to finish, then they are cut off and handed back. */
@@ -110,10 +141,9 @@ export class Dispatcher {
     clearTimeout(cutOff);
   }
 
-  /** How many more may begin. */
-  get #free(): number {
-    const { slots } = this.#options;
-    return Math.max(0, Math.min(slots - this.#sending, 2 * slots - this.#open));
+  /** Whether more may begin at all. */
+  get #isOpen(): boolean {
+    return this.#capacity.open < this.#options.places && this.#open - this.#capacity.open < MOST_UNRECORDED;
   }
 
   get #stopped(): boolean {
@@ -143,40 +173,46 @@ export class Dispatcher {
 
   /** Whether another claim right now could bring anything. */
   #canClaim(): boolean {
-    if (this.#stopped || this.#free === 0) return false;
-    const [now, at] = [this.#now(), performance.now()];
-    const ahead = this.#ahead();
-    return this.#look || [...this.#held.values()].some((held) => held.isHungry(now, at, ahead));
+    if (this.#stopped || !this.#isOpen) return false;
+    if (this.#look) return true;
+    const wanted = this.#wanted();
+    for (const held of this.#held.values()) if (held.isHungry(wanted)) return true;
+    return false;
   }
 
-  /** Deliveries to have ready of each endpoint: a share for each. */
-  #ahead(): number {
-    return Math.min(AHEAD_OF_ONE, Math.floor(AHEAD / this.#held.size));
+  #wanted(): Wanted {
+    return {
+      now: this.#now(),
+      at: performance.now(),
+      // A share for each.
+      ahead: Math.min(AHEAD_OF_ONE, Math.floor(AHEAD / this.#held.size)),
+      places: (receiver) => this.#capacity.room(receiver),
+    };
   }
 
   async #pause(): Promise<void> {
     const at = performance.now();
-    const ramping = [...this.#held.values()].some((held) => held.isRamping(this.#now()));
+    const now = this.#now();
+    const ramping = this.#held.values().some((held) => held.isRamping(now));
     await this.#claimBell.rung(Math.min(ramping ? RAMP_TICK_MS : POLL_MS, Math.max(0, this.#soonest - at)));
     // Whatever else this turn of the event loop brings: answers come by the dozen, and one look serves them all.
     await tick();
+    this.#starved = false;
     for (const held of this.#held.values()) this.#launch(held);
     const since = performance.now();
     if (since < this.#soonest && since - this.#looked < POLL_MS) return;
     this.#soonest = Number.POSITIVE_INFINITY;
-    this.#look = true;
-    for (const held of this.#held.values()) held.more = true;
+    this.#lookEverywhere();
   }
 
   async #claim(): Promise<void> {
     const { store } = this.#options;
-    const [now, at, ahead] = [this.#now(), performance.now(), this.#ahead()];
-    const all = [...this.#held.values()];
+    const when = this.#wanted();
     const wanted: (Lease & { room: number; held: HeldEndpoint })[] = [];
     // One that is hungry makes a claim; all the others fill up with it.
-    if (all.some((held) => held.isHungry(now, at, ahead)))
-      for (const held of all) {
-        const room = held.room(now, at, ahead);
+    if (this.#held.values().some((held) => held.isHungry(when)))
+      for (const held of this.#held.values()) {
+        const room = held.room(when);
         if (room === 0) continue;
         wanted.push({ endpointId: held.id, token: held.token, room, held });
         held.more = false;
@@ -186,36 +222,57 @@ export class Dispatcher {
       const byEndpoint = Map.groupBy(claimed, (item) => item.endpointId);
       for (const { held, room } of wanted) this.#take(held, byEndpoint.get(held.id) ?? [], room);
     }
-    if (this.#look && this.#free > 0) await this.#claimEndpoints(this.#free);
+    if (this.#look && this.#isOpen) await this.#claimEndpoints();
   }
 
   #take(held: HeldEndpoint, claimed: readonly Claimed[], room: number): void {
-    held.claimed(claimed);
+    held.claimed(claimed, performance.now());
     // A full answer means there may be more.
     if (claimed.length >= room) held.more = true;
     this.#launch(held);
   }
 
-  async #claimEndpoints(free: number): Promise<void> {
+  async #claimEndpoints(): Promise<void> {
     const { store, concurrency } = this.#options;
     this.#look = false;
-    const endpoints = Math.max(1, Math.floor(free / concurrency));
     const at = performance.now();
     this.#looked = at;
+    const roomOf = (leased: LeasedEndpoint, claimedAt: Date) =>
+      firstRoom(leased.health, claimedAt, concurrency);
     const { now, leases, claimed } = await store.claimEndpoints({
-      endpoints,
-      room: (health, claimedAt) => firstRoom(health, claimedAt, concurrency),
+      endpoints: ENDPOINTS,
+      room: roomOf,
       leaseMs: this.#leaseMs,
+      hosts: this.#choice(),
     });
     if (now === null) return;
-    if (leases.length === endpoints) this.#look = true;
+    if (leases.length === ENDPOINTS) this.#look = true;
     this.#clock = { database: now.getTime(), at };
     const byEndpoint = Map.groupBy(claimed, (item) => item.endpointId);
     for (const leased of leases) {
-      const held = new HeldEndpoint({ leased, now, sliceEnds: at + this.#sliceMs, concurrency });
+      const host = this.#hosts.of(leased);
+      const usual = this.#hosts.usualOf(leased.endpointId);
+      const held = new HeldEndpoint({
+        leased,
+        host,
+        usual,
+        now,
+        at,
+        sliceEnds: at + this.#sliceMs,
+        concurrency,
+      });
       this.#held.set(held.id, held);
-      this.#take(held, byEndpoint.get(held.id) ?? [], firstRoom(held.health, now, concurrency));
+      this.#take(held, byEndpoint.get(held.id) ?? [], roomOf(leased, now));
     }
+  }
+
+  /** Where a look for due endpoints is of use, and where first. */
+  #choice(): HostChoice {
+    const full: string[] = [];
+    for (const host of this.#hosts.busy()) if (this.#capacity.isFull(host)) full.push(host.id);
+    const fullAccounts = this.#capacity.fullAccounts();
+    this.#passedOver = new Set([...full, ...fullAccounts]);
+    return { quick: this.#hosts.quick(), full, fullAccounts };
   }
 
   /** What fails here is tried again next time round: a lease that is merely forgotten costs its endpoint the rest of it. */
@@ -236,37 +293,54 @@ export class Dispatcher {
   /** Starts what may start of an endpoint. */
   #launch(held: HeldEndpoint): void {
     const [now, at] = [this.#now(), performance.now()];
-    while (!this.#stopped && this.#free > 0) {
+    while (!this.#stopped) {
       const claimed = held.next(now, at);
       if (!claimed) return;
-      this.#send(claimed);
+      const place = this.#isOpen ? this.#capacity.take(held.receiver, claimed.bytes) : null;
+      if (!place) {
+        this.#starved = true;
+        return;
+      }
+      held.begin();
+      this.#send(held, claimed, place);
     }
   }
 
-  #send(claimed: Claimed): void {
-    this.#sending++;
+  #send(held: HeldEndpoint, claimed: Claimed, place: Place): void {
     this.#open++;
     this.#options.send(claimed, this.#cutOff.signal).then(
       (landed) => {
-        const wasFull = this.#free === 0;
-        this.#sending--;
+        this.#leave(place);
+        if (!landed) return this.#forget(held);
         this.#unrecorded.push(landed);
-        const held = this.#held.get(claimed.endpointId);
-        held?.landed(landed, this.#now());
-        if (held) this.#launch(held);
+        held.landed(landed, this.#now(), performance.now());
+        this.#launch(held);
         if (this.#unrecorded.length === 1 || !this.#awaitsCompany()) this.#recordBell.ring();
-        // What was full may have kept another endpoint waiting.
-        if (wasFull || !held || this.#wantsAttention(held)) this.#claimBell.ring();
+        if (this.#starved || this.#wantsAttention(held)) this.#claimBell.ring();
       },
       (error: unknown) => {
         // A bug in building or judging the attempt: it stays claimed, and the reminder puts it back.
         this.#options.log.error({ err: error, delivery: claimed.id }, 'attempt failed inside Ringback');
-        this.#sending--;
-        this.#open--;
-        this.#held.get(claimed.endpointId)?.lost();
-        this.#claimBell.ring();
+        this.#leave(place);
+        this.#forget(held);
       },
     );
+  }
+
+  /** An attempt has ended: whoever was passed over for want of its place is looked at again. */
+  #leave(place: Place): void {
+    this.#capacity.give(place);
+    const { host } = place.receiver;
+    if (!this.#passedOver.has(host.id) && !this.#passedOver.has(host.accountId)) return;
+    this.#look = true;
+    this.#claimBell.ring();
+  }
+
+  /** There is nothing to record. */
+  #forget(held: HeldEndpoint): void {
+    this.#open--;
+    held.lost();
+    this.#claimBell.ring();
   }
 
   async #recording(): Promise<void> {
@@ -301,23 +375,23 @@ export class Dispatcher {
 
   /** Answers may wait for others: they would not fill a batch, and nothing waits for them. */
   #awaitsCompany(): boolean {
-    return !this.#stopped && this.#unrecorded.length < BATCH && this.#free > 0;
+    return !this.#stopped && this.#unrecorded.length < BATCH && !this.#starved;
   }
 
   /** Whether the claiming loop has something to do for this endpoint now. */
   #wantsAttention(held: HeldEndpoint): boolean {
-    const at = performance.now();
-    return held.isOver(at) || held.isHungry(this.#now(), at, this.#ahead());
+    return held.isOver(performance.now()) || held.isHungry(this.#wanted());
   }
 
-  #unwrittenHealths(): RecordedHealth[] {
+  #unwrittenHealths(): RecordedHealths {
     const changed = [...this.#held.values()].filter((held) => held.unwritten);
     for (const held of changed) held.unwritten = false;
-    return changed.map(({ id, token, health }) => ({ endpointId: id, token, health }));
+    const endpoints = changed.map(({ id, token, health }) => ({ endpointId: id, token, health }));
+    return { endpoints, hosts: this.#hosts.takeUnwritten() };
   }
 
   /** An answer in hand is never dropped: it is written when the database is back, or, when we must stop, put back by the next holder. */
-  async #record(batch: readonly Recorded[], healths: readonly RecordedHealth[]): Promise<void> {
+  async #record(batch: readonly Recorded[], healths: RecordedHealths): Promise<void> {
     for (let wait = 100; ; wait = Math.min(wait * 2, 5_000)) {
       try {
         await this.#options.store.record(batch, healths);

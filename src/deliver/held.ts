@@ -3,11 +3,18 @@ import type { EndpointHealth } from '../delivery.ts';
 import type { Claimed, LeasedEndpoint } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
 import { nextHealth, paused, rampBudget } from './breaker.ts';
+import type { Lane, Receiver } from './capacity.ts';
+import type { Host } from './hosts.ts';
+import type { UsualTime } from './usual-time.ts';
 
 type Options = {
   leased: LeasedEndpoint;
-  /** The database's time of the claim. */
+  host: Host;
+  /** How long it took to answer so far, under earlier leases too. */
+  usual: UsualTime;
+  /** The database's time of the claim, and ours (performance.now). */
   now: Date;
+  at: number;
   /** No claim after this time (performance.now): what starts later could outlive the lease. */
   sliceEnds: number;
   concurrency: number;
@@ -15,6 +22,11 @@ type Options = {
 
 /** Bytes of bodies claimed ahead of time, per endpoint. */
 const AHEAD_BYTES = 256 * 1_024;
+/**
+ * An endpoint that answers is kept for so long after its last delivery. Given back at once, its row would be written twice
+ * for every result, and those who open deliveries would wait for one another's commits.
+ */
+const LINGER_MS = 1_000;
 
 export class HeldEndpoint {
   readonly id: string;
@@ -24,8 +36,12 @@ export class HeldEndpoint {
   health: EndpointHealth;
   /** Changed since it was last written. */
   unwritten = false;
+  readonly host: Host;
+  readonly #usual: UsualTime;
   readonly #concurrency: number;
   #sliceEnds: number;
+  /** When a delivery of it was last claimed or answered (performance.now). */
+  #busyAt: number;
   #inFlight = 0;
   #unrecorded = 0;
   /** Claimed and not begun: what a free place takes without asking the database. */
@@ -37,8 +53,11 @@ export class HeldEndpoint {
   #budgetFrom: number;
   #taken = 0;
 
-  constructor({ leased, now, sliceEnds, concurrency }: Options) {
+  constructor({ leased, host, usual, now, at, sliceEnds, concurrency }: Options) {
     this.id = leased.endpointId;
+    this.host = host;
+    this.#usual = usual;
+    this.#busyAt = at;
     this.token = leased.token;
     this.health = leased.health;
     this.#sliceEnds = sliceEnds;
@@ -53,7 +72,19 @@ export class HeldEndpoint {
 
   /** Nothing more to be started under this lease. */
   isOver(at: number): boolean {
-    return (!this.more && this.#waiting.length === 0) || this.isClosing(at);
+    const isIdle = !this.more && this.#waiting.length === 0 && this.open === 0;
+    return this.isClosing(at) || (isIdle && (!this.#answers || at > this.#busyAt + LINGER_MS));
+  }
+
+  get receiver(): Receiver {
+    return { host: this.host, lane: this.#lane(), isQuickItself: this.#usual.quick === true };
+  }
+
+  #lane(): Lane {
+    if (this.health.failures > 0 || this.host.health.silent > 0) return 'slow';
+    const quick = this.#usual.quick ?? this.host.usual.quick;
+    if (quick === null) return 'unproven';
+    return quick ? 'quick' : 'slow';
   }
 
   /** Nothing more under this lease. */
@@ -67,18 +98,21 @@ export class HeldEndpoint {
   }
 
   /** Half full is soon enough to ask for more. */
-  isHungry(now: Date, at: number, ahead: number): boolean {
-    return this.#waiting.length <= this.#ahead(now, ahead) / 2 && this.room(now, at, ahead) > 0;
+  isHungry({ ahead, places, ...when }: Wanted): boolean {
+    if (!this.more) return false;
+    return (
+      this.#waiting.length <= this.#ahead(when.now, ahead) / 2 && this.room({ ahead, places, ...when }) > 0
+    );
   }
 
   /**
    * How many more to claim now: what may start, and on top of it, `ahead` at most, what will be wanted before the next
    * claim is back.
    */
-  room(now: Date, at: number, ahead: number): number {
+  room({ now, at, ahead, places }: Wanted): number {
     if (!this.more || this.isClosing(at)) return 0;
-    const places = Math.min(this.#limit() - this.#inFlight, this.#allowance(now));
-    return Math.max(0, places + this.#ahead(now, ahead) - this.#waiting.length);
+    const own = Math.min(this.#limit() - this.#inFlight, this.#allowance(now), places(this.receiver));
+    return Math.max(0, own + this.#ahead(now, ahead) - this.#waiting.length);
   }
 
   /**
@@ -90,20 +124,26 @@ export class HeldEndpoint {
     return Math.max(0, Math.min(ahead, Math.floor(AHEAD_BYTES / this.#bodyBytes) - 1));
   }
 
-  claimed(items: readonly Claimed[]): void {
+  claimed(items: readonly Claimed[], at: number): void {
+    if (items.length === 0) return;
+    this.#busyAt = at;
     this.#waiting.push(...items);
-    const bytes = items.reduce((sum, item) => sum + item.body.length, 0);
-    if (items.length > 0) this.#bodyBytes = Math.max(1, bytes / items.length);
+    const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
+    this.#bodyBytes = Math.max(1, bytes / items.length);
   }
 
-  /** The next delivery that may start now. */
+  /** The next delivery, if it may start as far as the endpoint goes. */
   next(now: Date, at: number): Claimed | undefined {
+    if (this.#waiting.length === 0) return undefined;
     if (this.isClosing(at) || this.#inFlight >= this.#limit() || this.#allowance(now) <= 0) return undefined;
-    const item = this.#waiting.shift();
-    if (!item) return undefined;
+    return this.#waiting[0];
+  }
+
+  /** What `next` named is begun. */
+  begin(): void {
+    this.#waiting.shift();
     this.#inFlight++;
     this.#taken++;
-    return item;
   }
 
   /** What will not be started under this lease any more. */
@@ -112,10 +152,16 @@ export class HeldEndpoint {
   }
 
   /** An attempt has ended: its place is free, and this is what it makes of the endpoint. */
-  landed({ health, pauseMs }: Pick<Landed, 'health' | 'pauseMs'>, now: Date): void {
+  landed({ health, pauseMs, host, tookMs }: Omit<Landed, 'recorded'>, now: Date, at: number): void {
     this.#inFlight--;
     this.#unrecorded++;
+    this.#busyAt = at;
     if (health === 'success') this.#answers = true;
+    if (tookMs !== null) {
+      this.#usual.add(tookMs);
+      this.host.usual.add(tookMs);
+    }
+    this.host.landed(host, now);
     const before = this.health;
     this.health = nextHealth(this.health, health, now);
     if (pauseMs !== null) {
@@ -145,6 +191,7 @@ export class HeldEndpoint {
   }
 
   #limit(): number {
+    if (this.host.health.state === 'open') return 0;
     switch (this.health.state) {
       case 'closed':
         return this.#concurrency;
@@ -165,6 +212,9 @@ export class HeldEndpoint {
     return Math.floor(1 + budget - this.#budgetFrom) - this.#taken;
   }
 }
+
+/** At what time, how many deliveries to have ready, and how many may begin at a receiver as far as others go. */
+export type Wanted = { now: Date; at: number; ahead: number; places: (receiver: Receiver) => number };
 
 /** How many deliveries to take along with an endpoint that is being claimed. */
 export function firstRoom(health: EndpointHealth, now: Date, concurrency: number): number {

@@ -5,12 +5,14 @@ import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
 import { addOutcomes } from '../store/figures.ts';
+import { remindHosts, settleHosts } from '../store/hosts.ts';
 import {
   type ClaimResult,
   claimDeliveries,
   claimEndpoints,
   freeDisabledEndpoints,
   handBack,
+  readBody,
   record,
   releaseEndpoints,
   remindEndpoints,
@@ -22,13 +24,18 @@ import { News } from './news.ts';
 import { startReplays } from './replay.ts';
 import { AttemptTally, OutcomeTally } from './tally.ts';
 
-export type DeliverDeps = AttemptDeps & {
+export type DeliverDeps = Omit<AttemptDeps, 'readBody'> & {
   database: Database;
   endpointConcurrency: number;
+  /** Sockets this process may have open to receivers; unset: as many as are of use. */
+  sockets?: number;
 };
 
-/** Requests at a time in one process. */
-const SLOTS = 256;
+/** Requests at a time in one process. One that waits for a receiver that hangs costs some 30 kB. */
+const PLACES = 8_192;
+/** Bytes of their bodies in memory. */
+const BODY_BYTES = 64 * 2 ** 20;
+const SETTLE_MS = 1_000;
 const REMIND_MS = 15_000;
 const COUNT_MS = 2_000;
 const CLOCK_MS = 15_000;
@@ -58,7 +65,9 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     },
     send: async (claimed, signal) => {
       // Stepped between the claim and now: on record as interrupted, not sent.
-      const landed = await attempt(deps, claimed, clock.isRight ? signal : AbortSignal.abort());
+      const mayGo = clock.isRight ? signal : AbortSignal.abort();
+      const landed = await attempt({ ...deps, readBody: (one) => readBody(db, one) }, claimed, mayGo);
+      if (!landed) return null;
       const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
       log.info(
@@ -80,7 +89,8 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       return landed;
     },
     concurrency: deps.endpointConcurrency,
-    slots: SLOTS,
+    places: Math.min(PLACES, deps.sockets ?? PLACES),
+    bytes: BODY_BYTES,
     attemptMs: deps.deadlineMs,
     log,
   });
@@ -90,7 +100,12 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   dispatcher.start();
   const remind = startChore('remind endpoints', REMIND_MS, log, async () => {
     const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));
-    if (endpoints > 0) log.warn({ endpoints }, 'endpoints with waiting callbacks were put right');
+    const hosts = await remindHosts(db);
+    if (endpoints + hosts > 0)
+      log.warn({ endpoints, hosts }, 'endpoints with waiting callbacks were put right');
+  });
+  const settle = startChore('settle hosts', SETTLE_MS, log, async () => {
+    await settleHosts(db);
   });
   const writeCounts = async () => {
     await addTallies(db, tally.take());
@@ -102,7 +117,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   return async () => {
     await deaf();
     await stopReplays();
-    await Promise.all([remind.stop(), checkClock.stop()]);
+    await Promise.all([remind.stop(), settle.stop(), checkClock.stop()]);
     await dispatcher.stop(GRACE_MS);
     await news.stop();
     await count.stop();

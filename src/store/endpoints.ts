@@ -1,5 +1,5 @@
 // Endpoints: a receiver's URL without its query, per account. Everything that paces deliveries hangs on its row.
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Db, Trx } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -12,16 +12,35 @@ export function endpointUrl(url: string): string {
   return `${parsed.origin}${parsed.pathname}`;
 }
 
-/** The endpoint of this URL, made if new, and due in `waitMs`; notifies at the commit. */
+/**
+ * The endpoint of this URL, made if new, and due in `waitMs`; notifies at the commit.
+ *
+ * One that is due by then is locked and left alone: when every result wrote the row, those of one endpoint waited for one
+ * another's commits (83 % of samples at 300 a second). The lock is the one that the delivery's foreign key takes as well;
+ * it keeps whoever holds the endpoint from naming a later time before this delivery can be seen (releaseEndpoints).
+ */
 export async function markDue(trx: Trx, accountId: string, url: string, waitMs: number): Promise<string> {
+  const named = endpointUrl(url);
   const due = sql`now() + ${waitMs} * interval '1 millisecond'`;
+  const known = await sql<{ id: string }>`
+    SELECT id FROM endpoint WHERE account_id = ${accountId} AND url = ${named}
+      AND (disabled_at IS NOT NULL OR next_due <= greatest(${due}, paused_until, open_until))
+    FOR KEY SHARE`.execute(trx);
+  const id = known.rows[0]?.id ?? (await makeDue(trx, { accountId, named, due }));
+  await notifyDue(trx);
+  return id;
+}
+
+async function makeDue(
+  trx: Trx,
+  { accountId, named, due }: { accountId: string; named: string; due: RawBuilder<unknown> },
+): Promise<string> {
   const { rows } = await sql<{ id: string }>`
-    INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${endpointUrl(url)}, ${due})
+    INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${named}, ${due})
     ON CONFLICT (account_id, url) DO UPDATE
       SET next_due = CASE WHEN endpoint.disabled_at IS NULL
         THEN least(endpoint.next_due, greatest(${due}, endpoint.paused_until, endpoint.open_until)) END
     RETURNING id`.execute(trx);
-  await notifyDue(trx);
   return (rows[0] as { id: string }).id;
 }
 

@@ -4,15 +4,29 @@
 //
 // Locks are always taken endpoint first, then delivery, each in order of id, so that no two statements deadlock.
 import { type RawBuilder, type Selectable, sql } from 'kysely';
-import type { DeliveryForm, DeliveryState, EndpointHealth, Event, Method, Trigger } from '../delivery.ts';
+import type {
+  DeliveryForm,
+  DeliveryState,
+  EndpointHealth,
+  Event,
+  HostHealth,
+  HostState,
+  Method,
+  Trigger,
+} from '../delivery.ts';
 import { plainArray } from './array.ts';
 import { type DeliveryChange, deliveriesTold } from './changes.ts';
 import type { Db, Trx } from './database.ts';
+import { type RecordedHost, writeHosts } from './hosts.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 export type Lease = { endpointId: string; token: number };
-export type LeasedEndpoint = Lease & { health: EndpointHealth };
+export type LeasedEndpoint = Lease & {
+  health: EndpointHealth;
+  accountId: string;
+  host: { id: string; health: HostHealth };
+};
 
 export type Claimed = {
   endpointId: string;
@@ -29,15 +43,33 @@ export type Claimed = {
   step: number;
   trigger: Trigger;
   gzip: boolean;
-  body: Buffer;
+  /** Of the body. */
+  bytes: number;
+  /** Null: it is large, and read when it is sent (readBody). */
+  body: Buffer | null;
 };
 
 export type ClaimOptions = {
   endpoints: number;
-  /** How many deliveries to take at once of an endpoint in this health. */
-  room: (health: EndpointHealth, now: Date) => number;
+  /** How many deliveries to take at once of a leased endpoint. */
+  room: (leased: LeasedEndpoint, now: Date) => number;
   leaseMs: number;
+  /** Which hosts to look at. */
+  hosts: HostChoice;
 };
+
+/** Ids. What is known of hosts in the process that claims: which may have more attempts, and who goes first. */
+export type HostChoice = {
+  /** Hosts known to answer quickly: before all others, and several of their endpoints at a time. */
+  quick: readonly string[];
+  /** Hosts that have as many attempts under way as they may. */
+  full: readonly string[];
+  /** Accounts of which none but quick hosts may have more. */
+  fullAccounts: readonly string[];
+};
+
+/** Any host, by the time it has waited. */
+export const ANY_HOST: HostChoice = { quick: [], full: [], fullAccounts: [] };
 
 export type ClaimResult = {
   /** The database's; null when nothing was taken. */
@@ -52,31 +84,86 @@ export type ClaimResult = {
  */
 const HASTY = sql`hasty AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
 
+/** Endpoints of one host that a claim takes at a time: of one that has not been heard of yet, no more than it may be sent. */
+const OF_QUICK_HOST = 64;
+const OF_HOST = 4;
+
 /**
  * Takes due endpoints that nobody holds, and then the first due deliveries of each. Two statements without a
  * transaction around them: dying in between leaves an empty lease, which runs out.
  */
 export async function claimEndpoints(db: Db, options: ClaimOptions): Promise<ClaimResult> {
+  const { quick, full, fullAccounts } = options.hosts;
   const { rows } = await sql<
-    HealthRow & { id: string; token: number; taken_over: boolean; now: Date }
+    HealthRow & {
+      id: string;
+      token: number;
+      taken_over: boolean;
+      now: Date;
+      account_id: string;
+      host_id: string;
+      host_breaker: HostState;
+      host_silent: number;
+      host_trips: number;
+      host_open_until: Date | null;
+    }
   >`${prepared('claim_endpoints')}
     WITH ${HASTY},
+    choice AS MATERIALIZED (
+      SELECT ${plainArray(quick)}::uuid[] AS quick, ${plainArray(full)}::uuid[] AS full_hosts,
+        ${plainArray(fullAccounts)}::uuid[] AS full_accounts, ${options.endpoints}::int AS most),
+    ready AS MATERIALIZED (
+      SELECT host.id, host.next_due, host.breaker, host.id = ANY(choice.quick) AS quick FROM choice, host
+      WHERE host.next_due <= now() AND host.id <> ALL(choice.full_hosts)
+        AND (host.account_id <> ALL(choice.full_accounts) OR host.id = ANY(choice.quick))),
+    candidate AS MATERIALIZED (
+      SELECT found.id FROM ready CROSS JOIN LATERAL (
+        SELECT id FROM endpoint
+        WHERE host_id = ready.id AND leased_until IS NULL AND next_due <= now() AND disabled_at IS NULL
+        ORDER BY next_due
+        LIMIT CASE WHEN ready.breaker <> 'closed' THEN 1 WHEN ready.quick THEN ${OF_QUICK_HOST}::int ELSE ${OF_HOST}::int END) AS found
+      ORDER BY ready.quick DESC, ready.next_due LIMIT (SELECT most FROM choice)),
+    -- Their holders died.
+    forsaken AS MATERIALIZED (
+      SELECT id FROM endpoint WHERE leased_until < now() AND next_due <= now() AND disabled_at IS NULL
+      ORDER BY leased_until LIMIT (SELECT most FROM choice)),
     due AS (
-      SELECT id, leased_until IS NOT NULL AS taken_over FROM endpoint
-      WHERE next_due <= now() AND (leased_until IS NULL OR leased_until < now()) AND disabled_at IS NULL
-      ORDER BY next_due LIMIT ${options.endpoints}
-      FOR UPDATE SKIP LOCKED)
+      SELECT id, host_id, leased_until IS NOT NULL AS taken_over FROM endpoint
+      WHERE id = ANY(ARRAY(SELECT id FROM candidate UNION ALL SELECT id FROM forsaken))
+        AND next_due <= now() AND (leased_until IS NULL OR leased_until < now()) AND disabled_at IS NULL
+      -- Not FOR UPDATE: transactions that open deliveries hold the endpoint's key, and it would be passed over.
+      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+    -- An open host is due only once its time is over: this claim is the probe, and others leave it alone meanwhile.
+    probed AS (
+      UPDATE host SET breaker = 'half_open', next_due = now() + ${options.leaseMs} * interval '1 millisecond'
+      WHERE id IN (SELECT host_id FROM due) AND breaker = 'open')
     UPDATE endpoint SET token = token + 1, leased_until = now() + ${options.leaseMs} * interval '1 millisecond',
       -- It is due only once its time is over: this claim is the probe.
-      breaker = CASE breaker WHEN 'open' THEN 'half_open' ELSE breaker END
-    FROM due, hasty WHERE endpoint.id = due.id
-    RETURNING endpoint.id, endpoint.token, due.taken_over, now() AS now, breaker, failures, failing_since, gone, trips,
-      open_until, paused_until, ramp_from, disabled_at, disabled_reason`.execute(db);
+      breaker = CASE endpoint.breaker WHEN 'open' THEN 'half_open' ELSE endpoint.breaker END
+    FROM due, hasty, host WHERE endpoint.id = due.id AND host.id = due.host_id
+    RETURNING endpoint.id, endpoint.token, due.taken_over, now() AS now, endpoint.breaker, failures, failing_since, gone,
+      endpoint.trips, endpoint.open_until, paused_until, ramp_from, disabled_at, disabled_reason, endpoint.account_id,
+      host.id AS host_id, host.breaker AS host_breaker, host.silent AS host_silent, host.trips AS host_trips,
+      host.open_until AS host_open_until`.execute(db);
   const now = rows[0]?.now;
   if (now === undefined) return { now: null, leases: [], claimed: [] };
-  const leases = rows.map((row) => ({ endpointId: row.id, token: row.token, health: healthOf(row) }));
+  const leases = rows.map((row) => ({
+    endpointId: row.id,
+    token: row.token,
+    health: healthOf(row),
+    accountId: row.account_id,
+    host: {
+      id: row.host_id,
+      health: {
+        state: row.host_breaker === 'open' ? ('half_open' as const) : row.host_breaker,
+        silent: row.host_silent,
+        trips: row.host_trips,
+        openUntil: row.host_open_until,
+      },
+    },
+  }));
   if (rows.some((row) => row.taken_over)) await putBack(db, leases);
-  const wanted = leases.map((lease) => ({ ...lease, room: options.room(lease.health, now) }));
+  const wanted = leases.map((lease) => ({ ...lease, room: options.room(lease, now) }));
   return { now, leases, claimed: await claimDeliveries(db, wanted) };
 }
 
@@ -108,6 +195,15 @@ export function healthOf(row: HealthRow): EndpointHealth {
   };
 }
 
+const body = sql`CASE form WHEN 'full' THEN full_body ELSE reference_body END`;
+/** Told by where the body is kept: it is not read for it. */
+const bodyBytes = sql`octet_length(${body})`;
+/**
+ * A larger body does not come along with its claim: hundreds of 5 MB claimed at once took 2.8 GB, and of 8 MB the claim
+ * outlived its statement's limit, over and over.
+ */
+export const TAKEN_ALONG_BYTES = 16_384;
+
 /** More due deliveries of endpoints we hold. Those whose lease is gone give nothing. */
 export async function claimDeliveries(
   db: Db,
@@ -126,7 +222,8 @@ export async function claimDeliveries(
     step: number;
     trigger: Trigger;
     gzip: boolean;
-    body: string;
+    bytes: number;
+    body: string | null;
   }>`${prepared('claim_deliveries')}
     WITH ${HASTY},
     lease AS (
@@ -147,8 +244,10 @@ export async function claimDeliveries(
     -- claim at 20,000 rows instead of 0.4.
     WHERE delivery.id = ANY(ARRAY(SELECT id FROM due))
     RETURNING delivery.endpoint_id, delivery.token, delivery.id, delivery.account_id, url, method, event, form, attempts, step,
-      trigger, gzip,
-      convert_from(CASE form WHEN 'full' THEN full_body ELSE reference_body END, 'UTF8') AS body`.execute(db);
+      trigger, gzip, ${bodyBytes} AS bytes,
+      CASE WHEN ${bodyBytes} <= ${TAKEN_ALONG_BYTES}::int THEN convert_from(${body}, 'UTF8') END AS body`.execute(
+    db,
+  );
   return rows.map((row) => ({
     endpointId: row.endpoint_id,
     token: row.token,
@@ -162,9 +261,18 @@ export async function claimDeliveries(
     step: row.step,
     trigger: row.trigger,
     gzip: row.gzip,
+    bytes: row.bytes,
     // As text it travels at half the size of bytea's hexadecimal.
-    body: Buffer.from(row.body),
+    body: row.body === null ? null : Buffer.from(row.body),
   }));
+}
+
+/** The body of a claimed delivery that did not come along with its claim; null once the delivery is ours no more. */
+export async function readBody(db: Db, { id, token }: Pick<Claimed, 'id' | 'token'>): Promise<Buffer | null> {
+  const { rows } = await sql<{ body: string }>`
+    SELECT convert_from(${body}, 'UTF8') AS body FROM delivery
+    WHERE id = ${id} AND token = ${token} AND state = 'delivering'`.execute(db);
+  return rows[0] === undefined ? null : Buffer.from(rows[0].body);
 }
 
 /** The last holder died between claim and record: whether the receiver got it is unknown, so it is due again. */
@@ -226,6 +334,12 @@ export type Recorded = {
 /** The health of a leased endpoint after the answers that are recorded with it. */
 export type RecordedHealth = Lease & { health: EndpointHealth };
 
+/** Of endpoints and hosts whose health the answers changed. */
+export type RecordedHealths = {
+  endpoints: readonly RecordedHealth[];
+  hosts: readonly RecordedHost[];
+};
+
 /**
  * Many attempts, and what they make of their endpoints, at once or not at all. The attempt is always put on record; the
  * delivery changes only where the token still holds. Returns what changed.
@@ -233,12 +347,13 @@ export type RecordedHealth = Lease & { health: EndpointHealth };
 export async function record(
   db: Db,
   batch: readonly Recorded[],
-  healths: readonly RecordedHealth[],
+  { endpoints, hosts }: RecordedHealths,
 ): Promise<DeliveryChange[]> {
-  // Healthy endpoints have nothing to write: one statement is its own transaction, at a third of the round trips.
-  if (healths.length === 0) return recordAttempts(db, batch);
+  // Healthy ones have nothing to write: one statement is its own transaction, at a third of the round trips.
+  if (endpoints.length === 0 && hosts.length === 0) return recordAttempts(db, batch);
   return db.transaction().execute(async (trx) => {
-    await writeHealth(trx, healths);
+    if (endpoints.length > 0) await writeHealth(trx, endpoints);
+    if (hosts.length > 0) await writeHosts(trx, hosts);
     return recordAttempts(trx, batch);
   });
 }
@@ -359,13 +474,18 @@ const STRANDED_MS = 15_000;
 
 /**
  * Gives endpoints back with the time at which each has to be looked at again. First the lock, then the look: a
- * delivery that commits in between is then either seen here or lowers `next_due` after us.
+ * delivery that commits in between is either seen, or lowers `next_due` after us.
+ *
+ * Where a transaction that opens a delivery holds the endpoint's key, its delivery would not be seen: the endpoint stays due,
+ * and the next look names its time. To wait for the lock instead may take for ever: at 1,000 results a second somebody
+ * always holds it.
  */
 export function releaseEndpoints(db: Db, leases: readonly Lease[]): Promise<void> {
   return db.transaction().execute(async (trx) => {
     await sql`SET LOCAL synchronous_commit = off`.execute(trx);
     const ids = leases.map((lease) => lease.endpointId);
-    await sql`SELECT FROM endpoint WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`.execute(trx);
+    const locked = await sql<{ id: string }>`
+      SELECT id FROM endpoint WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED`.execute(trx);
     await sql`
       UPDATE endpoint SET
         -- An expired lease makes the next claim put back what is stranded: a claim whose answer never came, an attempt
@@ -374,9 +494,13 @@ export function releaseEndpoints(db: Db, leases: readonly Lease[]): Promise<void
         next_due = CASE WHEN disabled_at IS NULL AND (owed.due IS NOT NULL OR owed.stranded) THEN greatest(
           least(owed.due, CASE WHEN owed.stranded THEN now() + ${STRANDED_MS} * interval '1 millisecond' END),
           endpoint.paused_until, endpoint.open_until) END
-      FROM unnest(${ids}::uuid[], ${leases.map((lease) => lease.token)}::bigint[]) AS lease (endpoint_id, token)
+      FROM (
+        SELECT lease.*, lease.endpoint_id = ANY(${locked.rows.map((row) => row.id)}::uuid[]) AS locked
+        FROM unnest(${ids}::uuid[], ${leases.map((lease) => lease.token)}::bigint[]) AS lease (endpoint_id, token)) AS lease
       CROSS JOIN LATERAL (
-        SELECT (SELECT min(due_at) FROM delivery WHERE endpoint_id = lease.endpoint_id AND state = 'pending') AS due,
+        SELECT CASE WHEN lease.locked THEN
+            (SELECT min(due_at) FROM delivery WHERE endpoint_id = lease.endpoint_id AND state = 'pending')
+          ELSE now() END AS due,
           EXISTS (SELECT FROM delivery WHERE endpoint_id = lease.endpoint_id AND state = 'delivering') AS stranded)
         AS owed
       WHERE endpoint.id = lease.endpoint_id AND endpoint.token = lease.token`.execute(trx);

@@ -5,6 +5,7 @@ import type {
   DeliveryState,
   EndpointState,
   Event,
+  HostState,
   Method,
   ReplayFilter,
   ReplayState,
@@ -78,9 +79,24 @@ export type Schema = {
     error_code: JobErrorCode | null;
     error_message: string | null;
   };
+  host: {
+    id: Generated<string>;
+    account_id: string;
+    /** Scheme, name and port. */
+    origin: string;
+    /** Not later than that of any of its endpoints that nobody holds; null: nothing waits. */
+    next_due: Date | null;
+    breaker: Generated<HostState>;
+    /** Attempts in a row that no answer came to. */
+    silent: Generated<number>;
+    trips: Generated<number>;
+    open_until: Date | null;
+    created_at: Generated<Date>;
+  };
   endpoint: {
     id: Generated<string>;
     account_id: string;
+    host_id: Generated<string>;
     /** Without query and fragment. */
     url: string;
     /** When its earliest delivery is due; null: nothing waits. */

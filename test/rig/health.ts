@@ -1,4 +1,4 @@
-import type { EndpointHealth } from '../../src/delivery.ts';
+import type { EndpointHealth, HostHealth } from '../../src/delivery.ts';
 
 /** An endpoint of which nothing bad is known. */
 export const healthy: EndpointHealth = {
@@ -12,3 +12,6 @@ export const healthy: EndpointHealth = {
   rampFrom: null,
   disabledReason: null,
 };
+
+/** A host of which nothing bad is known. */
+export const answering: HostHealth = { state: 'closed', silent: 0, trips: 0, openUntil: null };

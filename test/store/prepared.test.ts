@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { claimDeliveries, claimEndpoints, record } from '../../src/store/leases.ts';
+import { ANY_HOST, claimDeliveries, claimEndpoints, record } from '../../src/store/leases.ts';
 import { asPrepared, prepared } from '../../src/store/prepared.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { recorded } from '../rig/recorded.ts';
@@ -35,9 +35,9 @@ async function plans(lookupsOnly: boolean): Promise<Record<string, string>> {
   try {
     // The worst moment: known to be empty.
     await sql`VACUUM ANALYZE delivery, endpoint, attempt`.execute(db);
-    await claimEndpoints(db, { endpoints: 1, room: () => 1, leaseMs: 1_000 });
+    await claimEndpoints(db, { endpoints: 1, room: () => 1, leaseMs: 1_000, hosts: ANY_HOST });
     await claimDeliveries(db, [{ endpointId: NOBODYS.endpointId, token: 1, room: 1 }]);
-    await record(db, [recorded(NOBODYS)], []);
+    await record(db, [recorded(NOBODYS)], { endpoints: [], hosts: [] });
     await sql`SET plan_cache_mode = force_generic_plan`.execute(db);
     const { rows } = await sql<{ name: string; parameters: number }>`
       SELECT name, cardinality(parameter_types) AS parameters FROM pg_prepared_statements`.execute(db);

@@ -1,0 +1,93 @@
+// What this process knows of hosts and endpoints beyond the lease of an endpoint: whether a host answers, how long its
+// receivers take, and how many attempts are under way there.
+import type { HostHealth } from '../delivery.ts';
+import type { RecordedHost } from '../store/hosts.ts';
+import type { LeasedEndpoint } from '../store/leases.ts';
+import { type HostOutcome, nextHostHealth } from './host-breaker.ts';
+import { UsualTime } from './usual-time.ts';
+
+export class Host {
+  readonly id: string;
+  readonly accountId: string;
+  health: HostHealth;
+  /** Changed since it was last written. */
+  unwritten = false;
+  /** Attempts under way. */
+  open = 0;
+  /** Those of them at endpoints that are not known to answer quickly themselves. */
+  openOthers = 0;
+  /** Something has answered here in the life of this process. */
+  answers = false;
+  readonly usual = new UsualTime();
+
+  constructor({ accountId, host }: Pick<LeasedEndpoint, 'accountId' | 'host'>) {
+    this.id = host.id;
+    this.accountId = accountId;
+    this.health = host.health;
+  }
+
+  landed(outcome: HostOutcome, now: Date): void {
+    if (outcome === 'answered') this.answers = true;
+    const before = this.health;
+    this.health = nextHostHealth(before, outcome, now);
+    if (this.health !== before) this.unwritten = true;
+  }
+}
+
+/** Of hosts and endpoints that have nothing under way, so many are remembered. */
+const REMEMBERED = 10_000;
+/** Of quick hosts, those heard of last are named to the database. */
+const NAMED = 1_000;
+
+export class Hosts {
+  /** Those heard of last at the end. */
+  readonly #hosts = new Map<string, Host>();
+  readonly #endpoints = new Map<string, UsualTime>();
+
+  /** The host of an endpoint that has just been leased. Where nothing is under way, the database knows its health best. */
+  of(leased: LeasedEndpoint): Host {
+    const known = this.#hosts.get(leased.host.id);
+    const host = known ?? new Host(leased);
+    if (known && known.open === 0 && !known.unwritten) known.health = leased.host.health;
+    this.#hosts.delete(host.id);
+    this.#hosts.set(host.id, host);
+    forget(this.#hosts, (one) => one.open === 0 && !one.unwritten);
+    return host;
+  }
+
+  usualOf(endpointId: string): UsualTime {
+    const usual = this.#endpoints.get(endpointId) ?? new UsualTime();
+    this.#endpoints.delete(endpointId);
+    this.#endpoints.set(endpointId, usual);
+    forget(this.#endpoints, () => true);
+    return usual;
+  }
+
+  /** Ids of hosts that answer quickly. */
+  quick(): string[] {
+    const ids: string[] = [];
+    for (const host of this.#hosts.values())
+      if (host.usual.quick === true && host.health.state === 'closed') ids.push(host.id);
+    return ids.slice(-NAMED);
+  }
+
+  /** Those with attempts under way. */
+  *busy(): Generator<Host> {
+    for (const host of this.#hosts.values()) if (host.open > 0) yield host;
+  }
+
+  takeUnwritten(): RecordedHost[] {
+    const changed = [...this.#hosts.values()].filter((host) => host.unwritten);
+    for (const host of changed) host.unwritten = false;
+    return changed.map(({ id, health }) => ({ hostId: id, health }));
+  }
+}
+
+/** Forgets what was heard of longest ago, beyond as many as are remembered. */
+function forget<T>(known: Map<string, T>, mayGo: (one: T) => boolean): void {
+  if (known.size <= REMEMBERED) return;
+  for (const [id, one] of known) {
+    if (known.size <= REMEMBERED) return;
+    if (mayGo(one)) known.delete(id);
+  }
+}
