@@ -54,11 +54,16 @@ export async function commitAtRate(ground: Ground, { rate, total, from = 0, url 
   return commits;
 }
 
-/** Milliseconds from the commit to the receiver, of those numbered `from` and up. */
-export async function waits(commits: Commits, sink: Sink, from = 0): Promise<number[]> {
+/** Milliseconds from the commit to the receiver, of those numbered `from` and up, below `to`. */
+export async function waits(
+  commits: Commits,
+  sink: Sink,
+  from = 0,
+  to = Number.POSITIVE_INFINITY,
+): Promise<number[]> {
   const arrivals = await sink.arrivals();
   return [...commits]
-    .filter(([number]) => number >= from)
+    .filter(([number]) => number >= from && number < to)
     .map(([number, at]) => Math.max(0, (arrivals.get(number) ?? Number.NaN) - at));
 }
 

@@ -32,8 +32,10 @@ export type Ground = {
   /** PostgreSQL's first process. */
   postmaster: number;
   account: string;
-  /** Commits deliveries, spread over the endpoints by turns; the first of them is number `from` in the query. */
-  fill(endpoints: readonly string[], count: number, from?: number): Promise<void>;
+  /** Of somebody else. */
+  otherAccount: string;
+  /** Commits deliveries of an account (`account`), spread over the endpoints by turns; numbered in the query. */
+  fill(endpoints: readonly string[], count: number, account?: string): Promise<void>;
   /** The deliver role with everything on: signing, address policy, attempt rows, limits per endpoint. */
   deliver(options?: Partial<DeliverDeps>): Promise<() => Promise<void>>;
   /** Forgets all endpoints, deliveries and attempts. */
@@ -53,11 +55,10 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
   const sending = open(5, true);
   const { db } = database;
   await migrate(db);
-  const { id: account } = await db
-    .insertInto('account')
-    .values({ name: 'bench' })
-    .returning('id')
-    .executeTakeFirstOrThrow();
+  const insertAccount = async (name: string) =>
+    (await db.insertInto('account').values({ name }).returning('id').executeTakeFirstOrThrow()).id;
+  const account = await insertAccount('bench');
+  const otherAccount = await insertAccount('other');
   const outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
   const secret = generateSecret();
   const pidFile = await readFile(join(folder, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
@@ -66,17 +67,19 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
     connectionString: postgres.connectionString,
     postmaster: Number.parseInt(pidFile, 10),
     account,
-    async fill(endpoints, count, from = 0) {
+    otherAccount,
+    async fill(endpoints, count, owner = account) {
       await sql`
         INSERT INTO endpoint (account_id, url)
-        SELECT ${account}, url FROM unnest(${endpoints}::text[]) AS url ON CONFLICT DO NOTHING`.execute(db);
+        SELECT ${owner}, url FROM unnest(${endpoints}::text[]) AS url ON CONFLICT DO NOTHING`.execute(db);
       await sql`
         INSERT INTO delivery (id, account_id, job_id, endpoint_id, url, method, event, form, asked_form, full_body,
           reference_body, due_at)
-        SELECT gen_random_uuid(), ${account}, gen_random_uuid(), endpoint.id, endpoint.url || '?x=' || n, 'POST',
+        SELECT gen_random_uuid(), ${owner}, gen_random_uuid(), endpoint.id, endpoint.url || '?x=' || n, 'POST',
           'success', 'full', 'full', ${Buffer.from(BODY)}, '{}', now()
-        FROM generate_series(${from}::int, ${from + count - 1}::int) AS n
-        JOIN endpoint ON endpoint.url = (${endpoints}::text[])[1 + n % ${endpoints.length}::int]`.execute(db);
+        FROM generate_series(0, ${count - 1}::int) AS n
+        JOIN endpoint ON endpoint.account_id = ${owner}
+          AND endpoint.url = (${endpoints}::text[])[1 + n % ${endpoints.length}::int]`.execute(db);
       await sql`UPDATE endpoint SET next_due = now() WHERE url = ANY(${endpoints}::text[])`.execute(db);
       // As autovacuum would; otherwise it does so in the middle of what is measured.
       await sql`VACUUM ANALYZE`.execute(db);

@@ -4,7 +4,7 @@ import type { Health } from '../http/schemas/server.ts';
 import { audioOf } from './audio.ts';
 import { callbacksOf, replaysOf } from './callbacks.ts';
 import { type CallOptions, type ConnectionOptions, connect } from './connection.ts';
-import { endpointsOf, signingSecretsOf } from './endpoints.ts';
+import { endpointsOf, hostsOf, signingSecretsOf } from './endpoints.ts';
 import { type EventOptions, eventsOf } from './events.ts';
 import { keysOf } from './keys.ts';
 import { transcriptionsOf } from './transcriptions.ts';
@@ -41,6 +41,7 @@ export function createClient(options: ConnectionOptions) {
     callbacks: callbacksOf(connection),
     replays: replaysOf(connection),
     endpoints: endpointsOf(connection),
+    hosts: hostsOf(connection),
     signingSecrets: signingSecretsOf(connection),
     keys: keysOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */

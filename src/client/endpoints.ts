@@ -1,7 +1,8 @@
 // Endpoints and what signs the callbacks they get.
 import type { Endpoint } from '../http/schemas/endpoint.ts';
+import type { Host } from '../http/schemas/host.ts';
 import type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
-import type { CallOptions, Connection } from './connection.ts';
+import { type CallOptions, type Connection, pages } from './connection.ts';
 
 export function endpointsOf(connection: Connection) {
   const at = (id: string) => `/api/endpoints/${encodeURIComponent(id)}`;
@@ -16,6 +17,14 @@ export function endpointsOf(connection: Connection) {
     /** Sent there again, slowly at first. */
     enable: (id: string, call: CallOptions = {}) =>
       connection.json<Endpoint>('POST', `${at(id)}/enable`, call),
+  };
+}
+
+export function hostsOf(connection: Connection) {
+  return {
+    /** Newest first, page after page: whether they answer at all. */
+    list: (query: { limit?: number } = {}, call: CallOptions = {}) =>
+      pages<Host>(connection, '/api/hosts', { ...call, query }),
   };
 }
 

@@ -85,6 +85,8 @@ export class Dispatcher {
   /** Attempts begun and not yet on record. */
   #open = 0;
   #look = true;
+  /** Endpoints that came due since the last look. */
+  #told = new Set<string>();
   /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
   #passedOver: ReadonlySet<string> = new Set();
   /** Something claimed could not begin for want of a place: whatever frees one may let it. */
@@ -122,8 +124,9 @@ export class Dispatcher {
       for (const id of endpointIds) {
         const held = this.#held.get(id);
         if (held) held.more = true;
-        else this.#look = true;
+        else this.#told.add(id);
       }
+    if (this.#told.size > 0) this.#look = true;
     this.#claimBell.ring();
   }
 
@@ -243,10 +246,11 @@ export class Dispatcher {
       endpoints: ENDPOINTS,
       room: roomOf,
       leaseMs: this.#leaseMs,
+      told: this.#takeTold(),
       hosts: this.#choice(),
     });
     if (now === null) return;
-    if (leases.length === ENDPOINTS) this.#look = true;
+    if (leases.length >= ENDPOINTS) this.#look = true;
     this.#clock = { database: now.getTime(), at };
     const byEndpoint = Map.groupBy(claimed, (item) => item.endpointId);
     for (const leased of leases) {
@@ -264,6 +268,12 @@ export class Dispatcher {
       this.#held.set(held.id, held);
       this.#take(held, byEndpoint.get(held.id) ?? [], roomOf(leased, now));
     }
+  }
+
+  #takeTold(): string[] {
+    const told = [...this.#told].slice(-ENDPOINTS);
+    this.#told.clear();
+    return told;
   }
 
   /** Where a look for due endpoints is of use, and where first. */

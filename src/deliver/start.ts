@@ -95,7 +95,11 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     log,
   });
   const deaf = await database.listen(DUE_CHANNEL, (endpointId) =>
-    endpointId === '' ? dispatcher.wake() : dispatcher.letGo(endpointId),
+    endpointId === ''
+      ? dispatcher.wake()
+      : endpointId.startsWith('+')
+        ? dispatcher.wake([endpointId.slice(1)])
+        : dispatcher.letGo(endpointId),
   );
   dispatcher.start();
   const remind = startChore('remind endpoints', REMIND_MS, log, async () => {

@@ -18,6 +18,7 @@ import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
+import { hostRoutes } from './hosts.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import type { Limits } from './limits.ts';
@@ -129,6 +130,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     callbackRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
+    hostRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
     keyRoutes(guarded, deps);
     eventRoutes(guarded, deps);

@@ -97,13 +97,16 @@ const SHOWN = [
 const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(
   'bytes',
 );
-/** Why a due delivery is not being sent: its endpoint rests. */
+/** Why a due delivery is not being sent: its endpoint rests, or its host. */
 const waitsFor = sql<string | null>`CASE state WHEN 'pending' THEN (
   SELECT CASE
     WHEN disabled_at IS NOT NULL THEN 'its endpoint is disabled: ' || disabled_reason
-    WHEN breaker <> 'closed' THEN 'its endpoint failed ' || failures || ' times in a row and is tried again later'
+    WHEN endpoint.breaker <> 'closed' THEN 'its endpoint failed ' || failures || ' times in a row and is tried again later'
+    WHEN host.breaker <> 'closed' THEN 'its host gave no answer ' || silent || ' times in a row and is tried again later'
     WHEN paused_until > now() THEN 'its endpoint asked for patience (Retry-After)'
-  END FROM endpoint WHERE endpoint.id = delivery.endpoint_id) END`.as('waits_for');
+  END FROM endpoint JOIN host ON host.id = endpoint.host_id WHERE endpoint.id = delivery.endpoint_id) END`.as(
+  'waits_for',
+);
 const MEASURED = [bytes, placeAt.as('place_at'), waitsFor] as const;
 
 export type DeliveryFilter = {

@@ -1,6 +1,7 @@
 // Endpoints: a receiver's URL without its query, per account. Everything that paces deliveries hangs on its row.
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Db, Trx } from './database.ts';
+import { tryAgain } from './hosts.ts';
 import type { Schema } from './schema.ts';
 
 /** Woken at the commit of whatever makes a delivery due; with an id, that endpoint was disabled. */
@@ -27,7 +28,7 @@ export async function markDue(trx: Trx, accountId: string, url: string, waitMs: 
       AND (disabled_at IS NOT NULL OR next_due <= greatest(${due}, paused_until, open_until))
     FOR KEY SHARE`.execute(trx);
   const id = known.rows[0]?.id ?? (await makeDue(trx, { accountId, named, due }));
-  await notifyDue(trx);
+  await notifyDue(trx, id);
   return id;
 }
 
@@ -44,8 +45,8 @@ async function makeDue(
   return (rows[0] as { id: string }).id;
 }
 
-export async function notifyDue(trx: Trx): Promise<void> {
-  await sql`SELECT pg_notify(${DUE_CHANNEL}, '')`.execute(trx);
+export async function notifyDue(trx: Trx, id = ''): Promise<void> {
+  await sql`SELECT pg_notify(${DUE_CHANNEL}, ${id === '' ? '' : `+${id}`})`.execute(trx);
 }
 
 export type EndpointRow = Selectable<Schema['endpoint']> & {
@@ -121,7 +122,7 @@ export function disableEndpoint(db: Db, accountId: string, id: string, reason: s
 /** A clean slate, approached gently: what waits is sent from now on, slowly at first. False when there is no such endpoint. */
 export function enableEndpoint(db: Db, accountId: string, id: string): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
-    const result = await trx
+    const enabled = await trx
       .updateTable('endpoint')
       .set({
         disabled_at: null,
@@ -139,8 +140,10 @@ export function enableEndpoint(db: Db, accountId: string, id: string): Promise<b
       })
       .where('account_id', '=', accountId)
       .where('id', '=', id)
+      .returning('host_id')
       .executeTakeFirst();
-    if (result.numUpdatedRows !== 1n) return false;
+    if (!enabled) return false;
+    await tryAgain(trx, enabled.host_id);
     await notifyDue(trx);
     return true;
   });

@@ -1,10 +1,12 @@
 // Hosts: scheme, name and port of endpoints, per account. Who looks for work looks at hosts first; a host that does not
 // answer rests as a whole, however many endpoints it has. The triggers of migration 0012 lower `next_due`, this file
 // alone raises it.
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { HostHealth } from '../delivery.ts';
 import { plainArray } from './array.ts';
 import type { Db, Trx } from './database.ts';
+import { olderThan, type Place, placeAt } from './place.ts';
+import type { Schema } from './schema.ts';
 
 export type RecordedHost = { hostId: string; health: HostHealth };
 
@@ -24,6 +26,44 @@ export async function writeHosts(trx: Trx, unsorted: readonly RecordedHost[]): P
     FROM unnest(${plainArray(hosts.map((host) => host.hostId))}::uuid[], ${of('state')}::text[], ${of('silent')}::int[],
       ${of('trips')}::int[], ${of('openUntil')}::timestamptz[]) AS h (id, breaker, silent, trips, open_until)
     WHERE host.id = h.id`.execute(trx);
+}
+
+/** A host that rests is probed now, and not when its time is over. */
+export async function tryAgain(trx: Trx, hostId: string): Promise<void> {
+  await sql`UPDATE host SET open_until = now(), next_due = now() WHERE id = ${hostId} AND breaker = 'open'`.execute(
+    trx,
+  );
+}
+
+export type HostRow = Pick<
+  Selectable<Schema['host']>,
+  'id' | 'origin' | 'breaker' | 'silent' | 'open_until' | 'created_at'
+> & { place_at: number; endpoints: number; undelivered: number };
+
+/** Counting stops here: it is a number to look at, whatever somebody has sent. */
+const MOST_COUNTED = 10_000;
+
+/** An account's hosts, newest first, each with how many endpoints it has and how many callbacks wait there. */
+export function listHosts(
+  db: Db,
+  accountId: string,
+  page: { after?: Place; limit: number },
+): Promise<HostRow[]> {
+  let query = db
+    .selectFrom('host')
+    .select(['id', 'origin', 'breaker', 'silent', 'open_until', 'created_at'])
+    .select([
+      placeAt.as('place_at'),
+      sql<number>`(SELECT count(*) FROM (
+        SELECT FROM endpoint WHERE host_id = host.id LIMIT ${MOST_COUNTED}) AS counted)`.as('endpoints'),
+      sql<number>`(SELECT count(*) FROM (
+        SELECT FROM endpoint JOIN delivery ON delivery.endpoint_id = endpoint.id
+        WHERE host_id = host.id AND (state = 'pending' OR state = 'delivering')
+        LIMIT ${MOST_COUNTED}) AS counted)`.as('undelivered'),
+    ])
+    .where('account_id', '=', accountId);
+  if (page.after) query = query.where(olderThan(page.after));
+  return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(page.limit).execute();
 }
 
 /** A host is left due for so long after its last endpoint was: raised at once, it would be lowered by the next result. */

@@ -54,6 +54,8 @@ export type ClaimOptions = {
   /** How many deliveries to take at once of a leased endpoint. */
   room: (leased: LeasedEndpoint, now: Date) => number;
   leaseMs: number;
+  /** Ids of endpoints that have just come due: before those that have waited, for up to half of `endpoints`. */
+  told: readonly string[];
   /** Which hosts to look at. */
   hosts: HostChoice;
 };
@@ -111,9 +113,13 @@ export async function claimEndpoints(db: Db, options: ClaimOptions): Promise<Cla
     WITH ${HASTY},
     choice AS MATERIALIZED (
       SELECT ${plainArray(quick)}::uuid[] AS quick, ${plainArray(full)}::uuid[] AS full_hosts,
-        ${plainArray(fullAccounts)}::uuid[] AS full_accounts, ${options.endpoints}::int AS most),
+        ${plainArray(fullAccounts)}::uuid[] AS full_accounts, ${options.endpoints}::int AS most,
+        ${plainArray(options.told)}::uuid[] AS told),
     ready AS MATERIALIZED (
-      SELECT host.id, host.next_due, host.breaker, host.id = ANY(choice.quick) AS quick FROM choice, host
+      SELECT host.id, host.next_due, host.breaker, host.id = ANY(choice.quick) AS quick,
+        -- Accounts take turns: the second of each comes after the first of all.
+        row_number() OVER (PARTITION BY host.account_id ORDER BY host.next_due) AS turn
+      FROM choice, host
       WHERE host.next_due <= now() AND host.id <> ALL(choice.full_hosts)
         AND (host.account_id <> ALL(choice.full_accounts) OR host.id = ANY(choice.quick))),
     candidate AS MATERIALIZED (
@@ -122,14 +128,19 @@ export async function claimEndpoints(db: Db, options: ClaimOptions): Promise<Cla
         WHERE host_id = ready.id AND leased_until IS NULL AND next_due <= now() AND disabled_at IS NULL
         ORDER BY next_due
         LIMIT CASE WHEN ready.breaker <> 'closed' THEN 1 WHEN ready.quick THEN ${OF_QUICK_HOST}::int ELSE ${OF_HOST}::int END) AS found
-      ORDER BY ready.quick DESC, ready.next_due LIMIT (SELECT most FROM choice)),
+      ORDER BY ready.quick DESC, ready.turn, ready.next_due LIMIT (SELECT most FROM choice)),
+    fresh AS MATERIALIZED (
+      SELECT endpoint.id FROM choice, unnest(choice.told) AS told (id)
+      JOIN endpoint ON endpoint.id = told.id JOIN ready ON ready.id = endpoint.host_id AND ready.breaker = 'closed'
+      WHERE leased_until IS NULL AND endpoint.next_due <= now() AND disabled_at IS NULL
+      LIMIT (SELECT most / 2 FROM choice)),
     -- Their holders died.
     forsaken AS MATERIALIZED (
       SELECT id FROM endpoint WHERE leased_until < now() AND next_due <= now() AND disabled_at IS NULL
       ORDER BY leased_until LIMIT (SELECT most FROM choice)),
     due AS (
       SELECT id, host_id, leased_until IS NOT NULL AS taken_over FROM endpoint
-      WHERE id = ANY(ARRAY(SELECT id FROM candidate UNION ALL SELECT id FROM forsaken))
+      WHERE id = ANY(ARRAY(SELECT id FROM candidate UNION SELECT id FROM fresh UNION SELECT id FROM forsaken))
         AND next_due <= now() AND (leased_until IS NULL OR leased_until < now()) AND disabled_at IS NULL
       -- Not FOR UPDATE: transactions that open deliveries hold the endpoint's key, and it would be passed over.
       ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),

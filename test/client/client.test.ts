@@ -130,6 +130,9 @@ test('create, wait, list, callbacks, resend, replay, endpoints, secrets, delete'
   expect((await collected(client.replays.list())).map((one) => one.id)).toEqual([replay.id]);
 
   const [endpoint] = await client.endpoints.list();
+  expect(await collected(client.hosts.list())).toMatchObject([
+    { origin: new URL(endpoint?.url ?? '').origin, state: 'closed', endpoints: 1, undelivered: 0 },
+  ]);
   expect(endpoint?.url).toBe(`${receiver.url}/hooks`);
   expect((await client.endpoints.disable(endpoint?.id ?? '')).state).toBe('disabled');
   expect((await client.endpoints.enable(endpoint?.id ?? '')).state).toBe('closed');

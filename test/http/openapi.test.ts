@@ -174,6 +174,7 @@ test('real answers are as it says, of every operation', async () => {
       await ask('GET', '/api/endpoints/{id}', endpoint.id);
       await ask('POST', '/api/endpoints/{id}/disable', endpoint.id);
       await ask('POST', '/api/endpoints/{id}/enable', endpoint.id);
+      expect((await ask('GET', '/api/hosts')).items).toHaveLength(1);
     }
     await ask('DELETE', `${base}/{id}`, failed.id);
   }

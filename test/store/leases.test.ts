@@ -37,7 +37,7 @@ function open(url: string): Promise<string> {
   return openAnyDelivery(database.db, account, url);
 }
 
-const CLAIM = { endpoints: 10, room: () => 4, leaseMs: 60_000, hosts: ANY_HOST };
+const CLAIM = { endpoints: 10, room: () => 4, leaseMs: 60_000, told: [], hosts: ANY_HOST };
 const NO_HEALTHS = { endpoints: [], hosts: [] };
 
 const stateOf = (id: string) =>

@@ -35,7 +35,7 @@ async function plans(lookupsOnly: boolean): Promise<Record<string, string>> {
   try {
     // The worst moment: known to be empty.
     await sql`VACUUM ANALYZE delivery, endpoint, attempt`.execute(db);
-    await claimEndpoints(db, { endpoints: 1, room: () => 1, leaseMs: 1_000, hosts: ANY_HOST });
+    await claimEndpoints(db, { endpoints: 1, room: () => 1, leaseMs: 1_000, told: [], hosts: ANY_HOST });
     await claimDeliveries(db, [{ endpointId: NOBODYS.endpointId, token: 1, room: 1 }]);
     await record(db, [recorded(NOBODYS)], { endpoints: [], hosts: [] });
     await sql`SET plan_cache_mode = force_generic_plan`.execute(db);

@@ -24,6 +24,7 @@ const STATEMENTS = [
      UNIQUE (account_id, origin),
      CONSTRAINT host_open_has_end CHECK (breaker <> 'open' OR open_until IS NOT NULL)
    )`,
+  `CREATE INDEX host_of_account ON host (account_id, created_at DESC, id DESC)`,
   `CREATE INDEX host_due ON host (next_due) WHERE next_due IS NOT NULL`,
 
   `CREATE FUNCTION origin_of(url text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -37,6 +38,7 @@ const STATEMENTS = [
   `ALTER TABLE endpoint ALTER host_id SET NOT NULL`,
 
   `DROP INDEX endpoint_due`,
+  `CREATE INDEX endpoint_of_host ON endpoint (host_id)`,
   `CREATE INDEX endpoint_due_of_host ON endpoint (host_id, next_due) WHERE next_due IS NOT NULL AND leased_until IS NULL`,
   `CREATE INDEX endpoint_leased ON endpoint (leased_until) WHERE leased_until IS NOT NULL`,
 

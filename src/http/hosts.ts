@@ -1,0 +1,30 @@
+// Hosts as their owner sees them: what endpoints of one scheme, name and port have in common.
+import type { FastifyInstance } from 'fastify';
+import { HttpError } from '../errors.ts';
+import type { Db } from '../store/database.ts';
+import { type HostRow, listHosts } from '../store/hosts.ts';
+import { page, type Query, readPage } from './page.ts';
+import * as schemas from './schemas/host.ts';
+
+export function hostRoutes(server: FastifyInstance, { db }: { db: Db }): void {
+  server.get('/api/hosts', { schema: schemas.listHosts }, async (request) => {
+    const problems: string[] = [];
+    const { limit, ...rest } = readPage(request.query as Query, problems);
+    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
+    const { rows, next } = page(await listHosts(db, request.account, { ...rest, limit: limit + 1 }), limit);
+    return { items: rows.map(showHost), next };
+  });
+}
+
+function showHost(row: HostRow): schemas.Host {
+  return {
+    id: row.id,
+    origin: row.origin,
+    state: row.breaker,
+    silent_in_a_row: row.silent,
+    open_until: row.breaker === 'closed' ? null : (row.open_until?.toISOString() ?? null),
+    endpoints: row.endpoints,
+    undelivered: row.undelivered,
+    created_at: row.created_at.toISOString(),
+  };
+}
