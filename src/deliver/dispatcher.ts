@@ -32,7 +32,7 @@ export type DispatcherOptions = {
   log: Logger;
 };
 
-/** Polling is the safety net; a NOTIFY wakes the loop at once. */
+/** Polling is the safety net; what is told wakes the loop at once. */
 const POLL_MS = 500;
 const BATCH = 200;
 /**

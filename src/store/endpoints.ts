@@ -1,10 +1,7 @@
 // Endpoints: a receiver's URL without its query, per account. Everything that paces deliveries hangs on its row.
 import { type Selectable, sql } from 'kysely';
-import type { Db, Trx } from './database.ts';
+import type { Db, TellingDb, TellingTrx } from './database.ts';
 import type { Schema } from './schema.ts';
-
-/** Woken at the commit of whatever makes a delivery due; with an id, that endpoint was disabled. */
-export const DUE_CHANNEL = 'ringback_due';
 
 /** The URL that names an endpoint: secrets and ids in a query must neither split it nor be shown. */
 export function endpointUrl(url: string): string {
@@ -12,8 +9,13 @@ export function endpointUrl(url: string): string {
   return `${parsed.origin}${parsed.pathname}`;
 }
 
-/** The endpoint of this URL, made if new, and due in `waitMs`; notifies at the commit. */
-export async function markDue(trx: Trx, accountId: string, url: string, waitMs: number): Promise<string> {
+/** The endpoint of this URL, made if new, and due in `waitMs`; told at the commit. */
+export async function markDue(
+  trx: TellingTrx,
+  accountId: string,
+  url: string,
+  waitMs: number,
+): Promise<string> {
   const due = sql`now() + ${waitMs} * interval '1 millisecond'`;
   const { rows } = await sql<{ id: string }>`
     INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${endpointUrl(url)}, ${due})
@@ -21,12 +23,8 @@ export async function markDue(trx: Trx, accountId: string, url: string, waitMs: 
       SET next_due = CASE WHEN endpoint.disabled_at IS NULL
         THEN least(endpoint.next_due, greatest(${due}, endpoint.paused_until, endpoint.open_until)) END
     RETURNING id`.execute(trx);
-  await notifyDue(trx);
+  trx.changed.push({ kind: 'due' });
   return (rows[0] as { id: string }).id;
-}
-
-export async function notifyDue(trx: Trx): Promise<void> {
-  await sql`SELECT pg_notify(${DUE_CHANNEL}, '')`.execute(trx);
 }
 
 export type EndpointRow = Selectable<Schema['endpoint']> & {
@@ -80,8 +78,13 @@ export function listEndpoints(db: Db, accountId: string, id?: string): Promise<E
 }
 
 /** Nothing is begun there from now on; what waits, waits. False when there is no such endpoint. */
-export function disableEndpoint(db: Db, accountId: string, id: string, reason: string): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+export function disableEndpoint(
+  db: TellingDb,
+  accountId: string,
+  id: string,
+  reason: string,
+): Promise<boolean> {
+  return db.commit(async (trx) => {
     const result = await trx
       .updateTable('endpoint')
       .set({
@@ -94,14 +97,14 @@ export function disableEndpoint(db: Db, accountId: string, id: string, reason: s
       .executeTakeFirst();
     if (result.numUpdatedRows !== 1n) return false;
     // Its holder has claimed ahead.
-    await sql`SELECT pg_notify(${DUE_CHANNEL}, ${id})`.execute(trx);
+    trx.changed.push({ kind: 'disabled', endpointId: id.toLowerCase() });
     return true;
   });
 }
 
 /** A clean slate, approached gently: what waits is sent from now on, slowly at first. False when there is no such endpoint. */
-export function enableEndpoint(db: Db, accountId: string, id: string): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+export function enableEndpoint(db: TellingDb, accountId: string, id: string): Promise<boolean> {
+  return db.commit(async (trx) => {
     const result = await trx
       .updateTable('endpoint')
       .set({
@@ -122,7 +125,7 @@ export function enableEndpoint(db: Db, accountId: string, id: string): Promise<b
       .where('id', '=', id)
       .executeTakeFirst();
     if (result.numUpdatedRows !== 1n) return false;
-    await notifyDue(trx);
+    trx.changed.push({ kind: 'due' });
     return true;
   });
 }
