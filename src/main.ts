@@ -23,7 +23,6 @@ import { generateSecret } from './signature.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
-import { CHANGE_CHANNEL } from './store/changes.ts';
 import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
@@ -110,6 +109,7 @@ async function start(
   stops.push(['database', () => database.close()]);
   const { db } = database;
   await migrateUnhurried(databaseUrl, warn);
+  stops.push(['news', await database.join()]);
   if (settings.databaseUrl === null) {
     // The embedded database belongs to this process alone: whatever a killed predecessor held is free at once.
     await endAllRuns(db);
@@ -126,6 +126,9 @@ async function start(
     perAccount: settings.maxConcurrentJobs,
   });
   stops.push(['queue', () => queue.stop()]);
+  db.teller.hear((news) => {
+    if (news.kind === 'queued' || news.kind === 'missed') queue.wake();
+  });
 
   const audio = await openAudioFolder(settings.storage);
   const outbound = new Outbound({ policy: { allow, own: [] } });
@@ -177,7 +180,7 @@ async function start(
       streamsPerAccount: settings.maxEventStreams,
       log,
     });
-    stops.push(['listeners', await database.listen(CHANGE_CHANNEL, (payload) => listeners.heard(payload))]);
+    db.teller.hear((news) => listeners.heard(news));
     drain = () => listeners.drain();
     const server = await buildServer({
       db,
@@ -244,6 +247,7 @@ async function start(
       size: CONNECTIONS.deliver,
       onError: warn,
       lookupsOnly: true,
+      teller: db.teller,
     });
     stops.push(['deliver database', () => own.close()]);
     const stopDeliver = await startDeliver({

@@ -12,7 +12,7 @@ export type Commits = ReadonlyMap<number, number>;
 
 /** Milliseconds of the wall clock. */
 export async function commit({ database, account }: Ground, url: string): Promise<number> {
-  await database.db.transaction().execute((trx) =>
+  await database.db.commit((trx) =>
     openDelivery(trx, {
       accountId: account,
       jobId: randomUUID(),

@@ -48,11 +48,10 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-bench-'));
   if (used) await useWal(folder);
   const postgres = await startEmbedded({ dataDirectory: folder, log: () => {} });
-  const open = (size: number, lookupsOnly = false) =>
-    openDatabase({ connectionString: postgres.connectionString, size, onError: () => {}, lookupsOnly });
-  const database = open(15);
+  const connection = { connectionString: postgres.connectionString, onError: () => {} };
+  const database = openDatabase({ ...connection, size: 15 });
   // As in the program.
-  const sending = open(5, true);
+  const sending = openDatabase({ ...connection, size: 5, lookupsOnly: true, teller: database.db.teller });
   const { db } = database;
   await migrate(db);
   const insertAccount = async (name: string) =>

@@ -44,7 +44,7 @@ export type DispatcherOptions = {
   log: Logger;
 };
 
-/** Polling is the safety net; a NOTIFY wakes the loop at once. */
+/** Polling is the safety net; what is told wakes the loop at once. */
 const POLL_MS = 500;
 const BATCH = 200;
 /** Answers not on record, beyond which nothing is begun. */
@@ -117,16 +117,17 @@ export class Dispatcher {
     this.#claimBell.ring();
   }
 
-  /** Something may be due: at these endpoints, or nobody knows where. */
-  wake(endpointIds: readonly string[] | null = null): void {
-    if (endpointIds === null) this.#lookEverywhere();
-    else
-      for (const id of endpointIds) {
-        const held = this.#held.get(id);
-        if (held) held.more = true;
-        else this.#told.add(id);
+  /** Something may be due: at this endpoint, or nobody says where. */
+  wake(endpointId: string | null = null): void {
+    if (endpointId === null) this.#lookEverywhere();
+    else {
+      const held = this.#held.get(endpointId);
+      if (held) held.more = true;
+      else {
+        this.#told.add(endpointId);
+        this.#look = true;
       }
-    if (this.#told.size > 0) this.#look = true;
+    }
     this.#claimBell.ring();
   }
 

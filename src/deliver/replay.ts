@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { startChore } from '../chore.ts';
-import type { Db } from '../store/database.ts';
+import type { TellingDb } from '../store/database.ts';
 import { stepReplay, untilNextReplay } from '../store/replays.ts';
 
 /** A new replay begins within this time. */
@@ -11,7 +11,7 @@ const LOOK_MS = 1_000;
 /** A batch that is due while another process moves it: no sooner again than this. */
 const SOONEST_MS = 50;
 
-export function startReplays({ db, log }: { db: Db; log: Logger }): () => Promise<void> {
+export function startReplays({ db, log }: { db: TellingDb; log: Logger }): () => Promise<void> {
   const stopping = new AbortController();
   const { signal } = stopping;
   const chore = startChore('replays', LOOK_MS, log, async () => {

@@ -1,9 +1,8 @@
-// The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
+// The deliver role: the dispatcher, woken by what is told, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
-import { type DeliveryChange, tellChanges, tellDeliveries } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
-import { addTallies, DUE_CHANNEL } from '../store/endpoints.ts';
+import { addTallies } from '../store/endpoints.ts';
 import { addOutcomes } from '../store/figures.ts';
 import { remindHosts, settleHosts } from '../store/hosts.ts';
 import {
@@ -20,7 +19,6 @@ import {
 import { type AttemptDeps, attempt } from './attempt.ts';
 import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { News } from './news.ts';
 import { startReplays } from './replay.ts';
 import { AttemptTally, OutcomeTally } from './tally.ts';
 
@@ -49,7 +47,6 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const { db } = database;
   const tally = new AttemptTally();
   const outcomes = new OutcomeTally();
-  const news = new News((changes) => tell(db, changes), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const dispatcher = new Dispatcher({
@@ -58,7 +55,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       claimEndpoints: async (options) => (clock.isRight ? claimEndpoints(db, options) : NOTHING),
       claimDeliveries: async (wanted) => (clock.isRight ? claimDeliveries(db, wanted) : []),
       record: async (batch, healths) => {
-        news.add(await record(db, batch, healths));
+        db.teller.tell(await record(db, batch, healths));
       },
       handBack: (unsent) => handBack(db, unsent),
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
@@ -94,13 +91,11 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     attemptMs: deps.deadlineMs,
     log,
   });
-  const deaf = await database.listen(DUE_CHANNEL, (endpointId) =>
-    endpointId === ''
-      ? dispatcher.wake()
-      : endpointId.startsWith('+')
-        ? dispatcher.wake([endpointId.slice(1)])
-        : dispatcher.letGo(endpointId),
-  );
+  const deaf = db.teller.hear((news) => {
+    if (news.kind === 'endpoint_due') dispatcher.wake(news.endpointId);
+    if (news.kind === 'due' || news.kind === 'missed') dispatcher.wake();
+    if (news.kind === 'disabled') dispatcher.letGo(news.endpointId);
+  });
   dispatcher.start();
   const remind = startChore('remind endpoints', REMIND_MS, log, async () => {
     const endpoints = (await remindEndpoints(db)) + (await freeDisabledEndpoints(db));
@@ -119,28 +114,11 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const checkClock = startChore('check the clock', CLOCK_MS, log, () => clock.check());
   const stopReplays = startReplays({ db, log });
   return async () => {
-    await deaf();
+    deaf();
     await stopReplays();
     await Promise.all([remind.stop(), settle.stop(), checkClock.stop()]);
     await dispatcher.stop(GRACE_MS);
-    await news.stop();
     await count.stop();
     await writeCounts();
   };
-}
-
-/**
- * What is final is told as it was recorded; a state that waits for its next attempt is read again, since its owner may
- * have cancelled it in the meantime, and nothing would come after to put a late word right.
- */
-async function tell(db: Database['db'], changes: readonly DeliveryChange[]): Promise<void> {
-  const { open = [], final = [] } = Object.groupBy(changes, ({ state }) =>
-    state === 'pending' ? 'open' : 'final',
-  );
-  if (final.length > 0) await tellChanges(db, final);
-  if (open.length > 0)
-    await tellDeliveries(
-      db,
-      open.map(({ id }) => id),
-    );
 }

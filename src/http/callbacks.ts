@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { DELIVERY_STATES, type DeliveryState } from '../delivery.ts';
 import { HttpError } from '../errors.ts';
-import type { Db } from '../store/database.ts';
+import type { Db, TellingDb } from '../store/database.ts';
 import {
   type AttemptRow,
   type DeliveryFilter,
@@ -20,7 +20,7 @@ import * as schemas from './schemas/callback.ts';
 
 const JOB_DELIVERIES = 100;
 
-export function callbackRoutes(server: FastifyInstance, { db }: { db: Db }): void {
+export function callbackRoutes(server: FastifyInstance, { db }: { db: TellingDb }): void {
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
     server.get<{ Params: { id: string } }>(
       `${base}/:id/callbacks`,

@@ -1,12 +1,12 @@
 // Endpoints as their owner sees them: health, what waits, how it has answered; enabling and disabling.
 import type { FastifyInstance } from 'fastify';
 import { HttpError } from '../errors.ts';
-import type { Db } from '../store/database.ts';
+import type { TellingDb } from '../store/database.ts';
 import { disableEndpoint, type EndpointRow, enableEndpoint, listEndpoints } from '../store/endpoints.ts';
 import { isUuid } from './params.ts';
 import * as schemas from './schemas/endpoint.ts';
 
-export function endpointRoutes(server: FastifyInstance, { db }: { db: Db }): void {
+export function endpointRoutes(server: FastifyInstance, { db }: { db: TellingDb }): void {
   const show = async (account: string, id: string) => {
     const [row] = isUuid(id) ? await listEndpoints(db, account, id) : [];
     if (!row) throw new HttpError('endpoint_unknown');

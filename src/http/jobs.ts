@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
-import type { Db } from '../store/database.ts';
+import type { TellingDb } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
 import { countQueued, deleteJob, findJob, insertJob, isUnfinished } from '../store/jobs.ts';
@@ -22,7 +22,7 @@ import { jobRecord, ownFileId } from './transcript.ts';
 import { readWait } from './wait.ts';
 
 export type JobDeps = {
-  db: Db;
+  db: TellingDb;
   queue: Pick<Queue, 'send'>;
   audio: AudioFolder;
   judge: { audio: JudgeUrl; callback: JudgeUrl };

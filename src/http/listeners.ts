@@ -1,9 +1,10 @@
-// Who waits to hear of changes in this process: requests that wait for a job's end, and event streams. One LISTEN wakes
-// all of them; should it miss something, one query for all waiting requests together finds out a little later.
+// Who waits to hear of changes in this process: requests that wait for a job's end, and event streams. Should something
+// not be told, one query for all waiting requests together finds out a little later.
 import { randomBytes } from 'node:crypto';
 import type { FastifyBaseLogger } from 'fastify';
 import { HttpError } from '../errors.ts';
-import { type Change, readChanges } from '../store/changes.ts';
+import type { Change } from '../store/changes.ts';
+import type { News } from '../store/news.ts';
 import { EventStream, formatEvent } from './event-stream.ts';
 
 export type ListenersOptions = {
@@ -52,10 +53,10 @@ export class Listeners {
     return [...this.#streams.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** What LISTEN hears: a change, or '' when some may have been missed. */
-  heard(payload: string): void {
-    if (payload === '') this.#missed();
-    else for (const change of this.#read(payload)) this.#publish(change);
+  /** What is told, in this process and by others. */
+  heard(news: News): void {
+    if (news.kind === 'job' || news.kind === 'delivery') this.#publish(news);
+    if (news.kind === 'missed') this.#missed();
   }
 
   /**
@@ -132,15 +133,6 @@ export class Listeners {
       for (const id of ids) if (!unfinished.has(id)) this.#wake(id);
     } catch (error) {
       this.#options.log.warn({ err: error }, 'could not look after those who wait');
-    }
-  }
-
-  #read(payload: string): Change[] {
-    try {
-      return readChanges(payload);
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'heard a change that makes no sense');
-      return [];
     }
   }
 

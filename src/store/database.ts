@@ -1,13 +1,46 @@
-// The one connection pool and its transactions. Every other store file takes a `Db`.
+// The one connection pool and its transactions. Every other store file takes a `Db`, or a `TellingDb` when it changes what
+// others wait to hear of.
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import { clientWithin } from './client.ts';
-import { listen } from './listen.ts';
+import type { News } from './news.ts';
 import { LOOKUPS_ONLY } from './prepared.ts';
 import type { Schema } from './schema.ts';
+import { Teller } from './teller.ts';
 
 export type Db = Kysely<Schema>;
 export type Trx = Transaction<Schema>;
+/** A transaction that notes what it changes: told once it is committed. */
+export type TellingTrx = Trx & { readonly changed: News[] };
+
+/** The pool, and who is told of what is committed on it. */
+export class TellingDb extends Kysely<Schema> {
+  readonly teller: Teller;
+
+  constructor(dialect: PostgresDialect, teller: Teller) {
+    super({ dialect });
+    this.teller = teller;
+  }
+
+  /** Runs `work` in a transaction, commits it, and tells what it noted; of one that is undone, nothing is told. */
+  async commit<T>(work: (trx: TellingTrx) => Promise<T>): Promise<T> {
+    const changed: News[] = [];
+    let worked = false;
+    try {
+      const result = await this.transaction().execute(async (trx) => {
+        const done = await work(Object.assign(trx, { changed }));
+        worked = true;
+        return done;
+      });
+      this.teller.tell(changed);
+      return result;
+    } catch (error) {
+      // The commit's answer was lost: it may be committed for all we know.
+      if (worked && changed.length > 0) this.teller.tell([{ kind: 'missed' }]);
+      throw error;
+    }
+  }
+}
 
 /** Ringback's tables live in a schema of their own, so that a shared database stays tidy. */
 export const SCHEMA = 'ringback';
@@ -15,9 +48,9 @@ export const SCHEMA = 'ringback';
 export const QUEUE_SCHEMA = 'ringback_queue';
 
 export type Database = {
-  db: Db;
-  /** Runs `heard` on every NOTIFY of the channel, and once after each (re)connect, for what was missed. */
-  listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>>;
+  db: TellingDb;
+  /** Hears what other processes tell, and tells them, until the returned function is called. */
+  join(heartbeatMs?: number): Promise<() => Promise<void>>;
   close(): Promise<void>;
 };
 
@@ -30,6 +63,8 @@ type Options = {
   statementMs?: number | null;
   /** For few statements, many times (prepared.ts): planned as index lookups, whatever the tables hold by then. */
   lookupsOnly?: boolean;
+  /** Of another pool of this process. */
+  teller?: Teller;
 };
 
 const STATEMENT_MS = 20_000;
@@ -44,6 +79,7 @@ export function openDatabase({
   onError,
   statementMs = STATEMENT_MS,
   lookupsOnly = false,
+  teller = new Teller(onError),
 }: Options): Database {
   const connection = {
     connectionString,
@@ -77,10 +113,10 @@ export function openDatabase({
     // Idle connections that the server cuts while we close them ourselves are no news.
     if (!closing) onError(error);
   });
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const db = new TellingDb(new PostgresDialect({ pool }), teller);
   return {
     db,
-    listen: (channel, heard) => listen({ connection, channel, heard, onError }),
+    join: (heartbeatMs) => teller.join(connection, heartbeatMs),
     close: () => {
       closing = true;
       return db.destroy();

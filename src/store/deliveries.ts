@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
-import { deliveryTold } from './changes.ts';
-import type { Db, Trx } from './database.ts';
+import { deliveryChange } from './changes.ts';
+import type { Db, TellingDb, TellingTrx } from './database.ts';
 import { markDue } from './endpoints.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
@@ -29,10 +29,10 @@ export type NewDelivery = {
 };
 
 /** Part of the transaction that ends the job: the delivery and its endpoint's due time exist with the result or not at all. */
-export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<string> {
+export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Promise<string> {
   const endpointId = await markDue(trx, delivery.accountId, delivery.url, delivery.waitMs);
   const id = randomUUID();
-  await trx
+  const { change } = await trx
     .insertInto('delivery')
     .values({
       id,
@@ -58,8 +58,9 @@ export async function openDelivery(trx: Trx, delivery: NewDelivery): Promise<str
       reference_body: delivery.referenceBody,
       due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
     })
-    .returning(deliveryTold)
-    .execute();
+    .returning(deliveryChange)
+    .executeTakeFirstOrThrow();
+  trx.changed.push(change);
   return id;
 }
 
@@ -153,13 +154,13 @@ export function listAttempts(db: Db, deliveryIds: readonly string[]): Promise<At
 export type Resent = 'resent' | 'unknown' | 'in_flight' | 'body_gone';
 
 /** Due now, with a full schedule, in the form first asked for. One being sent at this moment is left alone. */
-export function resend(db: Db, accountId: string, id: string): Promise<Resent> {
-  return db.transaction().execute(async (trx) => {
+export function resend(db: TellingDb, accountId: string, id: string): Promise<Resent> {
+  return db.commit(async (trx) => {
     // The endpoint is locked before the delivery, as everywhere, so that two transactions cannot wait for one another.
     const found = await findDelivery(trx, accountId, id);
     if (!found) return 'unknown';
     await markDue(trx, accountId, found.url, 0);
-    const changed = await trx
+    const resent = await trx
       .updateTable('delivery')
       .set({
         state: 'pending',
@@ -173,22 +174,24 @@ export function resend(db: Db, accountId: string, id: string): Promise<Resent> {
       .where('id', '=', id)
       .where('state', '!=', 'delivering')
       .where('full_body', 'is not', null)
-      .returning(deliveryTold)
+      .returning(deliveryChange)
       .executeTakeFirst();
-    if (changed) return 'resent';
-    return found.bytes === null ? 'body_gone' : 'in_flight';
+    if (!resent) return found.bytes === null ? 'body_gone' : 'in_flight';
+    trx.changed.push(resent.change);
+    return 'resent';
   });
 }
 
 /** The job is being deleted: what was not delivered never will be, and no copy of the words stays behind. */
-export async function cancelDeliveries(trx: Trx, jobId: string, reason: string): Promise<void> {
-  await trx
+export async function cancelDeliveries(trx: TellingTrx, jobId: string, reason: string): Promise<void> {
+  const cancelled = await trx
     .updateTable('delivery')
     .set({ state: 'cancelled', reason, due_at: null, token: null, claimed_at: null, final_at: sql`now()` })
     .where('job_id', '=', jobId)
     .where('state', 'in', ['pending', 'delivering'])
-    .returning(deliveryTold)
+    .returning(deliveryChange)
     .execute();
+  trx.changed.push(...cancelled.map(({ change }) => change));
   await trx
     .updateTable('delivery')
     .set({ full_body: null, reference_body: null })

@@ -1,11 +1,8 @@
 // Endpoints: a receiver's URL without its query, per account. Everything that paces deliveries hangs on its row.
 import { type RawBuilder, type Selectable, sql } from 'kysely';
-import type { Db, Trx } from './database.ts';
+import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
 import { tryAgain } from './hosts.ts';
 import type { Schema } from './schema.ts';
-
-/** Woken at the commit of whatever makes a delivery due; with an id, that endpoint was disabled. */
-export const DUE_CHANNEL = 'ringback_due';
 
 /** The URL that names an endpoint: secrets and ids in a query must neither split it nor be shown. */
 export function endpointUrl(url: string): string {
@@ -14,13 +11,18 @@ export function endpointUrl(url: string): string {
 }
 
 /**
- * The endpoint of this URL, made if new, and due in `waitMs`; notifies at the commit.
+ * The endpoint of this URL, made if new, and due in `waitMs`; told at the commit.
  *
  * One that is due by then is locked and left alone: when every result wrote the row, those of one endpoint waited for one
  * another's commits (83 % of samples at 300 a second). The lock is the one that the delivery's foreign key takes as well;
  * it keeps whoever holds the endpoint from naming a later time before this delivery can be seen (releaseEndpoints).
  */
-export async function markDue(trx: Trx, accountId: string, url: string, waitMs: number): Promise<string> {
+export async function markDue(
+  trx: TellingTrx,
+  accountId: string,
+  url: string,
+  waitMs: number,
+): Promise<string> {
   const named = endpointUrl(url);
   const due = sql`now() + ${waitMs} * interval '1 millisecond'`;
   const known = await sql<{ id: string }>`
@@ -28,7 +30,7 @@ export async function markDue(trx: Trx, accountId: string, url: string, waitMs: 
       AND (disabled_at IS NOT NULL OR next_due <= greatest(${due}, paused_until, open_until))
     FOR KEY SHARE`.execute(trx);
   const id = known.rows[0]?.id ?? (await makeDue(trx, { accountId, named, due }));
-  await notifyDue(trx, id);
+  trx.changed.push({ kind: 'endpoint_due', endpointId: id });
   return id;
 }
 
@@ -43,10 +45,6 @@ async function makeDue(
         THEN least(endpoint.next_due, greatest(${due}, endpoint.paused_until, endpoint.open_until)) END
     RETURNING id`.execute(trx);
   return (rows[0] as { id: string }).id;
-}
-
-export async function notifyDue(trx: Trx, id = ''): Promise<void> {
-  await sql`SELECT pg_notify(${DUE_CHANNEL}, ${id === '' ? '' : `+${id}`})`.execute(trx);
 }
 
 export type EndpointRow = Selectable<Schema['endpoint']> & {
@@ -100,8 +98,13 @@ export function listEndpoints(db: Db, accountId: string, id?: string): Promise<E
 }
 
 /** Nothing is begun there from now on; what waits, waits. False when there is no such endpoint. */
-export function disableEndpoint(db: Db, accountId: string, id: string, reason: string): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+export function disableEndpoint(
+  db: TellingDb,
+  accountId: string,
+  id: string,
+  reason: string,
+): Promise<boolean> {
+  return db.commit(async (trx) => {
     const result = await trx
       .updateTable('endpoint')
       .set({
@@ -114,14 +117,14 @@ export function disableEndpoint(db: Db, accountId: string, id: string, reason: s
       .executeTakeFirst();
     if (result.numUpdatedRows !== 1n) return false;
     // Its holder has claimed ahead.
-    await sql`SELECT pg_notify(${DUE_CHANNEL}, ${id})`.execute(trx);
+    trx.changed.push({ kind: 'disabled', endpointId: id.toLowerCase() });
     return true;
   });
 }
 
 /** A clean slate, approached gently: what waits is sent from now on, slowly at first. False when there is no such endpoint. */
-export function enableEndpoint(db: Db, accountId: string, id: string): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+export function enableEndpoint(db: TellingDb, accountId: string, id: string): Promise<boolean> {
+  return db.commit(async (trx) => {
     const enabled = await trx
       .updateTable('endpoint')
       .set({
@@ -144,7 +147,7 @@ export function enableEndpoint(db: Db, accountId: string, id: string): Promise<b
       .executeTakeFirst();
     if (!enabled) return false;
     await tryAgain(trx, enabled.host_id);
-    await notifyDue(trx);
+    trx.changed.push({ kind: 'endpoint_due', endpointId: id.toLowerCase() });
     return true;
   });
 }

@@ -5,8 +5,8 @@ import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import { MAX_RUNS } from '../job.ts';
 import type { NewAudio } from './audio.ts';
-import { jobTold } from './changes.ts';
-import type { Db, Trx } from './database.ts';
+import { jobChange } from './changes.ts';
+import type { Db, TellingDb, TellingTrx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
 import { type Answer, type KeyedRequest, keepAnswer } from './idempotency.ts';
 import type { Queue, QueuedJob } from './queue.ts';
@@ -40,13 +40,13 @@ export class AudioGone extends Error {
  * the 201 may be sent. Throws {@link AudioGone}, and `idempotency_key_taken`.
  */
 export async function insertJob(
-  db: Db,
+  db: TellingDb,
   queue: Pick<Queue, 'send'>,
   job: NewJob,
   keep?: { keyed: KeyedRequest; answer: Answer } | null,
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    await trx
+  await db.commit(async (trx) => {
+    const { change } = await trx
       .insertInto('job')
       .values({
         id: job.id,
@@ -61,11 +61,12 @@ export async function insertJob(
         callback_gzip: job.callback?.gzip ?? false,
         queue_id: await queue.send(trx, { id: job.id, accountId: job.accountId }),
       })
-      .returning(jobTold)
-      .execute()
+      .returning(jobChange)
+      .executeTakeFirstOrThrow()
       .catch((error: { constraint?: unknown }) => {
         throw error.constraint === 'job_audio_id_fkey' ? new AudioGone({ cause: error }) : error;
       });
+    trx.changed.push(change);
     if (keep) await keepAnswer(trx, keep.keyed, { job_id: job.id }, keep.answer);
   });
 }
@@ -93,14 +94,14 @@ const PUT_BACK_S = 1;
  * Claims the job for one run; undefined when it is not to be run: it is finished, deleted, running elsewhere, or its
  * account runs as many as it may, and it is back in the queue.
  */
-export async function startJob(
-  db: Db,
+export function startJob(
+  db: TellingDb,
   id: string,
   leaseMs: number,
   limit: AccountLimit | null = null,
 ): Promise<Started | undefined> {
-  if (limit === null) return claimRun(db, id, leaseMs);
-  return db.transaction().execute(async (trx) => {
+  return db.commit(async (trx) => {
+    if (limit === null) return claimRun(trx, id, leaseMs);
     const job = await trx
       .selectFrom('job')
       .select('account_id')
@@ -123,8 +124,8 @@ export async function startJob(
   });
 }
 
-async function claimRun(db: Db, id: string, leaseMs: number): Promise<Started | undefined> {
-  const row = await db
+async function claimRun(trx: TellingTrx, id: string, leaseMs: number): Promise<Started | undefined> {
+  const row = await trx
     .updateTable('job')
     .set({
       state: 'processing',
@@ -135,9 +136,12 @@ async function claimRun(db: Db, id: string, leaseMs: number): Promise<Started | 
     .where('id', '=', id)
     .where('state', '=', 'queued')
     .returningAll()
-    .returning([jobTold, sql<Date>`now()`.as('claimed_at')])
+    .returning([jobChange, sql<Date>`now()`.as('claimed_at')])
     .executeTakeFirst();
-  return row && { ...row, callback: callbackOf(row) };
+  if (!row) return undefined;
+  const { change, ...started } = row;
+  trx.changed.push(change);
+  return { ...started, callback: callbackOf(started) };
 }
 
 export function callbackOf(row: JobRow): Callback | null {
@@ -164,26 +168,28 @@ export async function renewJob(db: Db, id: string, run: number, leaseMs: number)
 
 /** Shutting down: somebody else may start it at once. The run does not count. */
 export async function handBackJob(
-  db: Db,
+  db: TellingDb,
   queue: Pick<Queue, 'send'>,
   id: string,
   run: number,
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  await db.commit(async (trx) => {
     const row = await trx
       .updateTable('job')
       .set({ state: 'queued', lease_until: null, run: sql`run - 1` })
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
-      .returning(['account_id', jobTold])
+      .returning(['account_id', jobChange])
       .executeTakeFirst();
-    if (row) await requeue(trx, queue, { id, accountId: row.account_id });
+    if (!row) return;
+    trx.changed.push(row.change);
+    await requeue(trx, queue, { id, accountId: row.account_id });
   });
 }
 
 async function requeue(
-  trx: Trx,
+  trx: TellingTrx,
   queue: Pick<Queue, 'send'>,
   job: QueuedJob,
   delaySeconds?: number,
@@ -219,12 +225,12 @@ export type JobEnd = {
  * owns the job: nothing was written. Everything was rendered before: a transaction is no place for long work.
  */
 export async function finishJob(
-  db: Db,
+  db: TellingDb,
   id: string,
   run: number,
   { ending, delivery, fetched }: JobEnd,
 ): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+  return db.commit(async (trx) => {
     const owned = await trx
       .selectFrom('job')
       .select('id')
@@ -235,7 +241,7 @@ export async function finishJob(
       .executeTakeFirst();
     if (!owned) return false;
     if (fetched) await trx.insertInto('audio').values(fetched).execute();
-    await trx
+    const { change } = await trx
       .updateTable('job')
       .set({
         state: 'result' in ending ? 'done' : 'error',
@@ -250,8 +256,9 @@ export async function finishJob(
           : { error_code: ending.error.code, error_message: ending.error.message }),
       })
       .where('id', '=', id)
-      .returning(jobTold)
-      .execute();
+      .returning(jobChange)
+      .executeTakeFirstOrThrow();
+    trx.changed.push(change);
     if (delivery) await openDelivery(trx, delivery);
     return true;
   });
@@ -302,8 +309,8 @@ export async function unfinishedAmong(db: Db, ids: readonly string[]): Promise<S
 export type Deleted = { audioId: string | null } | 'unknown' | 'unfinished';
 
 /** Removes the job and its words; its deliveries stay as a record without a body. Audio no other job uses is returned for removal. */
-export function deleteJob(db: Db, accountId: string, id: string): Promise<Deleted> {
-  return db.transaction().execute(async (trx) => {
+export function deleteJob(db: TellingDb, accountId: string, id: string): Promise<Deleted> {
+  return db.commit(async (trx) => {
     const job = await trx
       .selectFrom('job')
       .select(['state', 'audio_id'])
@@ -330,14 +337,14 @@ export function deleteJob(db: Db, accountId: string, id: string): Promise<Delete
 
 /** Runs whose lease ran out (the process died): back to the queue, or out of chances. */
 export async function expireRuns(
-  db: Db,
+  db: TellingDb,
   queue: Pick<Queue, 'send'>,
   giveUp: (job: JobRow & { callback: Callback | null }) => {
     error: { code: JobErrorCode; message: string };
     delivery: NewDelivery | null;
   },
 ): Promise<{ requeued: number; failed: number }> {
-  return db.transaction().execute(async (trx) => {
+  return db.commit(async (trx) => {
     const rows = await trx
       .selectFrom('job')
       .selectAll()
@@ -350,18 +357,19 @@ export async function expireRuns(
     let failed = 0;
     for (const row of rows) {
       if (row.run < MAX_RUNS) {
-        await trx
+        const { change } = await trx
           .updateTable('job')
           .set({ state: 'queued', lease_until: null })
           .where('id', '=', row.id)
-          .returning(jobTold)
-          .execute();
+          .returning(jobChange)
+          .executeTakeFirstOrThrow();
+        trx.changed.push(change);
         await requeue(trx, queue, { id: row.id, accountId: row.account_id });
         continue;
       }
       failed++;
       const { error, delivery } = giveUp({ ...row, callback: callbackOf(row) });
-      await trx
+      const { change } = await trx
         .updateTable('job')
         .set({
           state: 'error',
@@ -371,8 +379,9 @@ export async function expireRuns(
           error_message: error.message,
         })
         .where('id', '=', row.id)
-        .returning(jobTold)
-        .execute();
+        .returning(jobChange)
+        .executeTakeFirstOrThrow();
+      trx.changed.push(change);
       if (delivery) await openDelivery(trx, delivery);
     }
     return { requeued: rows.length - failed, failed };
@@ -380,7 +389,7 @@ export async function expireRuns(
 }
 
 /** Queued rows that no live queue job stands for (it was lost, deleted or given up) get a new one. */
-export async function requeueForgotten(db: Db, queue: Pick<Queue, 'send' | 'alive'>): Promise<number> {
+export async function requeueForgotten(db: TellingDb, queue: Pick<Queue, 'send' | 'alive'>): Promise<number> {
   let forgotten = 0;
   // All of them: a lost job may stand behind thousands of somebody else's that are well.
   for (let after = NONE; ; ) {
@@ -403,7 +412,7 @@ const NONE = '00000000-0000-0000-0000-000000000000';
 const PAGE = 1_000;
 
 async function requeueDead(
-  db: Db,
+  db: TellingDb,
   queue: Pick<Queue, 'send' | 'alive'>,
   queued: readonly Pick<JobRow, 'id' | 'account_id' | 'queue_id'>[],
 ): Promise<number> {
@@ -413,7 +422,7 @@ async function requeueDead(
   );
   const forgotten = queued.filter((row) => row.queue_id === null || !alive.has(row.queue_id));
   for (const { id, account_id, queue_id } of forgotten)
-    await db.transaction().execute(async (trx) => {
+    await db.commit(async (trx) => {
       const row = await trx
         .selectFrom('job')
         .select('id')

@@ -15,8 +15,8 @@ import type {
   Trigger,
 } from '../delivery.ts';
 import { plainArray } from './array.ts';
-import { type DeliveryChange, deliveriesTold } from './changes.ts';
-import type { Db, Trx } from './database.ts';
+import { changedAt, type DeliveryChange, deliveryChange } from './changes.ts';
+import type { Db, TellingDb, Trx } from './database.ts';
 import { type RecordedHost, writeHosts } from './hosts.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -94,7 +94,7 @@ const OF_HOST = 4;
  * Takes due endpoints that nobody holds, and then the first due deliveries of each. Two statements without a
  * transaction around them: dying in between leaves an empty lease, which runs out.
  */
-export async function claimEndpoints(db: Db, options: ClaimOptions): Promise<ClaimResult> {
+export async function claimEndpoints(db: TellingDb, options: ClaimOptions): Promise<ClaimResult> {
   const { quick, full, fullAccounts } = options.hosts;
   const { rows } = await sql<
     HealthRow & {
@@ -173,7 +173,7 @@ export async function claimEndpoints(db: Db, options: ClaimOptions): Promise<Cla
       },
     },
   }));
-  if (rows.some((row) => row.taken_over)) await putBack(db, leases);
+  if (rows.some((row) => row.taken_over)) db.teller.tell(await putBack(db, leases));
   const wanted = leases.map((lease) => ({ ...lease, room: options.room(lease, now) }));
   return { now, leases, claimed: await claimDeliveries(db, wanted) };
 }
@@ -287,8 +287,8 @@ export async function readBody(db: Db, { id, token }: Pick<Claimed, 'id' | 'toke
 }
 
 /** The last holder died between claim and record: whether the receiver got it is unknown, so it is due again. */
-async function putBack(db: Db, leases: readonly Lease[]): Promise<void> {
-  await sql`
+async function putBack(db: Db, leases: readonly Lease[]): Promise<DeliveryChange[]> {
+  const { rows } = await sql<{ change: DeliveryChange }>`
     WITH lease AS (
       SELECT * FROM unnest(${leases.map((l) => l.endpointId)}::uuid[], ${leases.map((l) => l.token)}::bigint[])
         AS lease (endpoint_id, token)),
@@ -305,7 +305,8 @@ async function putBack(db: Db, leases: readonly Lease[]): Promise<void> {
       SELECT id, attempts, trigger, form, claimed_at, 'unknown', 'interrupted',
         'the sending process stopped before it had recorded an answer: the request may or may not have been sent', now()
       FROM freed ON CONFLICT DO NOTHING)
-    ${deliveriesTold(sql`freed`)}`.execute(db);
+    SELECT ${deliveryChange} FROM freed`.execute(db);
+  return rows.map(({ change }) => change);
 }
 
 /** How one attempt ended, and what it makes of the delivery. Times are waits, added to the database's clock. */
@@ -386,9 +387,8 @@ async function recordAttempts(db: Db, batch: readonly Recorded[]): Promise<Deliv
       -- The answer comes along: joining it again here would compare each row of a batch with each.
       RETURNING outcome.*, delivery.due_at AS next_at, delivery.account_id, delivery.job_id, delivery.attempts),
     written AS (${insertAttempts(sql`changed`)})
-    SELECT id, account_id AS "accountId", job_id AS "jobId", next_state AS state, attempts FROM changed`.execute(
-    db,
-  );
+    SELECT id, account_id AS "accountId", job_id AS "jobId", next_state AS state, attempts, ${changedAt} AS at
+    FROM changed`.execute(db);
   const changed = new Set(rows.map((row) => row.id));
   const taken = batch.filter((item) => !changed.has(item.deliveryId));
   if (taken.length > 0) await recordTaken(db, taken);
@@ -531,8 +531,8 @@ export async function endAllLeases(db: Db): Promise<void> {
  * A disabled endpoint is not claimed, so a holder that died takes its deliveries in flight with it: they are put back
  * here, to wait with the others. Returns how many endpoints were mended.
  */
-export function freeDisabledEndpoints(db: Db): Promise<number> {
-  return db.transaction().execute(async (trx) => {
+export function freeDisabledEndpoints(db: TellingDb): Promise<number> {
+  return db.commit(async (trx) => {
     const { rows } = await sql<{ id: string; token: number }>`
       WITH stranded AS (
         SELECT id FROM endpoint
@@ -542,12 +542,9 @@ export function freeDisabledEndpoints(db: Db): Promise<number> {
       UPDATE endpoint SET token = token + 1, leased_until = NULL, next_due = NULL
       FROM stranded WHERE endpoint.id = stranded.id
       RETURNING endpoint.id, endpoint.token`.execute(trx);
-    if (rows.length > 0)
-      await putBack(
-        trx,
-        rows.map((row) => ({ endpointId: row.id, token: row.token })),
-      );
-    return rows.length;
+    const freed = rows.map((row) => ({ endpointId: row.id, token: row.token }));
+    if (freed.length > 0) trx.changed.push(...(await putBack(trx, freed)));
+    return freed.length;
   });
 }
 

@@ -1,14 +1,17 @@
-// pg-boss, for transcriptions. It wakes workers and shares work among machines; it never decides a row's state: a
-// handler claims its row first, and reconcile.ts sends again what a row says is owed. The only file that imports it.
+// pg-boss, for transcriptions. It shares work among machines; it never decides a row's state: a handler claims its row
+// first, and reconcile.ts sends again what a row says is owed. Workers are woken by our own telling (teller.ts): pg-boss's
+// NOTIFY would stand in the transaction of every job. The only file that imports it.
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
-import { type Db, QUEUE_SCHEMA, type Trx } from './database.ts';
+import { type Db, QUEUE_SCHEMA, type TellingTrx } from './database.ts';
 
 const TRANSCRIBE = 'transcribe';
 
 /** Longest a queue job may stay active; the row's lease, renewed while it runs, is what really decides. */
 const EXPIRE_SECONDS = 24 * 3600;
+/** The safety net, and for jobs with a delay. */
+const POLL_SECONDS = 2;
 /** pg-boss deletes unstarted jobs after 14 days unless told otherwise. */
 const RETENTION_SECONDS = 365 * 24 * 3600;
 
@@ -36,13 +39,15 @@ export type SendOptions = {
 };
 
 export type Queue = {
-  /** Puts a job into the caller's transaction: it wakes a worker at the commit, or never existed. */
-  send(trx: Trx, job: QueuedJob, options?: SendOptions): Promise<string>;
+  /** Puts a job into the caller's transaction: it is told at the commit, or never existed. */
+  send(trx: TellingTrx, job: QueuedJob, options?: SendOptions): Promise<string>;
   /** Handles up to `concurrency` jobs at a time until the returned function is called. */
   work(
     concurrency: number,
     handle: (jobId: string, signal: AbortSignal) => Promise<void>,
   ): Promise<() => Promise<void>>;
+  /** A job is in the queue, or may be: idle workers of this process look for it. Others poll. */
+  wake(): void;
   /** Which of these queue jobs may still start their row. */
   alive(db: Db, queueIds: readonly string[]): Promise<Set<string>>;
   /** Jobs that no worker has taken yet. */
@@ -72,7 +77,6 @@ export async function openQueue({
     schema: QUEUE_SCHEMA,
     application_name: 'ringback-queue',
     max: 4,
-    useListenNotify: true,
     schedule: false,
     ...SILENCE,
   });
@@ -88,8 +92,10 @@ export async function openQueue({
     retentionSeconds: RETENTION_SECONDS,
     deleteAfterSeconds: 3600,
     heartbeatSeconds: 30,
-    notify: true,
   });
+  // Queues that an earlier version made have it on.
+  await boss.updateQueue(TRANSCRIBE, { notify: false });
+  const workers = new Set<string>();
 
   return {
     async send(trx, job, { delaySeconds, instead } = {}) {
@@ -99,6 +105,7 @@ export async function openQueue({
       const startAfter = delaySeconds === undefined ? {} : { startAfter: delaySeconds };
       if (instead) await boss.cancel(TRANSCRIBE, instead, { db });
       await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db });
+      trx.changed.push({ kind: 'queued' });
       return id;
     },
 
@@ -110,8 +117,7 @@ export async function openQueue({
           TRANSCRIBE,
           {
             batchSize: 1,
-            pollingIntervalSeconds: 2,
-            notifyPollingIntervalSeconds: 5,
+            pollingIntervalSeconds: POLL_SECONDS,
             ...(perAccount !== null && { groupConcurrency: perAccount }),
           },
           async ([job]) => {
@@ -127,11 +133,17 @@ export async function openQueue({
             }
           },
         );
+        workers.add(worker);
       }
       return async () => {
         stopping.abort();
+        workers.clear();
         await Promise.allSettled([boss.offWork(TRANSCRIBE, { wait: false }), ...running]);
       };
+    },
+
+    wake() {
+      for (const worker of workers) boss.notifyWorker(worker);
     },
 
     async alive(db, queueIds) {

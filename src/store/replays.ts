@@ -2,9 +2,8 @@
 // came to are one transaction, so a process that dies leaves nothing to repeat and nothing out; any process goes on.
 import { type Selectable, sql } from 'kysely';
 import { DELIVERY_STATES, type ReplayFilter, type ReplayState } from '../delivery.ts';
-import { tellDeliveries } from './changes.ts';
-import type { Db, Trx } from './database.ts';
-import { notifyDue } from './endpoints.ts';
+import { type DeliveryChange, deliveryChange } from './changes.ts';
+import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
 
@@ -98,8 +97,8 @@ export type ReplayStep = {
 };
 
 /** Moves one replay, whose time has come and that nobody else is moving, on by one batch; undefined: there is none. */
-export function stepReplay(db: Db): Promise<ReplayStep | undefined> {
-  return db.transaction().execute(async (trx) => {
+export function stepReplay(db: TellingDb): Promise<ReplayStep | undefined> {
+  return db.commit(async (trx) => {
     const replay = await trx
       .selectFrom('replay')
       .select(['id', 'account_id', 'filter', 'rate', 'created_at', 'cursor_id'])
@@ -190,7 +189,7 @@ async function readPage(trx: Trx, replay: Running): Promise<Page> {
 }
 
 async function resendPage(
-  trx: Trx,
+  trx: TellingTrx,
   replay: Running,
   page: Page,
 ): Promise<{ resent: number; bodyGone: number }> {
@@ -199,7 +198,7 @@ async function resendPage(
   await sql`SELECT FROM endpoint WHERE id = ANY(${page.endpoint_ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`.execute(
     trx,
   );
-  const { rows } = await sql<{ resent: string[]; body_gone: number; endpoint_ids: string[] }>`
+  const { rows } = await sql<{ changes: DeliveryChange[]; body_gone: number; endpoint_ids: string[] }>`
     WITH free AS (
       SELECT id, CASE asked_form WHEN 'full' THEN full_body ELSE reference_body END IS NULL AS body_gone
       FROM delivery
@@ -210,22 +209,21 @@ async function resendPage(
       UPDATE delivery SET state = 'pending', trigger = 'replay', step = 0, due_at = now(), final_at = NULL,
         reason = NULL, form = asked_form
       FROM free WHERE delivery.id = free.id AND NOT free.body_gone
-      RETURNING delivery.id, delivery.endpoint_id)
-    SELECT (SELECT coalesce(array_agg(id), '{}') FROM resent) AS resent,
+      RETURNING delivery.id, account_id, job_id, state, attempts, endpoint_id)
+    SELECT (SELECT coalesce(json_agg(change), '[]') FROM (SELECT ${deliveryChange} FROM resent) AS told) AS changes,
       (SELECT count(*)::int FROM free WHERE body_gone) AS body_gone,
       (SELECT coalesce(array_agg(DISTINCT endpoint_id), '{}') FROM resent) AS endpoint_ids`.execute(trx);
-  const { resent, body_gone, endpoint_ids } = rows[0] as (typeof rows)[number];
-  if (resent.length > 0) {
+  const { changes, body_gone, endpoint_ids } = rows[0] as (typeof rows)[number];
+  if (changes.length > 0) {
     // Slow start at the first batch alone: a later one would begin it anew, and the rate would never rise.
     await sql`
       UPDATE endpoint SET
         next_due = CASE WHEN disabled_at IS NULL THEN least(next_due, greatest(now(), paused_until, open_until)) END,
         ramp_from = CASE WHEN ramp_from >= ${replay.until}::timestamptz THEN ramp_from ELSE now() END
       WHERE id = ANY(${endpoint_ids}::uuid[])`.execute(trx);
-    await notifyDue(trx);
-    await tellDeliveries(trx, resent);
+    trx.changed.push(...changes, { kind: 'due' });
   }
-  return { resent: resent.length, bodyGone: body_gone };
+  return { resent: changes.length, bodyGone: body_gone };
 }
 
 /** Milliseconds until a running replay has its next batch; null when none is running. */

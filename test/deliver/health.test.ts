@@ -53,7 +53,7 @@ afterEach(async () => {
 });
 
 async function open(count: number): Promise<void> {
-  await database.db.transaction().execute(async (trx) => {
+  await database.db.commit(async (trx) => {
     for (let n = 0; n < count; n++) await openDelivery(trx, anyDelivery(account, `${receiver.url}/hooks`));
   });
 }

@@ -38,7 +38,7 @@ async function failed(count: number, endpoints: number): Promise<string[]> {
   const { db } = database;
   const { id: accountId } = await db.selectFrom('account').select('id').executeTakeFirstOrThrow();
   const ids: string[] = [];
-  await db.transaction().execute(async (trx) => {
+  await db.commit(async (trx) => {
     for (let n = 0; n < count; n++)
       ids.push(
         await openDelivery(

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Listeners } from '../../src/http/listeners.ts';
-import { tellDeliveries } from '../../src/store/changes.ts';
+import { type DeliveryChange, deliveryChange } from '../../src/store/changes.ts';
 import { resend } from '../../src/store/deliveries.ts';
 import { expireRuns, finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
@@ -101,12 +101,13 @@ test('a job and its callback from beginning to end, told once each, to their acc
     ['delivery', { id: delivery, transcription_id: id, state: 'pending', attempt_count: 0 }],
   ]);
   // As the deliver role does after a batch of attempts.
-  await api.db
+  const { change } = await api.db
     .updateTable('delivery')
     .set({ state: 'delivered', attempts: 1, due_at: null, final_at: new Date() })
     .where('id', '=', delivery)
-    .execute();
-  await tellDeliveries(api.db, [delivery]);
+    .returning(deliveryChange)
+    .executeTakeFirstOrThrow();
+  api.db.teller.tell([change]);
   await resend(api.db, api.account, delivery);
   expect((await mine.seen(10)).slice(8).map(({ data }) => [data.state, data.attempt_count])).toEqual([
     ['delivered', 1],
@@ -137,8 +138,8 @@ test('after a break a client goes on where it was; where that is forgotten, it i
     await third.close();
   }
   const fourth = await open();
-  // The LISTEN connection was lost: something may have been missed, also by those who read all along.
-  api.listeners.heard('');
+  // The connection on which others tell was lost: something may have been missed, also by those who read all along.
+  api.listeners.heard({ kind: 'missed' });
   expect((await fourth.seen(1))[0]).toMatchObject({ event: 'resync' });
   await fourth.close();
   expect(a).not.toBe(b);
@@ -175,12 +176,22 @@ test('a reader that does not read is cut off; one that reads gets everything', a
     (count) => count === 2,
   );
   const before = 2;
-  const deliveries = Array.from({ length: 500 }, () => [randomUUID(), randomUUID(), 'delivered', 1]);
-  const payload = JSON.stringify(['deliveries', api.account, deliveries]);
+  const deliveries = Array.from(
+    { length: 500 },
+    (): DeliveryChange => ({
+      kind: 'delivery',
+      accountId: api.account,
+      id: randomUUID(),
+      at: 1,
+      jobId: randomUUID(),
+      state: 'delivered',
+      attempts: 1,
+    }),
+  );
   let told = 0;
   // Kernel buffers take several megabytes before anything is held here.
   while (api.listeners.streams === before && told < 200_000) {
-    api.listeners.heard(payload);
+    for (const one of deliveries) api.listeners.heard(one);
     told += deliveries.length;
     await reader.seen(told);
   }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Db } from '../../src/store/database.ts';
+import type { TellingDb } from '../../src/store/database.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
 import { createKey, revokeKey } from '../../src/store/keys.ts';
 import type { Queue } from '../../src/store/queue.ts';
@@ -12,7 +12,7 @@ const PUBLIC = 'https://stt.example.org';
 const MAX_BYTES = 100_000;
 
 let api: Api;
-let database: { db: Db };
+let database: { db: TellingDb };
 let queue: Queue;
 let server: FastifyInstance;
 let key: string;

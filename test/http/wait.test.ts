@@ -120,7 +120,7 @@ test('what was not heard is found by looking: for all who wait in one query', as
   expect(listeners.waiting).toBe(1);
   // The connection was away: the job may have ended meanwhile.
   await finish(other);
-  listeners.heard('');
+  listeners.heard({ kind: 'missed' });
   await both[2];
   expect(listeners.waiting).toBe(0);
 });

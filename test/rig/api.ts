@@ -11,8 +11,7 @@ import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
 import { generateSecret } from '../../src/signature.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
-import { CHANGE_CHANNEL } from '../../src/store/changes.ts';
-import type { Db } from '../../src/store/database.ts';
+import type { TellingDb } from '../../src/store/database.ts';
 import { unfinishedAmong } from '../../src/store/jobs.ts';
 import { createKey, findAccount } from '../../src/store/keys.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
@@ -36,7 +35,7 @@ export type Call = {
 
 export type Api = {
   server: FastifyInstance;
-  db: Db;
+  db: TellingDb;
   listeners: Listeners;
   queue: Queue;
   audio: AudioFolder;
@@ -67,7 +66,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     streamsPerAccount: 2,
     log,
   });
-  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => listeners.heard(payload));
+  const deaf = db.teller.hear((news) => listeners.heard(news));
   const server = await buildServer({
     db,
     queue,
@@ -119,7 +118,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     },
     async stop() {
       await server.close();
-      await deaf();
+      deaf();
       await queue.stop();
       await database.drop();
       await rm(folder, { recursive: true });

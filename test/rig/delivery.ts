@@ -1,6 +1,6 @@
 // A callback of no particular kind, as the end of a job opens it.
 import { randomUUID } from 'node:crypto';
-import type { Db } from '../../src/store/database.ts';
+import type { TellingDb } from '../../src/store/database.ts';
 import { type NewDelivery, openDelivery } from '../../src/store/deliveries.ts';
 
 export function anyDelivery(
@@ -24,10 +24,10 @@ export function anyDelivery(
 
 /** Commits one; its id. */
 export function openAnyDelivery(
-  db: Db,
+  db: TellingDb,
   accountId: string,
   url: string,
   particular?: Partial<NewDelivery>,
 ): Promise<string> {
-  return db.transaction().execute((trx) => openDelivery(trx, anyDelivery(accountId, url, particular)));
+  return db.commit((trx) => openDelivery(trx, anyDelivery(accountId, url, particular)));
 }

@@ -1,11 +1,11 @@
 // A job of no particular kind, committed as the API would.
 import { randomUUID } from 'node:crypto';
-import type { Db } from '../../src/store/database.ts';
+import type { TellingDb } from '../../src/store/database.ts';
 import { insertJob } from '../../src/store/jobs.ts';
 import type { Queue } from '../../src/store/queue.ts';
 
 /** Its id. */
-export async function insertAnyJob(db: Db, queue: Queue, accountId: string): Promise<string> {
+export async function insertAnyJob(db: TellingDb, queue: Queue, accountId: string): Promise<string> {
   const id = randomUUID();
   await insertJob(db, queue, {
     id,

@@ -1,8 +1,9 @@
-// The pool and the LISTEN connection when the network between us and PostgreSQL fails, through a real TCP proxy. A
+// The pool and the connection for news when the network between us and PostgreSQL fails, through a real TCP proxy. A
 // lost connection that ended the process would fail this file as an uncaught exception.
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { type Database, openDatabase } from '../../src/store/database.ts';
+import { beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { type Database, type Db, openDatabase } from '../../src/store/database.ts';
+import type { News } from '../../src/store/news.ts';
 import { eventually } from '../rig/eventually.ts';
 import { startProxy, type TcpProxy } from '../rig/proxy.ts';
 
@@ -15,8 +16,12 @@ let errors: Error[];
 
 beforeAll(async () => {
   direct = openDatabase({ connectionString: inject('postgres'), size: 2, onError: () => {} });
+  const leave = await direct.join();
+  return async () => {
+    await leave();
+    await direct.close();
+  };
 });
-afterAll(() => direct.close());
 beforeEach(async () => {
   const url = new URL(inject('postgres'));
   proxy = await startProxy(Number(url.port));
@@ -34,8 +39,15 @@ beforeEach(async () => {
   };
 });
 
-const ask = (db = database.db) => sql<{ one: number }>`SELECT 1 AS one`.execute(db);
-const notify = (channel: string) => sql`SELECT pg_notify(${channel}, 'hello')`.execute(direct.db);
+const ask = (db: Db = database.db) => sql<{ one: number }>`SELECT 1 AS one`.execute(db);
+
+/** What is heard through the proxy of what is told without it. */
+function hear(): News['kind'][] {
+  const heard: News['kind'][] = [];
+  database.db.teller.hear(({ kind }) => heard.push(kind));
+  return heard;
+}
+const tell = () => direct.db.teller.tell([{ kind: 'due' }]);
 
 test.each(['fin', 'rst'] as const)(
   'a connection cut (%s) with a query in flight costs that query only',
@@ -63,6 +75,17 @@ test('a connection cut inside a transaction, between its statements, costs that 
   });
   await expect(transaction).rejects.toThrow();
   expect((await ask()).rows).toEqual([{ one: 1 }]);
+});
+
+test('when the answer to a commit is lost, hearers are told to look for themselves', async () => {
+  const heard = hear();
+  const lost = database.db.commit(async (trx) => {
+    await ask(trx);
+    trx.changed.push({ kind: 'due' });
+    proxy.cut('rst');
+  });
+  await expect(lost).rejects.toThrow();
+  expect(heard).toEqual(['missed']);
 });
 
 test('a connection that falls silent is given up, and the pool is as good as new afterwards', async () => {
@@ -109,9 +132,9 @@ test('statements that take too long are ended by the server; migrations have no 
 });
 
 test('a listener through an outage: one try at a time, one connection afterwards, and it hears again', async () => {
-  const heard: string[] = [];
-  const deaf = await database.listen('outage', (payload) => heard.push(payload));
-  expect(heard).toEqual(['']);
+  const heard = hear();
+  const leave = await database.join();
+  expect(heard).toEqual(['missed']);
   proxy.setMode('refuse');
   proxy.cut('rst');
   // Two tries planned per failed one made 32 of them in 3 s, and 542 listeners after 6 s.
@@ -132,38 +155,39 @@ test('a listener through an outage: one try at a time, one connection afterwards
     (count) => count === 2,
   );
   expect(proxy.open).toBe(1);
-  await notify('outage');
+  tell();
   await eventually(
     () => heard,
-    (all) => all.includes('hello'),
+    (all) => all.includes('due'),
   );
-  await deaf();
+  await leave();
   expect(errors.length).toBeGreaterThan(0);
 }, 30_000);
 
 test('a listener on a silent connection notices by itself and hears again', async () => {
-  const heard: string[] = [];
-  const deaf = await database.listen('silence', (payload) => heard.push(payload));
+  const heard = hear();
+  const leave = await database.join();
   proxy.setMode('silent');
   proxy.setMode('forward');
-  await notify('silence');
-  // The notification is lost on the dead line; the '' after the reconnect makes its hearer look for itself.
+  tell();
+  // The news is lost on the dead line; after the reconnect its hearer is told to look for itself.
   await eventually(
     () => heard,
     (all) => all.length === 2,
     30_000,
   );
-  await notify('silence');
+  expect(heard).toEqual(['missed', 'missed']);
+  tell();
   await eventually(
     () => heard,
-    (all) => all.includes('hello'),
+    (all) => all.includes('due'),
   );
-  await deaf();
+  await leave();
 }, 60_000);
 
 test('a listener that cannot connect at first says so and leaves nothing behind', async () => {
   proxy.setMode('refuse');
-  await expect(database.listen('never', () => {})).rejects.toThrow();
+  await expect(database.join()).rejects.toThrow();
   const before = proxy.accepted;
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   expect(proxy.accepted).toBe(before);

@@ -172,7 +172,7 @@ test('an endpoint that comes due while its host is being settled is not forgotte
   const { db } = database;
   const arrived = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
-  const due = db.transaction().execute(async (trx) => {
+  const due = db.commit(async (trx) => {
     await markDue(trx, account, 'https://a.example.org/2', 0);
     arrived.resolve();
     await mayCommit.promise;
@@ -202,7 +202,7 @@ test('a delivery for an endpoint that is due already waits for nobody who opens 
   const { db } = database;
   const opened = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
-  const first = db.transaction().execute(async (trx) => {
+  const first = db.commit(async (trx) => {
     await markDue(trx, account, 'https://a.example.org/', 0);
     opened.resolve();
     await mayCommit.promise;
@@ -220,7 +220,7 @@ test('an endpoint whose key somebody always holds is given back all the same, an
   const { db } = database;
   const opened = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
-  const busy = db.transaction().execute(async (trx) => {
+  const busy = db.commit(async (trx) => {
     await markDue(trx, account, 'https://a.example.org/', 0);
     opened.resolve();
     await mayCommit.promise;

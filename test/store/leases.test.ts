@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { CHANGE_CHANNEL, type Change, readChanges } from '../../src/store/changes.ts';
 import { openDelivery, resend } from '../../src/store/deliveries.ts';
 import {
   ANY_HOST,
@@ -15,6 +14,7 @@ import {
   releaseEndpoints,
   remindEndpoints,
 } from '../../src/store/leases.ts';
+import type { News } from '../../src/store/news.ts';
 import { insertAccount } from '../rig/account.ts';
 import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -196,12 +196,10 @@ test('a dead holder: its lease runs out, what it had in flight is due again and 
 });
 
 test('what a dead holder left is told as it is put back, of an endpoint that is disabled too', async () => {
-  const told: Change[] = [];
-  const deaf = await database.listen(CHANGE_CHANNEL, (payload) => {
-    if (payload !== '') told.push(...readChanges(payload));
-  });
+  const told: News[] = [];
+  const deaf = database.db.teller.hear((news) => told.push(news));
   try {
-    const heard = (id: string) => told.filter((change) => change.id === id);
+    const heard = (id: string) => told.filter((news) => 'id' in news && news.id === id);
     const alive = await open('https://one.example.org/');
     const disabled = await open('https://two.example.org/');
     await claimEndpoints(database.db, CLAIM);
@@ -221,7 +219,7 @@ test('what a dead holder left is told as it is put back, of an endpoint that is 
         { kind: 'delivery', accountId: account, jobId: expect.any(String), state: 'pending', attempts: 1 },
       ]);
   } finally {
-    await deaf();
+    deaf();
   }
 });
 
@@ -235,7 +233,7 @@ test('a delivery that commits while its endpoint is being released is not forgot
   );
   const arrived = Promise.withResolvers<void>();
   const mayCommit = Promise.withResolvers<void>();
-  const opening = database.db.transaction().execute(async (trx) => {
+  const opening = database.db.commit(async (trx) => {
     const id = await openDelivery(
       trx,
       anyDelivery(account, 'https://one.example.org/', { method: 'PUT', event: 'error' }),

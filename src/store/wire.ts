@@ -1,4 +1,5 @@
-// One LISTEN connection, kept alive: when it ends or falls silent there is a new one, one at a time.
+// One connection that hears and sends NOTIFY on a channel, kept alive: when it ends or falls silent there is a new one,
+// one at a time.
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 import { clientWithin } from './client.ts';
@@ -9,23 +10,33 @@ const RECONNECT_MS = 500;
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 5_000;
 
-export type ListenOptions = {
+export type Wire = {
+  /** One NOTIFY for each; rejects while there is no connection. */
+  notify(payloads: readonly string[]): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type WireOptions = {
   connection: pg.ClientConfig;
   channel: string;
-  /** On every NOTIFY, and once with '' after each (re)connect, for what was missed. */
   heard: (payload: string) => void;
+  /** After each (re)connect: what was sent before was not heard. */
+  connected: () => void;
   onError: (error: Error) => void;
 };
 
-/** Resolves once it listens, rejects when the first connection fails; the returned function ends it. */
-export async function listen(options: ListenOptions): Promise<() => Promise<void>> {
+/** Resolves once it listens, rejects when the first connection fails. */
+export async function openWire(options: WireOptions): Promise<Wire> {
   const stopping = new AbortController();
   const { signal } = stopping;
   const first = Promise.withResolvers<void>();
   let listened = false;
-  const ready = () => {
+  let client: pg.Client | undefined;
+  const ready = (opened: pg.Client) => {
     listened = true;
+    client = opened;
     first.resolve();
+    options.connected();
   };
 
   const listening = (async () => {
@@ -36,21 +47,31 @@ export async function listen(options: ListenOptions): Promise<() => Promise<void
         if (!listened) return first.reject(error);
         if (!signal.aborted) options.onError(error as Error);
       }
+      client = undefined;
       await wait(RECONNECT_MS, undefined, { signal }).catch(() => {});
     }
   })();
 
   await first.promise;
-  return async () => {
-    stopping.abort();
-    await listening;
+  return {
+    async notify(payloads) {
+      if (!client) throw new Error('There is no connection to the database to send news on');
+      await client.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [
+        options.channel,
+        payloads,
+      ]);
+    },
+    async stop() {
+      stopping.abort();
+      await listening;
+    },
   };
 }
 
 /** One connection from its beginning to its end. */
 async function listenOnce(
-  { connection, channel, heard, onError }: ListenOptions,
-  ready: () => void,
+  { connection, channel, heard, onError }: WireOptions,
+  ready: (client: pg.Client) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const Client = clientWithin(SILENCE_MS);
@@ -61,8 +82,9 @@ async function listenOnce(
   try {
     await client.connect();
     await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
-    ready();
-    heard('');
+    // News need not outlive a crash of the database: they do not wait for its disk.
+    await client.query('SET synchronous_commit = off');
+    ready(client);
     while (await stillThere(ended, signal)) await client.query('SELECT 1');
   } finally {
     await client.end().catch(() => {});

@@ -1,0 +1,92 @@
+// What processes on one database tell one another, and how it travels in a NOTIFY. Nothing depends on being heard: rows
+// are the truth, and every hearer looks at them now and then. Pure.
+import type { Change, DeliveryChange, JobChange } from './changes.ts';
+
+export type News =
+  | Change
+  /** A delivery is due, or soon will be, at this endpoint. */
+  | { kind: 'endpoint_due'; endpointId: string }
+  /** The same, and nobody says where. */
+  | { kind: 'due' }
+  /** A job is in the queue. */
+  | { kind: 'queued' }
+  /** Nothing more is to be sent there. */
+  | { kind: 'disabled'; endpointId: string }
+  /** Some news may not have been told: look at the rows. */
+  | { kind: 'missed' }
+  /** A process ends, and has told everything. */
+  | { kind: 'goodbye' };
+
+/** News without particulars: told twice is as good as told once. */
+export type Hint = Extract<News, { kind: 'due' | 'queued' | 'missed' | 'goodbye' }>;
+
+export const isHint = (news: News): news is Hint =>
+  news.kind === 'due' || news.kind === 'queued' || news.kind === 'missed' || news.kind === 'goodbye';
+
+/** At 170 bytes at most each, of the 8,000 that a NOTIFY may have. */
+const PER_PAYLOAD = 40;
+
+/** Payloads that carry all of it, with the name of the process it is from; one at least. */
+export function pack(from: string, news: readonly News[]): string[] {
+  const payloads = [];
+  for (let at = 0; at === 0 || at < news.length; at += PER_PAYLOAD)
+    payloads.push(JSON.stringify([from, ...news.slice(at, at + PER_PAYLOAD).map(toParts)]));
+  return payloads;
+}
+
+/** Throws on what another program may have sent on our channel. */
+export function unpack(payload: string): { from: string; news: News[] } {
+  const [from, ...news] = JSON.parse(payload) as [string, ...Parts[]];
+  return { from, news: news.map(fromParts) };
+}
+
+type Parts =
+  | ['job', accountId: string, id: string, at: number, status: JobChange['status']]
+  | [
+      'delivery',
+      accountId: string,
+      id: string,
+      at: number,
+      jobId: string,
+      state: DeliveryChange['state'],
+      attempts: number,
+    ]
+  | ['endpoint_due' | 'disabled', endpointId: string]
+  | [Hint['kind']];
+
+function toParts(news: News): Parts {
+  switch (news.kind) {
+    case 'job':
+      return ['job', news.accountId, news.id, news.at, news.status];
+    case 'delivery':
+      return ['delivery', news.accountId, news.id, news.at, news.jobId, news.state, news.attempts];
+    case 'endpoint_due':
+    case 'disabled':
+      return [news.kind, news.endpointId];
+    default:
+      return [news.kind];
+  }
+}
+
+function fromParts(parts: Parts): News {
+  switch (parts[0]) {
+    case 'job': {
+      const [kind, accountId, id, at, status] = parts;
+      return { kind, accountId, id, at, status };
+    }
+    case 'delivery': {
+      const [kind, accountId, id, at, jobId, state, attempts] = parts;
+      return { kind, accountId, id, at, jobId, state, attempts };
+    }
+    case 'endpoint_due':
+    case 'disabled':
+      return { kind: parts[0], endpointId: parts[1] };
+    case 'due':
+    case 'queued':
+    case 'missed':
+    case 'goodbye':
+      return { kind: parts[0] };
+    default:
+      throw new Error(`unknown news ${JSON.stringify(parts satisfies never)}`);
+  }
+}
