@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openDelivery, resend } from '../../src/store/deliveries.ts';
+import { cancelDeliveries, openDelivery, resend } from '../../src/store/deliveries.ts';
 import {
   ANY_HOST,
   type Claimed,
@@ -10,6 +10,7 @@ import {
   endAllLeases,
   freeDisabledEndpoints,
   type LeasedEndpoint,
+  readBody,
   record,
   releaseEndpoints,
   remindEndpoints,
@@ -328,4 +329,23 @@ test('the database itself refuses states that cannot be', async () => {
     'delivery_refused_has_reason',
   );
   await expect(set(`full_body = NULL`)).rejects.toThrow('delivery_open_has_body');
+});
+
+test('a claim carries no large body; it is read when it is sent, and no more once its delivery was cancelled', async () => {
+  const big = Buffer.alloc(1_000_000, 'x');
+  const { db } = database;
+  const jobs = Array.from({ length: 6 }, () => randomUUID());
+  for (const jobId of jobs)
+    await openAnyDelivery(db, account, 'https://one.example.org/', { jobId, fullBody: big });
+  const { claimed } = await claimEndpoints(db, { ...CLAIM, room: () => 6 });
+  expect(claimed.map(({ bytes, body }) => [bytes, body])).toEqual(jobs.map(() => [big.length, null]));
+  const [first, second] = claimed as [Claimed, Claimed];
+  expect((await readBody(db, first))?.equals(big)).toBe(true);
+  const { job_id } = await db
+    .selectFrom('delivery')
+    .select('job_id')
+    .where('id', '=', second.id)
+    .executeTakeFirstOrThrow();
+  await db.commit((trx) => cancelDeliveries(trx, job_id, 'the transcription was deleted'));
+  expect(await readBody(db, second)).toBeNull();
 });
