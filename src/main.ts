@@ -27,12 +27,13 @@ import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
 import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
-import { findAccount, settleKeys } from './store/keys.ts';
+import { accountFinder, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
 import { openQueue } from './store/queue.ts';
 import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
+import { submitter } from './store/submissions.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { startTranscribe } from './transcribe/start.ts';
 import { formatBytes } from './units.ts';
@@ -184,7 +185,7 @@ async function start(
     drain = () => listeners.drain();
     const server = await buildServer({
       db,
-      queue,
+      submit: submitter(db, queue),
       listeners,
       queueDepth: () => queue.depth(db),
       limits: {
@@ -198,7 +199,7 @@ async function start(
       version,
       publicUrl,
       maxBytes: settings.maxAudioBytes,
-      findAccount: (key) => findAccount(db, key),
+      findAccount: accountFinder(db),
       judge: { audio: judgeAudio, callback: judgeCallback },
       fetchAudio: fetchTo,
       probe: (path, signal) => probes.probe({ path, signal }),

@@ -19,8 +19,8 @@ export async function startCpu(postmaster: number): Promise<(count: number) => P
   };
 }
 
-/** A process, its living children, and those it has seen end. */
-async function familyUs(parent: number): Promise<number | null> {
+/** Microseconds of a process, its living children, and those it has seen end; null where there is no /proc. */
+export async function familyUs(parent: number): Promise<number | null> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const all = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')));
   let ticks: number | null = null;

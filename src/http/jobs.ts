@@ -7,8 +7,8 @@ import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
-import { countQueued, deleteJob, findJob, insertJob, isUnfinished } from '../store/jobs.ts';
-import type { Queue } from '../store/queue.ts';
+import { countQueued, deleteJob, findJob, isUnfinished } from '../store/jobs.ts';
+import type { Submit } from '../store/submissions.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
@@ -23,7 +23,7 @@ import { readWait } from './wait.ts';
 
 export type JobDeps = {
   db: TellingDb;
-  queue: Pick<Queue, 'send'>;
+  submit: Submit;
   audio: AudioFolder;
   judge: { audio: JudgeUrl; callback: JudgeUrl };
   publicUrl: () => string;
@@ -43,7 +43,7 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
 
 function family(
   routes: FastifyInstance,
-  { db, queue, queueLimit, audio, judge, publicUrl, listeners }: JobDeps & { queueLimit: QueueLimit },
+  { db, submit, queueLimit, audio, judge, publicUrl, listeners }: JobDeps & { queueLimit: QueueLimit },
 ): void {
   routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
@@ -76,7 +76,7 @@ function family(
     const result_url = `${publicUrl()}${routes.prefix}/${id}`;
     const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
     try {
-      await queueLimit.admit(request.account, () => insertJob(db, queue, job, keyed && { keyed, answer }));
+      await queueLimit.admit(request.account, () => submit({ job, keep: keyed && { keyed, answer } }));
     } catch (error) {
       if ((error as { code?: unknown }).code === 'audio_gone')
         throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });

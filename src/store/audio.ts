@@ -4,7 +4,7 @@ import { mkdir, open, opendir, readdir, readFile, rename, rm, stat, writeFile } 
 import { join } from 'node:path';
 import type { Selectable } from 'kysely';
 import type { Db } from './database.ts';
-import { type Answer, type KeyedRequest, keepAnswer } from './idempotency.ts';
+import { type Answer, type KeyedRequest, keepAnswers } from './idempotency.ts';
 import type { Schema } from './schema.ts';
 
 export type AudioRow = Selectable<Schema['audio']>;
@@ -94,7 +94,7 @@ export async function insertAudio(
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await trx.insertInto('audio').values(audio).execute();
-    if (keep) await keepAnswer(trx, keep.keyed, { audio_id: audio.id }, keep.answer);
+    if (keep) await keepAnswers(trx, [{ ...keep, owner: { audio_id: audio.id } }]);
   });
 }
 

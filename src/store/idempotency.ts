@@ -35,25 +35,33 @@ export async function findAnswer(db: Db, request: KeyedRequest): Promise<Answer 
   return row.body_hash.equals(request.bodyHash) ? { status: row.status, body: row.answer } : 'other_body';
 }
 
+/** An answer to keep, and the row that the request made. */
+export type Kept = {
+  keyed: KeyedRequest;
+  answer: Answer;
+  owner: { job_id: string } | { audio_id: string };
+};
+
 /** Throws {@link KeyTaken}, which undoes the transaction. */
-export async function keepAnswer(
-  trx: Trx,
-  request: KeyedRequest,
-  owner: { job_id: string } | { audio_id: string },
-  answer: Answer,
-): Promise<void> {
+export async function keepAnswers(trx: Trx, kept: readonly Kept[]): Promise<void> {
+  // In one order, so that two transactions with the same keys cannot wait for one another.
+  const sorted = kept.toSorted((a, b) => (nameOf(a.keyed) < nameOf(b.keyed) ? -1 : 1));
   const { numInsertedOrUpdatedRows } = await trx
     .insertInto('idempotency_key')
-    .values({
-      account_id: request.accountId,
-      route: request.route,
-      key: request.key,
-      body_hash: request.bodyHash,
-      status: answer.status,
-      answer: answer.body,
-      ...owner,
-    })
+    .values(
+      sorted.map(({ keyed, answer, owner }) => ({
+        account_id: keyed.accountId,
+        route: keyed.route,
+        key: keyed.key,
+        body_hash: keyed.bodyHash,
+        status: answer.status,
+        answer: answer.body,
+        ...owner,
+      })),
+    )
     .onConflict((conflict) => conflict.columns(['account_id', 'route', 'key']).doNothing())
     .executeTakeFirstOrThrow();
-  if (numInsertedOrUpdatedRows === 0n) throw new KeyTaken();
+  if (numInsertedOrUpdatedRows !== BigInt(kept.length)) throw new KeyTaken();
 }
+
+const nameOf = ({ accountId, route, key }: KeyedRequest) => `${accountId} ${route} ${key}`;

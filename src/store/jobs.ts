@@ -1,4 +1,4 @@
-// Jobs from the 201 to their end. Every write after the claim carries the run it belongs to, and does nothing when
+// Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it belongs to, and does nothing when
 // another run has taken over.
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
@@ -8,68 +8,12 @@ import type { NewAudio } from './audio.ts';
 import { jobChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
-import { type Answer, type KeyedRequest, keepAnswer } from './idempotency.ts';
 import type { Queue, QueuedJob } from './queue.ts';
-import type { Json, Schema } from './schema.ts';
+import type { Schema } from './schema.ts';
 
 export type JobRow = Selectable<Schema['job']>;
 
 export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: boolean };
-
-export type NewJob = {
-  id: string;
-  accountId: string;
-  audioUrl: string;
-  audioId: string | null;
-  request: Record<string, Json>;
-  customMetadata: Record<string, Json> | null;
-  callback: Callback | null;
-};
-
-/** The upload was removed between the look at it and the job's commit. */
-export class AudioGone extends Error {
-  readonly code = 'audio_gone';
-  constructor(options: { cause: unknown }) {
-    super('The job names an upload that is not there any more', options);
-    this.name = 'AudioGone';
-  }
-}
-
-/**
- * The row and its queue job, and the answer under the request's key where it has one, committed together: after this
- * the 201 may be sent. Throws {@link AudioGone}, and `idempotency_key_taken`.
- */
-export async function insertJob(
-  db: TellingDb,
-  queue: Pick<Queue, 'send'>,
-  job: NewJob,
-  keep?: { keyed: KeyedRequest; answer: Answer } | null,
-): Promise<void> {
-  await db.commit(async (trx) => {
-    const { change } = await trx
-      .insertInto('job')
-      .values({
-        id: job.id,
-        account_id: job.accountId,
-        audio_url: job.audioUrl,
-        audio_id: job.audioId,
-        request: JSON.stringify(job.request),
-        custom_metadata: job.customMetadata === null ? null : JSON.stringify(job.customMetadata),
-        callback_url: job.callback?.url ?? null,
-        callback_method: job.callback?.method ?? null,
-        callback_form: job.callback?.form ?? null,
-        callback_gzip: job.callback?.gzip ?? false,
-        queue_id: await queue.send(trx, { id: job.id, accountId: job.accountId }),
-      })
-      .returning(jobChange)
-      .executeTakeFirstOrThrow()
-      .catch((error: { constraint?: unknown }) => {
-        throw error.constraint === 'job_audio_id_fkey' ? new AudioGone({ cause: error }) : error;
-      });
-    trx.changed.push(change);
-    if (keep) await keepAnswer(trx, keep.keyed, { job_id: job.id }, keep.answer);
-  });
-}
 
 export type Started = Pick<
   JobRow,

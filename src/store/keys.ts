@@ -1,7 +1,9 @@
 // Accounts and their API keys. A key is shown once, when it is made; here only its SHA-256 is kept.
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
+import { Batches } from './batches.ts';
 import type { Db, Trx } from './database.ts';
+import { prepared } from './prepared.ts';
 
 export type KeyRow = {
   id: string;
@@ -37,19 +39,35 @@ function hashOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** The account a key opens; undefined for an unknown or revoked one. */
-export async function findAccount(db: Db, key: string): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('api_key')
-    .select(['id', 'account_id', 'last_used_at'])
-    .where('hash', '=', hashOf(key))
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (!row) return undefined;
+/**
+ * Tells the account a key opens; undefined for an unknown or revoked one. Nothing is remembered between two requests, so a
+ * key is refused from its revocation on; those of requests that come together are looked up together.
+ */
+export function accountFinder(db: Db): (key: string) => Promise<string | undefined> {
+  const batches = new Batches<string, string | undefined>({
+    run: (keys) => findAccounts(db, keys),
+    lanes: 2,
+    most: 500,
+  });
+  return (key) => batches.add(key);
+}
+
+async function findAccounts(db: Db, keys: readonly string[]): Promise<(string | undefined)[]> {
+  const hashes = new Map([...new Set(keys)].map((key) => [key, hashOf(key)]));
+  const { rows } = await sql<{
+    id: string;
+    account_id: string;
+    hash: Buffer;
+    stale: boolean;
+  }>`${prepared('find_accounts')}
+    SELECT id, account_id, hash, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
+    FROM api_key WHERE hash = ANY(${[...hashes.values()]}::bytea[]) AND revoked_at IS NULL`.execute(db);
   // Once a minute is enough to see that a key is in use, and spares a write per request.
-  if (row.last_used_at === null || Date.now() - row.last_used_at.getTime() > 60_000)
-    await db.updateTable('api_key').set({ last_used_at: sql`now()` }).where('id', '=', row.id).execute();
-  return row.account_id;
+  const stale = rows.filter((row) => row.stale).map(({ id }) => id);
+  if (stale.length > 0)
+    await db.updateTable('api_key').set({ last_used_at: sql`now()` }).where('id', 'in', stale).execute();
+  const accounts = new Map(rows.map(({ hash, account_id }) => [hash.toString('hex'), account_id]));
+  return keys.map((key) => accounts.get(hashes.get(key)?.toString('hex') ?? ''));
 }
 
 /** A new account with its first key. The key is not stored: hand it on now. */

@@ -14,6 +14,7 @@ import * as retention from './migrations/0008_retention.ts';
 import * as jobList from './migrations/0009_job_list.ts';
 import * as figures from './migrations/0010_figures.ts';
 import * as host from './migrations/0012_host.ts';
+import * as retentionOrder from './migrations/0013_retention_order.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0009_job_list': jobList,
   '0010_figures': figures,
   '0012_host': host,
+  '0013_retention_order': retentionOrder,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -6,7 +6,12 @@ const MARK = /^\/\* prepared: (\w+) \*\//;
 
 /** What such a statement begins with. Its text must be the same each time: values only as parameters. */
 export function prepared(name: string): RawBuilder<unknown> {
-  return sql.raw(`/* prepared: ${name} */`);
+  return sql.raw(preparedMark(name));
+}
+
+/** The same, for text that is not made by Kysely. */
+export function preparedMark(name: string): string {
+  return `/* prepared: ${name} */`;
 }
 
 /** The arguments of pg's `query(text, values)`, with the statement's name if its text has one. */

@@ -5,11 +5,14 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import { type Db, QUEUE_SCHEMA, type TellingTrx } from './database.ts';
+import { preparedMark } from './prepared.ts';
 
 const TRANSCRIBE = 'transcribe';
 
 /** Longest a queue job may stay active; the row's lease, renewed while it runs, is what really decides. */
 const EXPIRE_SECONDS = 24 * 3600;
+/** pg-boss's statement for new jobs takes longer to plan than to run. */
+const PREPARED = preparedMark('queue_insert');
 /** The safety net, and for jobs with a delay. */
 const POLL_SECONDS = 2;
 /** pg-boss deletes unstarted jobs after 14 days unless told otherwise. */
@@ -39,7 +42,9 @@ export type SendOptions = {
 };
 
 export type Queue = {
-  /** Puts a job into the caller's transaction: it is told at the commit, or never existed. */
+  /** Puts jobs into the caller's transaction: they are told at the commit, or never existed. */
+  sendAll(trx: TellingTrx, jobs: readonly (QueuedJob & { queueId: string })[]): Promise<void>;
+  /** The same for one; its id in the queue. */
   send(trx: TellingTrx, job: QueuedJob, options?: SendOptions): Promise<string>;
   /** Handles up to `concurrency` jobs at a time until the returned function is called. */
   work(
@@ -107,6 +112,21 @@ export async function openQueue({
       await boss.send(TRANSCRIBE, { jobId: job.id }, { id, group, ...startAfter, db });
       trx.changed.push({ kind: 'queued' });
       return id;
+    },
+
+    async sendAll(trx, jobs) {
+      const db = fromKysely(trx);
+      await boss.insert(
+        TRANSCRIBE,
+        jobs.map(({ queueId, id, accountId }) => ({
+          id: queueId,
+          data: { jobId: id },
+          group: { id: accountId },
+        })),
+        // The text is always the same.
+        { db: { executeSql: (text, values) => db.executeSql(`${PREPARED}${text}`, values) } },
+      );
+      trx.changed.push({ kind: 'queued' });
     },
 
     async work(concurrency, handle) {

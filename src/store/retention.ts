@@ -1,9 +1,9 @@
-// What is older than the retention goes: results with their audio, then the records of what was delivered. A batch at a
+// What is older than the retention goes: the records of what was delivered, results, their audio. A batch at a
 // time and around rows that others hold, so nobody waits for it, and any number of processes may do it at once.
 //
 // A job goes with its words everywhere: its result, its audio, the bodies of its callbacks. What is unfinished stays:
 // a job whose callback is still under way keeps all of them until that has ended, however long it takes.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { type Chore, startChore } from '../chore.ts';
 import type { AudioFolder } from './audio.ts';
@@ -42,9 +42,6 @@ export function startRetention(deps: RetentionDeps): () => Promise<void> {
 
 export type Removed = { jobs: number; audio: number; deliveries: number; replays: number };
 
-/** Rows in one transaction. */
-const BATCH = 500;
-
 /** One round. Stops between two batches when the signal says so. */
 export async function removeExpired(
   { db, audio, retentionMs }: RetentionDeps,
@@ -54,100 +51,137 @@ export async function removeExpired(
   const { rows } = await sql<{ border: string }>`
     SELECT (now() - ${retentionMs} * interval '1 millisecond')::text AS border`.execute(db);
   const { border } = rows[0] as { border: string };
-  const inBatches = async (batch: () => Promise<{ found: number; removed: number }>) => {
-    let total = 0;
-    for (;;) {
-      if (signal.aborted) return total;
-      const { found, removed } = await batch();
-      total += removed;
-      if (found < BATCH) return total;
-    }
-  };
-
-  let from = '-infinity';
-  const jobs = await inBatches(async () => {
-    const { last, ...counts } = await db.transaction().execute((trx) => removeJobs(trx, border, from));
-    from = last ?? from;
-    return counts;
-  });
-  const removedAudio = await inBatches(async () => {
-    const { found, ids } = await db.transaction().execute((trx) => removeAudioRows(trx, border));
+  // Before the jobs: the body of what goes need not be emptied first.
+  const deliveries = await inBatches(signal, (look) => removeDeliveries(db, { border, ...look }));
+  const jobs = await inBatches(signal, (look) =>
+    db.transaction().execute((trx) => removeJobs(trx, { border, ...look })),
+  );
+  const removedAudio = await inBatches(signal, async (look) => {
+    const { ids, ...batch } = await db
+      .transaction()
+      .execute((trx) => removeAudioRows(trx, { border, ...look }));
     // After the commit: a file without a row is rubbish, a row without a file would be a lie.
-    for (const id of ids) await audio.remove(id);
-    return { found, removed: ids.length };
+    await Promise.all(ids.map((id) => audio.remove(id)));
+    return batch;
   });
-  const deliveries = await inBatches(() => removeDeliveries(db, border));
-  const replays = await inBatches(() => removeReplays(db, border));
-  await inBatches(() => removeHours(db, border));
+  const replays = await inBatches(signal, ({ most }) => removeReplays(db, border, most));
+  await inBatches(signal, ({ most }) => removeHours(db, border, most));
   return { jobs, audio: removedAudio, deliveries, replays };
+}
+
+/** Rows go by time, and by id where times are equal. */
+type Place = { at: string; id: string };
+const BEGINNING: Place = { at: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
+
+/** Rows to look at, behind a place. */
+type Look = { after: Place; most: number };
+type Expired = Look & { border: string };
+/** `last` is where it ended; null: there is no order to go on in, what is left is at the beginning. */
+type Batch = { found: number; removed: number; last: Place | null };
+
+const FIRST = 500;
+const LEAST = 20;
+const MOST = 2_000;
+/** A batch's transaction; none of its statements may take much longer, as others share the disk and the processor. */
+const TARGET_MS = 100;
+
+async function inBatches(signal: AbortSignal, batch: (look: Look) => Promise<Batch>): Promise<number> {
+  let total = 0;
+  let after = BEGINNING;
+  for (let most = FIRST; !signal.aborted; ) {
+    const started = performance.now();
+    const { found, removed, last } = await batch({ after, most });
+    total += removed;
+    if (found < most) break;
+    after = last ?? BEGINNING;
+    most = nextSize(most, performance.now() - started);
+  }
+  return total;
+}
+
+/** Rows with bodies of megabytes take long, others do not. */
+export function nextSize(size: number, tookMs: number): number {
+  const factor = Math.min(2, Math.max(0.5, TARGET_MS / Math.max(1, tookMs)));
+  return Math.min(MOST, Math.max(LEAST, Math.round(size * factor)));
 }
 
 const unfinished = sql`EXISTS (
   SELECT FROM delivery WHERE delivery.job_id = job.id AND delivery.state IN ('pending', 'delivering'))`;
 
-async function removeJobs(
-  trx: Trx,
-  border: string,
-  from: string,
-): Promise<{ found: number; removed: number; last: string | null }> {
-  const found = await sql<{ id: string; completed_at: string }>`
-    SELECT id, completed_at::text FROM job
-    WHERE completed_at < ${border}::timestamptz AND completed_at >= ${from}::timestamptz AND NOT ${unfinished}
-    ORDER BY completed_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`.execute(trx);
-  const ids = found.rows.map((row) => row.id);
+async function removeJobs(trx: Trx, look: Expired): Promise<Batch> {
+  const { ids, ...seen } = await expired(trx, sql`job`, sql`completed_at`, look);
+  const free = await locked(trx, sql`job WHERE job.id = ANY(${ids}::uuid[]) AND NOT ${unfinished}`);
   await sql`
     UPDATE delivery SET full_body = NULL, reference_body = NULL
-    WHERE job_id = ANY(${ids}::uuid[]) AND state NOT IN ('pending', 'delivering') AND full_body IS NOT NULL`.execute(
+    WHERE job_id = ANY(${free}::uuid[]) AND state NOT IN ('pending', 'delivering') AND full_body IS NOT NULL`.execute(
     trx,
   );
   // Asked once more, now that the deliveries are locked: one may have been sent again since the first look.
-  const removed = await sql<{ id: string }>`
-    DELETE FROM job WHERE id = ANY(${ids}::uuid[]) AND NOT ${unfinished} RETURNING id`.execute(trx);
-  return {
-    found: ids.length,
-    removed: removed.rows.length,
-    last: found.rows.at(-1)?.completed_at ?? null,
-  };
+  const removed = await sql`
+    DELETE FROM job WHERE id = ANY(${free}::uuid[]) AND NOT ${unfinished}`.execute(trx);
+  return { ...seen, removed: Number(removed.numAffectedRows) };
 }
 
 const inUse = sql`EXISTS (SELECT FROM job WHERE job.audio_id = audio.id)`;
 
-async function removeAudioRows(trx: Trx, border: string): Promise<{ found: number; ids: string[] }> {
-  const found = await sql<{ id: string }>`
-    SELECT id FROM audio WHERE created_at < ${border}::timestamptz AND NOT ${inUse}
-    ORDER BY created_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`.execute(trx);
-  const ids = found.rows.map((row) => row.id);
+async function removeAudioRows(trx: Trx, look: Expired): Promise<Batch & { ids: string[] }> {
+  const { ids, ...seen } = await expired(trx, sql`audio`, sql`created_at`, look);
+  const free = await locked(trx, sql`audio WHERE audio.id = ANY(${ids}::uuid[]) AND NOT ${inUse}`);
   // A job that was made since the first look is seen by this one; one that is being made waits for the lock, and is refused.
   const removed = await sql<{ id: string }>`
-    DELETE FROM audio WHERE id = ANY(${ids}::uuid[]) AND NOT ${inUse} RETURNING id`.execute(trx);
-  return { found: ids.length, ids: removed.rows.map((row) => row.id) };
+    DELETE FROM audio WHERE id = ANY(${free}::uuid[]) AND NOT ${inUse} RETURNING id`.execute(trx);
+  return { ...seen, removed: removed.rows.length, ids: removed.rows.map((row) => row.id) };
 }
 
-async function removeDeliveries(db: Db, border: string): Promise<{ found: number; removed: number }> {
-  const { rows } = await sql`
+async function removeDeliveries(db: Db, look: Expired): Promise<Batch> {
+  const { ids, ...seen } = await expired(db, sql`delivery`, sql`final_at`, look);
+  // One that was sent again since has no such time any more.
+  const removed = await sql`
     DELETE FROM delivery WHERE id = ANY(ARRAY(
-      SELECT id FROM delivery WHERE final_at < ${border}::timestamptz
-      ORDER BY final_at LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))
-    RETURNING id`.execute(db);
-  return { found: rows.length, removed: rows.length };
+      SELECT id FROM delivery WHERE id = ANY(${ids}::uuid[]) AND final_at < ${look.border}::timestamptz
+      FOR UPDATE SKIP LOCKED))`.execute(db);
+  return { ...seen, removed: Number(removed.numAffectedRows) };
 }
 
-async function removeReplays(db: Db, border: string): Promise<{ found: number; removed: number }> {
+/**
+ * The next rows before the border, whatever becomes of them: a statement that went on until it had found enough to remove
+ * could go past any number of those that stay.
+ */
+async function expired(
+  db: Db,
+  table: RawBuilder<unknown>,
+  time: RawBuilder<unknown>,
+  { border, after, most }: Expired,
+): Promise<{ ids: string[]; found: number; last: Place | null }> {
+  const { rows } = await sql<Place>`
+    SELECT id, ${time}::text AS at FROM ${table}
+    WHERE ${time} < ${border}::timestamptz AND (${time}, id) > (${after.at}::timestamptz, ${after.id}::uuid)
+    ORDER BY ${table}.${time}, id LIMIT ${most}`.execute(db);
+  return { ids: rows.map((row) => row.id), found: rows.length, last: rows.at(-1) ?? null };
+}
+
+/** Those that nobody else holds. */
+async function locked(trx: Trx, which: RawBuilder<unknown>): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`SELECT id FROM ${which} FOR UPDATE SKIP LOCKED`.execute(trx);
+  return rows.map((row) => row.id);
+}
+
+async function removeReplays(db: Db, border: string, most: number): Promise<Batch> {
   const { rows } = await sql`
     DELETE FROM replay WHERE id = ANY(ARRAY(
-      SELECT id FROM replay WHERE finished_at < ${border}::timestamptz LIMIT ${BATCH} FOR UPDATE SKIP LOCKED))
+      SELECT id FROM replay WHERE finished_at < ${border}::timestamptz LIMIT ${most} FOR UPDATE SKIP LOCKED))
     RETURNING id`.execute(db);
-  return { found: rows.length, removed: rows.length };
+  return { found: rows.length, removed: rows.length, last: null };
 }
 
 /** How endpoints answered, by the hour. */
-async function removeHours(db: Db, border: string): Promise<{ found: number; removed: number }> {
+async function removeHours(db: Db, border: string, most: number): Promise<Batch> {
   const { rows } = await sql`
     WITH old AS (
-      SELECT endpoint_id, hour FROM endpoint_hour WHERE hour < ${border}::timestamptz LIMIT ${BATCH}
+      SELECT endpoint_id, hour FROM endpoint_hour WHERE hour < ${border}::timestamptz LIMIT ${most}
       FOR UPDATE SKIP LOCKED)
     DELETE FROM endpoint_hour USING old
     WHERE endpoint_hour.endpoint_id = old.endpoint_id AND endpoint_hour.hour = old.hour
     RETURNING endpoint_hour.hour`.execute(db);
-  return { found: rows.length, removed: rows.length };
+  return { found: rows.length, removed: rows.length, last: null };
 }

@@ -13,8 +13,9 @@ import { generateSecret } from '../../src/signature.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
 import type { TellingDb } from '../../src/store/database.ts';
 import { unfinishedAmong } from '../../src/store/jobs.ts';
-import { createKey, findAccount } from '../../src/store/keys.ts';
+import { accountFinder, createKey } from '../../src/store/keys.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
+import { submitter } from '../../src/store/submissions.ts';
 import { migratedDatabase } from './postgres.ts';
 
 export const NO_LIMITS: Limits = {
@@ -69,7 +70,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   const deaf = db.teller.hear((news) => listeners.heard(news));
   const server = await buildServer({
     db,
-    queue,
+    submit: submitter(db, queue),
     listeners,
     queueDepth: () => queue.depth(db),
     limits: NO_LIMITS,
@@ -78,7 +79,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     version: '0.0.0',
     publicUrl: () => 'https://stt.example.org',
     maxBytes: 1_000_000,
-    findAccount: (given) => findAccount(db, given),
+    findAccount: accountFinder(db),
     judge: { audio: judge, callback: judge },
     fetchAudio: async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');

@@ -8,13 +8,13 @@ import {
   findJob,
   finishJob,
   handBackJob,
-  insertJob,
   type JobEnd,
   renewJob,
   requeueForgotten,
   startJob,
 } from '../../src/store/jobs.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
+import { insertJob } from '../../src/store/submissions.ts';
 import { insertAccount } from '../rig/account.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 

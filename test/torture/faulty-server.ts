@@ -44,7 +44,7 @@ function injectFault(point: Point, mode: Mode): void {
     const [first] = given as [string | { text?: string }];
     const text = (typeof first === 'string' ? first : first.text) ?? '';
     const run = () => query.apply(this, given);
-    if (text.startsWith('insert into "job"')) inserting.add(this);
+    if (/INSERT INTO job /.test(text)) inserting.add(this);
     if (text === 'commit' && inserting.delete(this)) return after(run(), () => reach('after insert'));
     if (/UPDATE delivery SET state = 'delivering'/.test(text))
       return after(run() as Promise<pg.QueryResult>, (result) =>

@@ -1,0 +1,140 @@
+// New jobs: each a row, its queue job, and the answer under its request's key where it has one, committed together. After
+// that the 201 may be sent. Those of requests that come at the same time share a transaction.
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { Batches } from './batches.ts';
+import { type JobChange, jobChange } from './changes.ts';
+import type { TellingDb, TellingTrx } from './database.ts';
+import { type Answer, type KeyedRequest, KeyTaken, keepAnswers } from './idempotency.ts';
+import type { Callback } from './jobs.ts';
+import { prepared } from './prepared.ts';
+import type { Queue } from './queue.ts';
+import type { Json } from './schema.ts';
+
+export type NewJob = {
+  id: string;
+  accountId: string;
+  audioUrl: string;
+  audioId: string | null;
+  request: Record<string, Json>;
+  customMetadata: Record<string, Json> | null;
+  callback: Callback | null;
+};
+
+export type Submission = { job: NewJob; keep: { keyed: KeyedRequest; answer: Answer } | null };
+
+/** The upload was removed between the look at it and the job's commit. */
+export class AudioGone extends Error {
+  readonly code = 'audio_gone';
+  constructor(options: { cause: unknown }) {
+    super('The job names an upload that is not there any more', options);
+    this.name = 'AudioGone';
+  }
+}
+
+/** While one transaction waits for the disk, another is at work. */
+const LANES = 2;
+/** Rows of one transaction. A request of more than so many bytes counts as several. */
+const MOST = 200;
+const BYTES_OF_A_ROW = 4_096;
+
+export type Submit = (submission: Submission) => Promise<void>;
+type Row = Submission & {
+  queueId: string;
+  /** As an element of the statement's JSON. */
+  json: string;
+};
+
+/** Resolves once it is committed. Rejects with {@link AudioGone}, and `idempotency_key_taken`. */
+export function submitter(db: TellingDb, queue: Pick<Queue, 'sendAll'>): Submit {
+  const batches = new Batches<Row, unknown>({
+    run: (rows) => commitEach(db, queue, rows),
+    lanes: LANES,
+    most: MOST,
+    weigh: ({ json }) => 1 + json.length / BYTES_OF_A_ROW,
+  });
+  return async (submission) => {
+    const refusal = await batches.add(rowOf(submission));
+    if (refusal !== null) throw refusal;
+  };
+}
+
+/** One by itself. */
+export function insertJob(
+  db: TellingDb,
+  queue: Pick<Queue, 'sendAll'>,
+  job: NewJob,
+  keep: Submission['keep'] = null,
+): Promise<void> {
+  return commitAll(db, queue, [rowOf({ job, keep })]);
+}
+
+/** Why each was refused; null: it is committed. One that cannot be committed takes nobody with it: the rest is tried by halves. */
+async function commitEach(
+  db: TellingDb,
+  queue: Pick<Queue, 'sendAll'>,
+  rows: readonly Row[],
+): Promise<unknown[]> {
+  try {
+    await commitAll(db, queue, rows);
+    return rows.map(() => null);
+  } catch (error) {
+    if (!isOfOneRow(error)) throw error;
+    if (rows.length === 1) return [error];
+    const middle = rows.length >> 1;
+    const [first, second] = [rows.slice(0, middle), rows.slice(middle)];
+    return [...(await commitEach(db, queue, first)), ...(await commitEach(db, queue, second))];
+  }
+}
+
+/** SQLSTATE classes of data and of constraints. */
+function isOfOneRow(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return error instanceof AudioGone || error instanceof KeyTaken || /^2[23]/.test(String(code));
+}
+
+function commitAll(db: TellingDb, queue: Pick<Queue, 'sendAll'>, rows: readonly Row[]): Promise<void> {
+  return db.commit(async (trx) => {
+    await queue.sendAll(
+      trx,
+      rows.map(({ queueId, job }) => ({ queueId, id: job.id, accountId: job.accountId })),
+    );
+    await insertRows(trx, rows);
+    const kept = rows.flatMap(({ job, keep }) => (keep ? { ...keep, owner: { job_id: job.id } } : []));
+    if (kept.length > 0) await keepAnswers(trx, kept);
+  });
+}
+
+async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> {
+  const { rows: inserted } = await sql<{ change: JobChange }>`${prepared('insert_jobs')}
+    INSERT INTO job (id, account_id, audio_url, audio_id, request, custom_metadata, callback_url, callback_method,
+      callback_form, callback_gzip, queue_id)
+    SELECT * FROM json_to_recordset(${`[${rows.map(({ json }) => json).join(',')}]`}::json) AS new (
+      id uuid, account_id uuid, audio_url text, audio_id uuid, request json, custom_metadata jsonb, callback_url text,
+      callback_method text, callback_form text, callback_gzip boolean, queue_id uuid)
+    RETURNING ${jobChange}`
+    .execute(trx)
+    .catch((error: { constraint?: unknown }) => {
+      throw error.constraint === 'job_audio_id_fkey' ? new AudioGone({ cause: error }) : error;
+    });
+  trx.changed.push(...inserted.map(({ change }) => change));
+}
+
+function rowOf({ job, keep }: Submission): Row {
+  const queueId = randomUUID();
+  const json = JSON.stringify({
+    id: job.id,
+    account_id: job.accountId,
+    audio_url: job.audioUrl,
+    audio_id: job.audioId,
+    // Kept as text, byte for byte.
+    request: job.request,
+    custom_metadata: job.customMetadata,
+    callback_url: job.callback?.url,
+    callback_method: job.callback?.method,
+    callback_form: job.callback?.form,
+    callback_gzip: job.callback?.gzip ?? false,
+    queue_id: queueId,
+  });
+  return { job, keep, queueId, json };
+}
