@@ -12,6 +12,7 @@ import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
+import { DiskFloor } from './disk-floor.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
@@ -22,7 +23,7 @@ import { generateSecret } from './signature.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
-import { CHANGE_CHANNEL } from './store/changes.ts';
+import { CHANGE_CHANNEL, readChanges } from './store/changes.ts';
 import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
@@ -30,9 +31,10 @@ import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
 import { findAccount, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
-import { openQueue } from './store/queue.ts';
+import { countWaiting } from './store/next-job.ts';
 import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
+import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { startTranscribe } from './transcribe/start.ts';
 import { formatBytes } from './units.ts';
@@ -118,15 +120,10 @@ async function start(
   const { created: createdKey } = has('api') ? await settleKeys(db, settings.apiKeys) : { created: null };
   const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
 
-  const queue = await openQueue({
-    connectionString: databaseUrl,
-    onError: (error) => log.warn({ err: error }, 'queue'),
-    onWarning: (warning) => log.warn({ warning }, 'queue'),
-    perAccount: settings.maxConcurrentJobs,
-  });
-  stops.push(['queue', () => queue.stop()]);
-
   const audio = await openAudioFolder(settings.storage);
+  const scratchDirectory = join(settings.dataDirectory, 'scratch');
+  await mkdir(scratchDirectory, { recursive: true, mode: 0o700 });
+  const floor = new DiskFloor([settings.storage, scratchDirectory]);
   const outbound = new Outbound({ policy: { allow, own: [] } });
   stops.push(['outbound', async () => outbound.close()]);
   const fetchTo = (url: string, path: string, signal: AbortSignal) =>
@@ -145,7 +142,7 @@ async function start(
     size: settings.workers,
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
-    scratchDirectory: join(settings.dataDirectory, 'scratch'),
+    scratchDirectory,
     ffmpeg: await findFfmpeg(),
     maxDurationSeconds: settings.maxAudioSeconds,
   };
@@ -157,6 +154,11 @@ async function start(
 
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
+  const callback = {
+    format: settings.callbackFormat,
+    publicUrl,
+    firstWaitMs: () => firstWaitMs(settings.retrySchedule, Math.random),
+  };
   let draining = false;
   let drain = () => {};
   let url: string | null = null;
@@ -180,9 +182,9 @@ async function start(
     drain = () => listeners.drain();
     const server = await buildServer({
       db,
-      queue,
+      cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback }, accountId, id),
       listeners,
-      queueDepth: () => queue.depth(db),
+      queueDepth: () => countWaiting(db),
       limits: {
         requestsPerMinute: settings.maxRequestsPerMinute,
         queuedJobs: settings.maxQueuedJobs,
@@ -217,16 +219,17 @@ async function start(
   if (has('transcribe')) {
     const stopTranscribe = await startTranscribe({
       db,
-      queue,
       audio,
       log,
       workers: settings.workers,
       perAccount: settings.maxConcurrentJobs,
-      callback: {
-        format: settings.callbackFormat,
-        publicUrl,
-        firstWaitMs: () => firstWaitMs(settings.retrySchedule, Math.random),
-      },
+      withoutRoom: () => [],
+      room: () => floor.check(),
+      listen: (heard) =>
+        database.listen(CHANGE_CHANNEL, (payload) => {
+          if (payload !== '') heard(readChanges(payload));
+        }),
+      callback,
       fetchAudio: fetchTo,
       transcribe: (path, signal) => speech.transcribe({ path, signal }),
       addons: createAddons({

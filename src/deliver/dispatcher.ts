@@ -6,9 +6,9 @@
 // and not on record there are never more than twice the slots: what is unrecorded cannot pile up.
 import { setImmediate as tick } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Bell } from '../bell.ts';
 import type { Claimed, ClaimOptions, ClaimResult, Lease, Recorded, RecordedHealth } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
-import { Bell } from './bell.ts';
 import { firstRoom, HeldEndpoint } from './held.ts';
 
 export type DispatcherStore = {

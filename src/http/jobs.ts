@@ -7,8 +7,7 @@ import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
-import { countQueued, deleteJob, findJob, insertJob, isUnfinished } from '../store/jobs.ts';
-import type { Queue } from '../store/queue.ts';
+import { countQueued, deleteJob, findJob, insertJob, isUnfinished, type JobRow } from '../store/jobs.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
@@ -23,7 +22,8 @@ import { readWait } from './wait.ts';
 
 export type JobDeps = {
   db: Db;
-  queue: Pick<Queue, 'send'>;
+  /** The job as it is now, cancelled or ended before; undefined: there is no such job. */
+  cancelJob: (accountId: string, id: string) => Promise<JobRow | undefined>;
   audio: AudioFolder;
   judge: { audio: JudgeUrl; callback: JudgeUrl };
   publicUrl: () => string;
@@ -39,11 +39,21 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   );
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
     server.register(async (routes) => family(routes, { ...deps, queueLimit }), { prefix: base });
+  server.post<{ Params: { id: string } }>(
+    '/api/transcriptions/:id/cancel',
+    { schema: schemas.cancelJob },
+    async (request, reply) => {
+      const { id } = request.params;
+      const job = isUuid(id) ? await deps.cancelJob(request.account, id) : undefined;
+      if (!job) throw new HttpError('transcription_unknown');
+      return reply.type('application/json').send(jobRecord(job));
+    },
+  );
 }
 
 function family(
   routes: FastifyInstance,
-  { db, queue, queueLimit, audio, judge, publicUrl, listeners }: JobDeps & { queueLimit: QueueLimit },
+  { db, queueLimit, audio, judge, publicUrl, listeners }: JobDeps & { queueLimit: QueueLimit },
 ): void {
   routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
@@ -76,7 +86,7 @@ function family(
     const result_url = `${publicUrl()}${routes.prefix}/${id}`;
     const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
     try {
-      await queueLimit.admit(request.account, () => insertJob(db, queue, job, keyed && { keyed, answer }));
+      await queueLimit.admit(request.account, () => insertJob(db, job, keyed && { keyed, answer }));
     } catch (error) {
       if ((error as { code?: unknown }).code === 'audio_gone')
         throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });

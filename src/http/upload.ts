@@ -31,6 +31,8 @@ export type UploadDeps = {
   limits: Pick<Limits, 'uploads'>;
 };
 
+/** An upload is kept once it is measured. */
+type Measured = NewAudio & { duration: number; channels: number };
 type Received = { filename: string; sourceUrl: string | null; bodyHash: Buffer };
 
 const ROUTE = '/v2/upload';
@@ -61,7 +63,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     request.raw.once('close', () => {
       if (!request.raw.complete) gone.abort();
     });
-    let row: NewAudio | undefined;
+    let row: Measured | undefined;
     try {
       const received = request.isMultipart()
         ? await receivePart(request, path, key !== null, deps)
@@ -91,7 +93,7 @@ async function keep(
   { filename, sourceUrl }: Received,
   { audio, probe }: UploadDeps,
   signal: AbortSignal,
-): Promise<NewAudio> {
+): Promise<Measured> {
   const { size } = await stat(audio.incoming(id));
   if (size === 0)
     throw new JobError(
@@ -112,7 +114,7 @@ async function keep(
   };
 }
 
-function showUpload(row: NewAudio, publicUrl: string): Upload {
+function showUpload(row: Measured, publicUrl: string): Upload {
   return {
     audio_url: `${publicUrl}/file/${row.id}`,
     audio_metadata: {
