@@ -36,6 +36,7 @@ import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
 import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
+import { MINIMUM_RATE } from './transcribe/slow-host.ts';
 import { startTranscribe } from './transcribe/start.ts';
 import { formatBytes } from './units.ts';
 import { readVersion } from './version.ts';
@@ -134,6 +135,7 @@ async function start(
       maxBytes: settings.maxAudioBytes,
       totalMs: FETCH_TOTAL_MS,
       idleMs: FETCH_IDLE_MS,
+      minimumRate: MINIMUM_RATE,
       version,
       signal,
     });

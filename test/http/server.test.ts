@@ -399,9 +399,13 @@ test("another account's id is a 404, like one that never was or is none", async 
   });
 });
 
-test('delete: 403 while it runs, 202 and an empty body when it is done, 404 afterwards', async () => {
+test('delete: 202 while it waits, 403 while it runs, 202 and an empty body when it is done, 404 afterwards', async () => {
+  const { json: waiting } = await create(AUDIO);
+  expect((await call({ method: 'DELETE', url: waiting.result_url.slice(PUBLIC.length) })).status).toBe(202);
+  expect(await startJob(database.db, waiting.id, 60_000)).toBe(undefined);
   const { json } = await create(AUDIO);
   const url = `/v2/pre-recorded/${json.id}`;
+  await startJob(database.db, json.id, 60_000);
   expect((await call({ method: 'DELETE', url })).status).toBe(403);
   await finish(json.id);
   expect(await call({ method: 'DELETE', url })).toMatchObject({ status: 202, text: '' });
