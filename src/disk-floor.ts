@@ -37,7 +37,7 @@ export class DiskFloor {
       if (bavail * bsize < this.#floorBytes)
         throw new ShortageError(
           'disk',
-          `The disk of ${folder} has ${formatBytes(bavail * bsize)} free: new audio waits until it has ${formatBytes(this.#floorBytes)}.`,
+          `The disk of ${folder} has less than ${formatBytes(this.#floorBytes)} free: new audio waits until there is more.`,
         );
     }
   }

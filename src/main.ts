@@ -13,6 +13,7 @@ import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
 import { DiskFloor } from './disk-floor.ts';
+import { FairPlaces } from './fair-places.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
@@ -21,6 +22,7 @@ import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
 import { describeSettings, type Settings } from './settings.ts';
 import { generateSecret } from './signature.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
+import { createLengths } from './speech/lengths.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
 import { CHANGE_CHANNEL, readChanges } from './store/changes.ts';
@@ -57,7 +59,8 @@ const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
 /** Sending has connections of its own: behind a burst of requests, it would wait its turn in their queue for seconds. */
 const CONNECTIONS = { all: 15, deliver: 5 } as const;
-const PROBES = 2;
+/** Downloads for `POST /v2/upload` at a time. */
+const UPLOAD_DOWNLOADS = 64;
 
 export async function startRingback(settings: Settings, log: Logger): Promise<Ringback> {
   const stops: [name: string, stop: () => Promise<unknown>][] = [];
@@ -141,18 +144,16 @@ async function start(
     });
 
   const speechOptions = {
-    size: settings.workers,
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
     scratchDirectory,
     ffmpeg: await findFfmpeg(),
     maxDurationSeconds: settings.maxAudioSeconds,
   };
-  const speech = createSpeechPool(speechOptions);
+  const speech = createSpeechPool({ ...speechOptions, size: settings.workers });
   stops.push(['speech', () => speech.close()]);
-  // Uploads are measured in processes of their own: with every worker busy for an hour, an upload must not wait.
-  const probes = createSpeechPool({ ...speechOptions, size: PROBES });
-  stops.push(['probes', () => probes.close()]);
+  const lengths = createLengths(speechOptions);
+  stops.push(['lengths', () => lengths.close()]);
 
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
@@ -182,6 +183,7 @@ async function start(
     });
     stops.push(['listeners', await database.listen(CHANGE_CHANNEL, (payload) => listeners.heard(payload))]);
     drain = () => listeners.drain();
+    const downloads = new FairPlaces(UPLOAD_DOWNLOADS);
     const server = await buildServer({
       db,
       cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback }, accountId, id),
@@ -200,8 +202,10 @@ async function start(
       maxBytes: settings.maxAudioBytes,
       findAccount: (key) => findAccount(db, key),
       judge: { audio: judgeAudio, callback: judgeCallback },
-      fetchAudio: fetchTo,
-      probe: (path, signal) => probes.probe({ path, signal }),
+      fetchAudio: (url, path, signal, account) =>
+        downloads.during(account, signal, () => fetchTo(url, path, signal)),
+      room: () => floor.check(),
+      probe: (path, signal, account) => lengths.of({ path, signal, account }),
       serverSecrets: secrets,
       newSecret: generateSecret,
       draining: () => draining,
@@ -225,7 +229,7 @@ async function start(
       log,
       workers: settings.workers,
       perAccount: settings.maxConcurrentJobs,
-      withoutRoom: () => [],
+      withoutRoom: () => speech.withoutRoom(),
       room: () => floor.check(),
       listen: (heard) =>
         database.listen(CHANGE_CHANNEL, (payload) => {
@@ -233,7 +237,7 @@ async function start(
         }),
       callback,
       fetchAudio: fetchTo,
-      transcribe: (path, signal) => speech.transcribe({ path, signal }),
+      transcribe: (path, signal, account) => speech.transcribe({ path, signal, account }),
       addons: createAddons({
         languageModel: languageModelOf(settings),
         onFault: (error, addon) => log.error({ err: error, addon }, 'an add-on failed inside Ringback'),

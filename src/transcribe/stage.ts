@@ -23,6 +23,7 @@ export class StageWorker {
   readonly #bell = new Bell();
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  #trouble: string | null = null;
   readonly #claiming: Promise<void>;
 
   constructor(options: StageOptions) {
@@ -44,17 +45,27 @@ export class StageWorker {
   }
 
   async #claim(): Promise<void> {
-    const { shares, next, log, name } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const job =
-        shares.free > 0
-          ? await next().catch((error: unknown) => {
-              log.warn({ err: error, stage: name }, 'could not look for a job; it is tried again');
-            })
-          : undefined;
+      const job = this.#options.shares.free > 0 ? await this.#next() : undefined;
       if (job) this.#start(job);
       else await this.#bell.rung(POLL_MS);
+    }
+  }
+
+  /** What is in the way (no database, no disk) is said once, however often it is run into. */
+  async #next(): Promise<Started | undefined> {
+    const { next, log, name } = this.#options;
+    try {
+      const job = await next();
+      this.#trouble = null;
+      return job;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.#trouble)
+        log.warn({ err: error, stage: name }, 'no job can be begun at this moment; it is tried again');
+      this.#trouble = message;
+      return undefined;
     }
   }
 

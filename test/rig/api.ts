@@ -89,6 +89,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     fetchAudio: async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
     },
+    room: async () => {},
     probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
     serverSecrets: ['whsec_server'],
     newSecret: generateSecret,
