@@ -16,6 +16,10 @@ export class Shares {
     return this.#places - this.#taken;
   }
 
+  get idle(): boolean {
+    return this.#taken === 0;
+  }
+
   held(account: string): number {
     return this.#held.get(account) ?? 0;
   }
@@ -98,8 +102,8 @@ export class FairPlaces {
       this.#served.set(next.account, ++this.#services);
       next.enter();
     }
-    // Without anybody waiting there are no turns to remember.
-    if (this.#waiting.size === 0) this.#served.clear();
+    // With nobody here there are no turns to remember.
+    if (this.#waiting.size === 0 && this.#shares.idle) this.#served.clear();
   }
 
   #next(): Waiting | undefined {

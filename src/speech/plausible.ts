@@ -19,7 +19,7 @@ const HIGHEST_RATE = 768_000;
 const LEAST_BYTES_PER_SECOND = 8;
 /** A short file may be mostly header and yet last a little. */
 const FREE_SECONDS = 60;
-/** Decoded sound of one job: 18 hours of two channels, 10 hours of three. */
+/** Decoded sound of one job: 18 hours of two channels, 9 of four. */
 export const MAX_SCRATCH_BYTES = 4 * 2 ** 30;
 /** Of a file that does not say how long it lasts: 8 kbit/s, as telephone recorders write. */
 const USUAL_BYTES_PER_SECOND = 1_000;

@@ -23,6 +23,8 @@ export type SpeechPoolOptions = {
   memoryLimitBytes?: number;
   /** Time for decoding one file; 15 minutes by default (ten hours of audio take about two). */
   decodeTimeoutMs?: number;
+  /** Decoded sound of one account at a time; 8 GiB by default. */
+  accountScratchBytes?: number;
   /** Module with `loadEngine`, in place of engine.ts: for tests of what a failing engine does to its job. */
   engineModule?: URL;
 };
@@ -76,11 +78,12 @@ class Pool implements SpeechPool {
   readonly #closing = new AbortController();
   readonly #cleaned: Promise<void>;
   readonly #jobs = new Set<Promise<unknown>>();
-  readonly #scratch = new ScratchUse();
+  readonly #scratch: ScratchUse;
 
   constructor(options: SpeechPoolOptions) {
     if (!Number.isInteger(options.size) || options.size < 1) throw new RangeError('size must be at least 1');
     this.#options = options;
+    this.#scratch = new ScratchUse(options.accountScratchBytes);
     this.#processes = Array.from({ length: options.size }, () => null);
     this.#idle = Array.from({ length: options.size }, (_, slot) => slot);
     this.#cleaned = removeLeftovers(options.scratchDirectory, Date.now());

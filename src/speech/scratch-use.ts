@@ -1,7 +1,7 @@
 // How much of the scratch folder the decoded sound of each account takes, as far as is known when decoding begins. An
 // account over its budget is not refused: its next job waits until what runs has ended.
 
-/** Half a day of two channels, or 70 hours of one, at a time; one more job may be begun just below it. */
+/** 37 hours of two channels at a time; one more job may be begun just below it. */
 const BUDGET_BYTES = 8 * 2 ** 30;
 
 export class ScratchUse {
