@@ -1,17 +1,18 @@
 // How long the event loop stands still while the job of a long recording ends: its result rendered, with sentences and
 // subtitles, and written with its callback. `--hours N` of speech (10). Real database, no recognition.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLog } from '../src/log.ts';
 import type { Transcript } from '../src/speech/transcript.ts';
 import { openAudioFolder } from '../src/store/audio.ts';
-import { findJob } from '../src/store/jobs.ts';
-import { openQueue } from '../src/store/queue.ts';
+import { findJob, type Started, startJob } from '../src/store/jobs.ts';
 import { insertJob } from '../src/store/submissions.ts';
 import { handleJob } from '../src/transcribe/handler.ts';
+import { HeldRuns, JOB_LEASE_MS } from '../src/transcribe/held-runs.ts';
+import { insertAnyAudio } from '../test/rig/job.ts';
 import { watchTurns } from '../test/rig/turns.ts';
 import { utterance } from '../test/text/spoken.ts';
 import { machine, openGround } from './rig/ground.ts';
@@ -51,45 +52,46 @@ export async function run(argv: string[]): Promise<Record<string, unknown>> {
 type Round = { took: number; longest_turn: number; longest_turn_processor: number };
 
 async function end(
-  { database: { db }, connectionString, account }: Awaited<ReturnType<typeof openGround>>,
+  { database: { db }, account }: Awaited<ReturnType<typeof openGround>>,
   folder: string,
   transcript: Transcript,
 ): Promise<Round> {
-  const queue = await openQueue({ connectionString, onError: () => {}, onWarning: () => {} });
+  const audioId = await insertAnyAudio(db, account);
   const id = randomUUID();
   const url = 'https://app.example.org/hooks';
-  await insertJob(db, queue, {
+  await insertJob(db, {
     id,
     accountId: account,
     audioUrl: 'https://cdn.example.org/a.mp3',
-    audioId: null,
+    audioId,
     request: REQUEST,
     customMetadata: null,
     callback: { url, method: 'POST', form: 'full', gzip: false },
   });
+  const log = createLog('warn');
+  const runs = new HeldRuns(db, log);
+  const job = (await startJob(db, id, JOB_LEASE_MS)) as Started;
   const turns = watchTurns();
   await handleJob(
     {
       db,
-      queue,
       audio: await openAudioFolder(folder),
-      async fetchAudio(_url, path) {
-        await writeFile(path, 'x');
-        return { bytes: 1, filename: 'a.mp3' };
+      fetchAudio: async () => {
+        throw new Error('its audio is here');
       },
       transcribe: async () => transcript,
       addons: async (utterances) => ({ utterances, envelopes: {} }),
       callback: { format: 'short', publicUrl: () => 'http://127.0.0.1:4747', firstWaitMs: () => 0 },
-      perAccount: null,
-      log: createLog('warn'),
+      runs,
+      log,
     },
-    id,
+    job,
     new AbortController().signal,
   );
   const { took, longest, longestProcessor } = await turns();
-  await queue.stop();
-  const job = await findJob(db, account, id);
-  if (job?.state !== 'done') throw new Error(`the job ended ${job?.state}: nothing was measured`);
+  await runs.stop();
+  const ended = await findJob(db, account, id);
+  if (ended?.state !== 'done') throw new Error(`the job ended ${ended?.state}: nothing was measured`);
   return {
     took: Math.round(took),
     longest_turn: Math.round(longest),

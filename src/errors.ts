@@ -21,6 +21,7 @@ export const JOB_ERRORS = {
   language_unsupported: { status: 422, integer: 422, says: 'The model does not speak this language.' },
   engine_failed: { status: 500, integer: 500, says: 'The speech engine failed.' },
   engine_timeout: { status: 500, integer: 504, says: 'The speech engine took too long.' },
+  cancelled: { status: 409, integer: 409, says: 'The transcription was cancelled on request.' },
   internal: { status: 500, integer: 500, says: 'Something failed inside Ringback.' },
 } as const satisfies Record<string, Row>;
 
@@ -48,7 +49,7 @@ export const HTTP_ERRORS = {
   job_unfinished: {
     status: 403,
     integer: 403,
-    says: 'A transcription that is queued or processing cannot be deleted: wait until its status is done or error.',
+    says: 'A transcription that is processing cannot be deleted: cancel it, or wait until its status is done or error.',
   },
   route_unknown: { status: 404, integer: 404, says: 'There is no such route.' },
   transcription_unknown: {

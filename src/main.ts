@@ -13,6 +13,8 @@ import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
 import { descriptorLimit, shareDescriptors } from './descriptors.ts';
+import { DiskFloor } from './disk-floor.ts';
+import { FairPlaces } from './fair-places.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
@@ -21,6 +23,7 @@ import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
 import { describeSettings, type Settings } from './settings.ts';
 import { generateSecret } from './signature.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
+import { createLengths } from './speech/lengths.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
 import { clockOffset } from './store/clock.ts';
@@ -30,11 +33,13 @@ import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
 import { accountFinder, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
-import { openQueue } from './store/queue.ts';
+import { countWaiting } from './store/next-job.ts';
 import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
+import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
+import { MINIMUM_RATE } from './transcribe/slow-host.ts';
 import { startTranscribe } from './transcribe/start.ts';
 import { formatBytes } from './units.ts';
 import { readVersion } from './version.ts';
@@ -55,7 +60,8 @@ const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
 /** Sending has connections of its own: behind a burst of requests, it would wait its turn in their queue for seconds. */
 const CONNECTIONS = { all: 15, deliver: 5 } as const;
-const PROBES = 2;
+/** Downloads for `POST /v2/upload` at a time. */
+const UPLOAD_DOWNLOADS = 64;
 
 export async function startRingback(settings: Settings, log: Logger): Promise<Ringback> {
   const stops: [name: string, stop: () => Promise<unknown>][] = [];
@@ -120,18 +126,10 @@ async function start(
   const { created: createdKey } = has('api') ? await settleKeys(db, settings.apiKeys) : { created: null };
   const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
 
-  const queue = await openQueue({
-    connectionString: databaseUrl,
-    onError: (error) => log.warn({ err: error }, 'queue'),
-    onWarning: (warning) => log.warn({ warning }, 'queue'),
-    perAccount: settings.maxConcurrentJobs,
-  });
-  stops.push(['queue', () => queue.stop()]);
-  db.teller.hear((news) => {
-    if (news.kind === 'queued' || news.kind === 'missed') queue.wake();
-  });
-
   const audio = await openAudioFolder(settings.storage);
+  const scratchDirectory = join(settings.dataDirectory, 'scratch');
+  await mkdir(scratchDirectory, { recursive: true, mode: 0o700 });
+  const floor = new DiskFloor([settings.storage, scratchDirectory]);
   const outbound = new Outbound({ policy: { allow, own: [] } });
   stops.push(['outbound', async () => outbound.close()]);
   const fetchTo = (url: string, path: string, signal: AbortSignal) =>
@@ -142,26 +140,30 @@ async function start(
       maxBytes: settings.maxAudioBytes,
       totalMs: FETCH_TOTAL_MS,
       idleMs: FETCH_IDLE_MS,
+      minimumRate: MINIMUM_RATE,
       version,
       signal,
     });
 
   const speechOptions = {
-    size: settings.workers,
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
-    scratchDirectory: join(settings.dataDirectory, 'scratch'),
+    scratchDirectory,
     ffmpeg: await findFfmpeg(),
     maxDurationSeconds: settings.maxAudioSeconds,
   };
-  const speech = createSpeechPool(speechOptions);
+  const speech = createSpeechPool({ ...speechOptions, size: settings.workers });
   stops.push(['speech', () => speech.close()]);
-  // Uploads are measured in processes of their own: with every worker busy for an hour, an upload must not wait.
-  const probes = createSpeechPool({ ...speechOptions, size: PROBES });
-  stops.push(['probes', () => probes.close()]);
+  const lengths = createLengths(speechOptions);
+  stops.push(['lengths', () => lengths.close()]);
 
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
+  const callback = {
+    format: settings.callbackFormat,
+    publicUrl,
+    firstWaitMs: () => firstWaitMs(settings.retrySchedule, Math.random),
+  };
   let draining = false;
   let drain = () => {};
   let url: string | null = null;
@@ -183,11 +185,13 @@ async function start(
     });
     db.teller.hear((news) => listeners.heard(news));
     drain = () => listeners.drain();
+    const downloads = new FairPlaces(UPLOAD_DOWNLOADS);
     const server = await buildServer({
       db,
-      submit: submitter(db, queue),
+      submit: submitter(db),
+      cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback }, accountId, id),
       listeners,
-      queueDepth: () => queue.depth(db),
+      queueDepth: () => countWaiting(db),
       limits: {
         requestsPerMinute: settings.maxRequestsPerMinute,
         queuedJobs: settings.maxQueuedJobs,
@@ -201,8 +205,10 @@ async function start(
       maxBytes: settings.maxAudioBytes,
       findAccount: accountFinder(db),
       judge: { audio: judgeAudio, callback: judgeCallback },
-      fetchAudio: fetchTo,
-      probe: (path, signal) => probes.probe({ path, signal }),
+      fetchAudio: (url, path, signal, account) =>
+        downloads.during(account, signal, () => fetchTo(url, path, signal)),
+      room: () => floor.check(),
+      probe: (path, signal, account) => lengths.of({ path, signal, account }),
       serverSecrets: secrets,
       newSecret: generateSecret,
       draining: () => draining,
@@ -222,18 +228,15 @@ async function start(
   if (has('transcribe')) {
     const stopTranscribe = await startTranscribe({
       db,
-      queue,
       audio,
       log,
       workers: settings.workers,
       perAccount: settings.maxConcurrentJobs,
-      callback: {
-        format: settings.callbackFormat,
-        publicUrl,
-        firstWaitMs: () => firstWaitMs(settings.retrySchedule, Math.random),
-      },
+      withoutRoom: () => speech.withoutRoom(),
+      room: () => floor.check(),
+      callback,
       fetchAudio: fetchTo,
-      transcribe: (path, signal) => speech.transcribe({ path, signal }),
+      transcribe: (path, signal, account) => speech.transcribe({ path, signal, account }),
       addons: createAddons({
         languageModel: languageModelOf(settings),
         onFault: (error, addon) => log.error({ err: error, addon }, 'an add-on failed inside Ringback'),

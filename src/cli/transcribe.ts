@@ -15,6 +15,7 @@ import { renderText } from '../text/lines.ts';
 import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
+import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
 import { readVersion } from '../version.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 
@@ -102,6 +103,7 @@ async function locate(
       maxBytes: settings.maxAudioBytes,
       totalMs: 3_600_000,
       idleMs: 30_000,
+      minimumRate: MINIMUM_RATE,
       version: readVersion(),
       signal,
     });

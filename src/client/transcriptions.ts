@@ -1,4 +1,4 @@
-// Transcriptions: made, waited for, looked up, listed, deleted.
+// Transcriptions: made, waited for, looked up, listed, cancelled, deleted.
 import type { JobRequest } from '../http/job-request.ts';
 import type { CallbackWithAttempts } from '../http/schemas/callback.ts';
 import type { CreatedJob, Job, JobPage, JobQuery } from '../http/schemas/job.ts';
@@ -65,7 +65,10 @@ export function transcriptionsOf(connection: Connection) {
           page.next === null ? null : { ...query, offset: new URL(page.next).searchParams.get('offset') };
       }
     },
-    /** With its result, its audio and the bodies of its callbacks. */
+    /** Ends it where it waits or runs, with an error callback; the record as it is then. One that has ended stays as it is. */
+    cancel: (id: string, call: CallOptions = {}): Promise<Job> =>
+      connection.json('POST', `/api/transcriptions/${encodeURIComponent(id)}/cancel`, call),
+    /** With its result, its audio and the bodies of its callbacks; 403 while it is processing. */
     delete: (id: string, call: CallOptions = {}): Promise<void> => connection.json('DELETE', at(id), call),
     /** The bytes of its audio. */
     file: (id: string, call: CallOptions = {}) =>

@@ -6,6 +6,7 @@
 // is there, but nothing is begun while very many answers are not on record yet: what is unrecorded cannot pile up.
 import { setImmediate as tick } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Bell } from '../bell.ts';
 import type {
   Claimed,
   ClaimOptions,
@@ -17,7 +18,6 @@ import type {
   RecordedHealths,
 } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
-import { Bell } from './bell.ts';
 import { Capacity, type Place } from './capacity.ts';
 import { firstRoom, HeldEndpoint, type Wanted } from './held.ts';
 import { Hosts } from './hosts.ts';

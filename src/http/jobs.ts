@@ -7,7 +7,7 @@ import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
-import { countQueued, deleteJob, findJob, isUnfinished } from '../store/jobs.ts';
+import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
 import type { Submit } from '../store/submissions.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
@@ -24,6 +24,8 @@ import { readWait } from './wait.ts';
 export type JobDeps = {
   db: TellingDb;
   submit: Submit;
+  /** The job as it is now, cancelled or ended before; undefined: there is no such job. */
+  cancelJob: (accountId: string, id: string) => Promise<JobRow | undefined>;
   audio: AudioFolder;
   judge: { audio: JudgeUrl; callback: JudgeUrl };
   publicUrl: () => string;
@@ -39,6 +41,16 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   );
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
     server.register(async (routes) => family(routes, { ...deps, queueLimit }), { prefix: base });
+  server.post<{ Params: { id: string } }>(
+    '/api/transcriptions/:id/cancel',
+    { schema: schemas.cancelJob },
+    async (request, reply) => {
+      const { id } = request.params;
+      const job = isUuid(id) ? await deps.cancelJob(request.account, id) : undefined;
+      if (!job) throw new HttpError('transcription_unknown');
+      return reply.type('application/json').send(jobRecord(job));
+    },
+  );
 }
 
 function family(

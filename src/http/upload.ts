@@ -24,19 +24,30 @@ export type UploadDeps = {
     url: string,
     path: string,
     signal: AbortSignal,
+    account: string,
   ) => Promise<{ bytes: number; filename: string }>;
+  /** Rejects while there is too little free space for new audio. */
+  room: () => Promise<void>;
   /** Seconds and channels of a media file; throws JobError when it is none. */
-  probe: (path: string, signal: AbortSignal) => Promise<{ durationSeconds: number; channels: number }>;
+  probe: (
+    path: string,
+    signal: AbortSignal,
+    account: string,
+  ) => Promise<{ durationSeconds: number; channels: number }>;
   publicUrl: () => string;
   limits: Pick<Limits, 'uploads'>;
 };
 
+/** An upload is kept once it is measured. */
+type Measured = NewAudio & { duration: number; channels: number };
 type Received = { filename: string; sourceUrl: string | null; bodyHash: Buffer };
 
 const ROUTE = '/v2/upload';
+/** Read by nobody but the log. */
+const LEFT = 'the client hung up before its upload was answered';
 
 export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
-  const { db, audio, publicUrl } = deps;
+  const { db, audio, publicUrl, room } = deps;
   const places = new Places(deps.limits.uploads, 'uploads_too_many');
   server.post(ROUTE, { schema: uploadAudio }, (request, reply) =>
     places
@@ -55,13 +66,15 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
       const earlier = await earlierAnswer(db, key && { ...key, bodyHash: hashJson(request.sent) });
       if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
     }
+    await room();
     const id = randomUUID();
     const path = audio.incoming(id);
     const gone = new AbortController();
-    request.raw.once('close', () => {
-      if (!request.raw.complete) gone.abort();
+    // Also a client that has sent everything and hangs up while its file is fetched or measured.
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) gone.abort(new HttpError('request_invalid', { sentences: [LEFT] }));
     });
-    let row: NewAudio | undefined;
+    let row: Measured | undefined;
     try {
       const received = request.isMultipart()
         ? await receivePart(request, path, key !== null, deps)
@@ -91,14 +104,14 @@ async function keep(
   { filename, sourceUrl }: Received,
   { audio, probe }: UploadDeps,
   signal: AbortSignal,
-): Promise<NewAudio> {
+): Promise<Measured> {
   const { size } = await stat(audio.incoming(id));
   if (size === 0)
     throw new JobError(
       'audio_empty',
       'The uploaded file has no bytes: send the audio itself in the part named audio.',
     );
-  const { durationSeconds, channels } = await probe(audio.incoming(id), signal);
+  const { durationSeconds, channels } = await probe(audio.incoming(id), signal, request.account);
   await audio.keep(id);
   return {
     id,
@@ -112,7 +125,7 @@ async function keep(
   };
 }
 
-function showUpload(row: NewAudio, publicUrl: string): Upload {
+function showUpload(row: Measured, publicUrl: string): Upload {
   return {
     audio_url: `${publicUrl}/file/${row.id}`,
     audio_metadata: {
@@ -178,7 +191,7 @@ async function receiveUrl(
   const trouble = judge.audio(url);
   if (trouble !== null)
     throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
-  const { filename } = await fetchAudio(url, path, signal);
+  const { filename } = await fetchAudio(url, path, signal, request.account);
   return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: hashJson(request.sent) };
 }
 

@@ -3,6 +3,7 @@
 
 import { closeSync, copyFileSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { MAX_SCRATCH_BYTES, tooMuchSound } from './plausible.ts';
 import { type PcmFile, SAMPLE_RATE } from './transcript.ts';
 
 export type DistinctChannel = { channel: number; pcm: PcmFile };
@@ -47,6 +48,8 @@ export class ChannelSpool {
   /** One array per channel, all of one length. */
   write(channels: readonly Int16Array[]): void {
     const length = channels[0]?.length ?? 0;
+    if ((this.#samples + length) * this.#lanes.length * 2 > MAX_SCRATCH_BYTES)
+      throw tooMuchSound(this.#lanes.length);
     for (const [index, lane] of this.#lanes.entries()) {
       const samples = channels[index];
       if (samples?.length !== length) throw new RangeError('channels of different length');

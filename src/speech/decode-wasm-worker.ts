@@ -17,6 +17,7 @@ import {
   tooMuchMemory,
 } from './decoder.ts';
 import { indexFirst, mp4Layout, readFully, readMoov } from './mp4.ts';
+import { refuseRate } from './plausible.ts';
 import { Resampler } from './resample.ts';
 import { FORMATS, type MediaKind } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
@@ -73,6 +74,7 @@ class Sink {
 
   /** The rate is known with the first samples; chained streams and HE-AAC may change it on the way. */
   #start(sampleRate: number): void {
+    refuseRate(sampleRate, this.#task.kind);
     this.finish();
     this.#rate = sampleRate;
     this.#resamplers = [new Resampler(sampleRate)];

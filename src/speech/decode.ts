@@ -5,7 +5,8 @@ import { JobError } from '../errors.ts';
 import type { DistinctChannel } from './channels.ts';
 import { decodeWithFfmpeg } from './decode-ffmpeg.ts';
 import { decodeWithWasm } from './decode-wasm.ts';
-import { damaged, inWords, noAudio, tooLong } from './decoder.ts';
+import { damaged, inWords, noAudio } from './decoder.ts';
+import { hollow, mostSeconds, refuseImplausible, scratchBytes } from './plausible.ts';
 import { type Probe, probe } from './probe.ts';
 import { FORMATS } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
@@ -21,7 +22,12 @@ export type DecodeOptions = {
   signal?: AbortSignal;
   /** Seconds decoded, and seconds in all where the file says so; about every 10 s of audio. */
   onProgress?: (seconds: number, ofSeconds: number | null) => void;
+  /** Bytes that the decoded sound will take in the scratch folder, about; once, before any is written. */
+  onNeeds?: (bytes: number) => void;
 };
+
+/** Seconds and channels where the container tells them exactly, in the time it takes to read a few headers. */
+export type Measured = { durationSeconds: number; channels: number };
 
 export type Decoded = {
   durationSeconds: number;
@@ -42,20 +48,24 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   const found = probe(path);
-  const kind = accept(found);
-  if (found.seconds !== null && found.exact && found.seconds > maxDurationSeconds + 1) {
-    throw tooLong(maxDurationSeconds);
-  }
+  const kind = accept(found, maxDurationSeconds);
+  options.onNeeds?.(scratchBytes(found, maxDurationSeconds));
   const way = ffmpeg === null ? decodeWithWasm : decodeWithFfmpeg(ffmpeg);
-  const result = await way({
+  const decoded = way({
     path,
     kind,
     probe: found,
     directory: options.scratchDirectory,
-    maxDurationSeconds,
+    maxDurationSeconds: Math.min(maxDurationSeconds, mostSeconds(found.fileBytes)),
     timeoutMs,
     signal,
     onProgress: (seconds) => onProgress?.(seconds, found.seconds),
+  });
+  const result = await decoded.catch((error: unknown) => {
+    // The limit that the decoder ran into may be the file's own.
+    const code = error instanceof JobError ? error.code : null;
+    const own = mostSeconds(found.fileBytes) < maxDurationSeconds;
+    throw code === 'audio_too_long' && own ? hollow(kind, found.fileBytes) : error;
   });
   const durationSeconds = result.samples / SAMPLE_RATE;
   if (result.samples === 0) {
@@ -77,6 +87,18 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   };
 }
 
+/**
+ * What {@link decode} would say of a file's length and channels, without decoding; null where only that can tell.
+ * @throws JobError as `decode` does for what its header gives away.
+ */
+export function measure(path: string, maxDurationSeconds: number): Measured | null {
+  const found = probe(path);
+  accept(found, maxDurationSeconds);
+  const { samples, rate, channels } = found;
+  if (samples === null || samples === 0 || rate === null || channels === null) return null;
+  return { durationSeconds: Math.round((samples / rate) * SAMPLE_RATE) / SAMPLE_RATE, channels };
+}
+
 /** A file of headers and tags alone is smaller; a larger one without a single sample in it is damaged. */
 const HOLLOW_BYTES = 4096;
 
@@ -85,7 +107,7 @@ function isShort(decoded: number, announced: number): boolean {
   return announced - decoded > 0.5 + announced * 0.01;
 }
 
-function accept(found: Probe) {
+function accept(found: Probe, maxDurationSeconds: number) {
   if (found.fileBytes === 0) throw new JobError('audio_empty', 'The file is empty (0 bytes).');
   if (found.kind === null) {
     const seen = found.looksLike;
@@ -103,5 +125,6 @@ function accept(found: Probe) {
     );
   }
   if (found.broken) throw damaged(found.kind, 'header');
+  refuseImplausible(found, found.kind, maxDurationSeconds);
   return found.kind;
 }

@@ -8,6 +8,12 @@ export type Phase = 'decoding' | 'recognising';
 /** `fraction` of this phase, 0 to 1; null where the length of the audio is not known yet. */
 export type Progress = { phase: Phase; fraction: number | null };
 
+/**
+ * How far to go: read the length and channels from the container, where it tells them exactly; decode for them; or
+ * recognise the words as well.
+ */
+export type Work = 'measure' | 'decode' | 'recognise';
+
 export type ChildSettings = {
   model: string;
   cacheDirectory: string;
@@ -21,15 +27,18 @@ export type ChildSettings = {
 export type ToChild =
   | { type: 'settings'; settings: ChildSettings }
   | { type: 'load' }
-  /** Without `recognise` the file is decoded, for its length and channels, and no word is looked for. */
-  | { type: 'job'; id: number; path: string; directory: string; recognise: boolean }
+  | { type: 'job'; id: number; path: string; directory: string; work: Work }
   | { type: 'abort'; id: number };
 
 export type FromChild =
   | { type: 'loaded' }
   | { type: 'unloadable'; message: string; cause: string }
   | { type: 'progress'; id: number; progress: Progress }
+  /** Bytes that the decoded sound will take in the folder of the job. */
+  | { type: 'needs'; id: number; bytes: number }
   | { type: 'done'; id: number; transcript: Transcript }
+  /** Only decoding can tell its length. */
+  | { type: 'unmeasured'; id: number }
   | { type: 'failed'; id: number; code: JobErrorCode; message: string; cause: string }
   /** The job stopped because of `abort`. */
   | { type: 'stopped'; id: number }

@@ -65,6 +65,51 @@ export function soundSeconds(moov: Uint8Array): number | null {
   return track ? Math.min(track, movie) : null;
 }
 
+export type SoundFormat = {
+  rate: number;
+  channels: number;
+  /** AAC-LC of one or two channels, without the extensions that a decoder may find only as it goes. */
+  plain: boolean;
+};
+
+/** Of the first sound track, from its sample description; null where it cannot be read. */
+export function soundFormat(moov: Uint8Array): SoundFormat | null {
+  const bytes = new DataView(moov.buffer, moov.byteOffset, moov.byteLength);
+  let sound = false;
+  let found: SoundFormat | null = null;
+  walk(moov, 0, moov.length, (type, body, end) => {
+    if (type === 'hdlr') sound = text(moov, body + 8) === 'soun';
+    // The first entry: 8 bytes of list, 8 of box, 16 before the channels; version 2 of QuickTime has them elsewhere.
+    if (type !== 'stsd' || !sound || found || end - body < 44 || bytes.getUint16(body + 24) === 2) return;
+    const channels = bytes.getUint16(body + 32);
+    const rate = bytes.getUint32(body + 40) / 65_536;
+    const config = audioConfig(moov, body + 44, end);
+    const plain =
+      text(moov, body + 12) === 'mp4a' &&
+      config?.type === 2 &&
+      rate > 24_000 &&
+      (config.channels === 1 || config.channels === 2);
+    found = { rate, channels: plain ? config.channels : channels, plain };
+  });
+  return found;
+}
+
+/** Object type and channels of an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1), found by the tag that stands before it. */
+function audioConfig(moov: Uint8Array, from: number, end: number): { type: number; channels: number } | null {
+  for (let at = from; at + 4 <= end; at++) {
+    if (text(moov, at) !== 'esds') continue;
+    for (let tag = at + 8; tag + 3 < end; tag++) {
+      // DecoderSpecificInfo, its length in one byte or in four.
+      if (moov[tag] !== 5) continue;
+      const config = tag + (moov[tag + 1] === 0x80 ? 5 : 2);
+      const [first, second] = [moov[config] ?? 0, moov[config + 1] ?? 0];
+      if (first >> 3 !== 2) continue;
+      return { type: first >> 3, channels: (second >> 3) & 15 };
+    }
+  }
+  return null;
+}
+
 /**
  * The byte ranges of the file with the index first. Players want it there, but recorders and ffmpeg write it last, and
  * the streaming decoder would collect the whole file before it could start (2.8 GB for an hour, measured). Chunk

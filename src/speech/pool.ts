@@ -1,9 +1,10 @@
 // Transcribes files in child processes, a fixed number at a time, so that a crash, a hang or a hostile file costs one
 // job and never the server. Owns the queue and the processes; knows nothing of jobs in a database.
 
-import type { Phase, Progress } from './messages.ts';
+import type { Phase, Progress, Work } from './messages.ts';
 import { makeJobFolder, removeJobFolder, removeLeftovers } from './scratch.ts';
-import { SpeechProcess } from './speech-process.ts';
+import { ScratchUse } from './scratch-use.ts';
+import { SpeechProcess, Unmeasured } from './speech-process.ts';
 import type { Transcript } from './transcript.ts';
 
 export type { Phase, Progress };
@@ -22,12 +23,16 @@ export type SpeechPoolOptions = {
   memoryLimitBytes?: number;
   /** Time for decoding one file; 15 minutes by default (ten hours of audio take about two). */
   decodeTimeoutMs?: number;
+  /** Decoded sound of one account at a time; 8 GiB by default. */
+  accountScratchBytes?: number;
   /** Module with `loadEngine`, in place of engine.ts: for tests of what a failing engine does to its job. */
   engineModule?: URL;
 };
 
 export type TranscribeJob = {
   path: string;
+  /** Whose decoded sound it will be. */
+  account?: string;
   onProgress?: (progress: Progress) => void;
   /** Ends the job within seconds; the promise rejects with the reason of the signal. */
   signal?: AbortSignal;
@@ -43,11 +48,17 @@ export type SpeechPool = {
   ready(): Promise<void>;
   /** Waits for a free process, first come first served. Rejects with JobError or the reason of the signal. */
   transcribe(job: TranscribeJob): Promise<Transcript>;
-  /** Seconds and channels of a file, by decoding it: what a container says of itself may be wrong. Errors as above. */
-  probe(job: Pick<TranscribeJob, 'path' | 'signal'>): Promise<{ durationSeconds: number; channels: number }>;
+  /** Seconds and channels of a file, by decoding it. Errors as above. */
+  probe(job: Omit<TranscribeJob, 'onProgress'>): Promise<Length>;
+  /** The same from the container, in milliseconds; null where only decoding can tell. Errors as above. */
+  measure(job: Omit<TranscribeJob, 'onProgress'>): Promise<Length | null>;
+  /** Accounts whose decoded sound takes all the room in the scratch folder that one account may take. */
+  withoutRoom(): string[];
   /** Stops what runs and what waits, ends the processes. At most about 5 s. */
   close(): Promise<void>;
 };
+
+export type Length = { durationSeconds: number; channels: number };
 
 const DEFAULT_MEMORY_LIMIT = 3 * 2 ** 30;
 const DEFAULT_DECODE_TIMEOUT_MS = 15 * 60_000;
@@ -67,10 +78,12 @@ class Pool implements SpeechPool {
   readonly #closing = new AbortController();
   readonly #cleaned: Promise<void>;
   readonly #jobs = new Set<Promise<unknown>>();
+  readonly #scratch: ScratchUse;
 
   constructor(options: SpeechPoolOptions) {
     if (!Number.isInteger(options.size) || options.size < 1) throw new RangeError('size must be at least 1');
     this.#options = options;
+    this.#scratch = new ScratchUse(options.accountScratchBytes);
     this.#processes = Array.from({ length: options.size }, () => null);
     this.#idle = Array.from({ length: options.size }, (_, slot) => slot);
     this.#cleaned = removeLeftovers(options.scratchDirectory, Date.now());
@@ -92,14 +105,24 @@ class Pool implements SpeechPool {
   }
 
   transcribe(job: TranscribeJob): Promise<Transcript> {
-    return this.#tracked(this.#run(job, true));
+    return this.#tracked(this.#run(job, 'recognise'));
   }
 
-  async probe(
-    job: Pick<TranscribeJob, 'path' | 'signal'>,
-  ): Promise<{ durationSeconds: number; channels: number }> {
-    const { audioDuration, channels } = await this.#tracked(this.#run(job, false));
-    return { durationSeconds: audioDuration, channels };
+  async probe(job: TranscribeJob): Promise<Length> {
+    return lengthOf(await this.#tracked(this.#run(job, 'decode')));
+  }
+
+  async measure(job: TranscribeJob): Promise<Length | null> {
+    try {
+      return lengthOf(await this.#tracked(this.#run(job, 'measure')));
+    } catch (error) {
+      if (error instanceof Unmeasured) return null;
+      throw error;
+    }
+  }
+
+  withoutRoom(): string[] {
+    return this.#scratch.full();
   }
 
   #tracked(running: Promise<Transcript>): Promise<Transcript> {
@@ -115,10 +138,11 @@ class Pool implements SpeechPool {
     await Promise.all(this.#processes.map((one) => one?.close()));
   }
 
-  async #run(job: TranscribeJob, recognise: boolean): Promise<Transcript> {
+  async #run(job: TranscribeJob, work: Work): Promise<Transcript> {
     const signal = job.signal ? AbortSignal.any([job.signal, this.#closing.signal]) : this.#closing.signal;
     const slot = await this.#acquire(signal);
     let folder: string | null = null;
+    let needs: (() => void) | undefined;
     try {
       await this.#cleaned;
       folder = await makeJobFolder(this.#options.scratchDirectory);
@@ -126,13 +150,18 @@ class Pool implements SpeechPool {
       return await this.#process(slot).run({
         path: job.path,
         directory: folder,
-        recognise,
+        work,
         timeoutMs: job.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal,
         onProgress: job.onProgress ?? (() => {}),
+        onNeeds: (bytes) => {
+          needs?.();
+          needs = this.#scratch.take(job.account ?? '', bytes);
+        },
       });
     } finally {
       if (folder !== null) await removeJobFolder(folder);
+      needs?.();
       this.#release(slot);
     }
   }
@@ -181,4 +210,8 @@ class Pool implements SpeechPool {
     if (next) next(slot);
     else this.#idle.push(slot);
   }
+}
+
+function lengthOf({ audioDuration, channels }: Transcript): Length {
+  return { durationSeconds: audioDuration, channels };
 }

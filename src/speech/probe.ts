@@ -2,7 +2,8 @@
 // missing. Both ways of decoding stand on it, so both judge a file alike.
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { type Mp4Layout, mp4Layout, readFully, readMoov, soundSeconds } from './mp4.ts';
+import { flacEnd } from './flac-end.ts';
+import { type Mp4Layout, mp4Layout, readFully, readMoov, soundFormat, soundSeconds } from './mp4.ts';
 import { type MediaKind, mpegFrame, sniff } from './sniff.ts';
 
 export type Probe = {
@@ -21,6 +22,11 @@ export type Probe = {
   seconds: number | null;
   /** `seconds` counts the audio itself, so decoding must give it; false: the longest of all tracks, or a guess. */
   exact: boolean;
+  /** Samples a second and channels of the sound as declared; null where the header was not read so far. */
+  rate: number | null;
+  channels: number | null;
+  /** Samples of each channel that decoding gives, told without it; null where that is not certain. */
+  samples: number | null;
   /** The container declares more bytes than the file has. */
   cutShort: boolean;
   /** The header contradicts itself (a WAV of no channels): nothing can be decoded from it. */
@@ -45,6 +51,9 @@ export function probe(path: string): Probe {
       headerBytes: 0,
       seconds: null,
       exact: false,
+      rate: null,
+      channels: null,
+      samples: null,
       cutShort: false,
       broken: false,
       asf: { video: false, audio: false },
@@ -81,6 +90,9 @@ type Reader = (found: Probe, head: Uint8Array, fd: number) => void;
 
 const READERS: Partial<Record<MediaKind, Reader>> = {
   wav: readWav,
+  rf64: readWav,
+  w64: readWave64,
+  au: readAu,
   aiff: readAiff,
   caf: readCaf,
   flac: readFlac,
@@ -102,16 +114,12 @@ function endsBefore(found: Probe, declaredEnd: number): boolean {
 
 function readWav(found: Probe, _head: Uint8Array, fd: number): void {
   let byteRate = 0;
+  let frameBytes: number | null = null;
   for (const chunk of riffChunks(fd, 12, found.fileBytes, true)) {
     if (chunk.id === 'fmt ') {
-      const format = view(readAt(fd, chunk.body, 16));
-      byteRate = format.getUint32(8, true);
-      const [channels, rate, block] = [
-        format.getUint16(2, true),
-        format.getUint32(4, true),
-        format.getUint16(12, true),
-      ];
-      found.broken = channels === 0 || rate === 0 || block === 0;
+      const format = readAt(fd, chunk.body, Math.min(chunk.size, 26));
+      byteRate = view(format).getUint32(8, true);
+      frameBytes = readWaveFormat(found, format);
     }
     if (chunk.id !== 'data') continue;
     // Writers that cannot seek back leave 0, or the largest number they know (ffmpeg 0xFFFFFFFF, sox 0x7FFFF…).
@@ -119,26 +127,69 @@ function readWav(found: Probe, _head: Uint8Array, fd: number): void {
     const bytes = streaming ? Math.max(0, found.fileBytes - chunk.body) : chunk.size;
     found.cutShort = !streaming && endsBefore(found, chunk.body + chunk.size);
     if (byteRate > 0) found.seconds = bytes / byteRate;
+    // An RF64 tells its sizes elsewhere.
+    if (frameBytes !== null && found.kind === 'wav')
+      found.samples = Math.floor(Math.min(bytes, found.fileBytes - chunk.body) / frameBytes);
     return;
   }
 }
 
+/** PCM, floating point, A-law and µ-law: sounds whose every sample takes the same bytes. */
+const PLAIN = new Set([1, 3, 6, 7]);
+const EXTENSIBLE = 0xfffe;
+
+/** A WAVEFORMATEX, which AVI and Wave64 have too. Bytes of a sample of all channels where the sound is plain. */
+function readWaveFormat(found: Probe, format: Uint8Array): number | null {
+  const bytes = view(format);
+  const [channels, rate] = [bytes.getUint16(2, true), bytes.getUint32(4, true)];
+  const [block, bits] = [bytes.getUint16(12, true), bytes.getUint16(14, true)];
+  found.broken = channels === 0 || rate === 0 || block === 0;
+  found.channels = channels;
+  found.rate = rate;
+  const tag = bytes.getUint16(0, true);
+  const plain = PLAIN.has(tag === EXTENSIBLE && format.length >= 26 ? bytes.getUint16(24, true) : tag);
+  return plain && [8, 16, 24, 32].includes(bits) && block === (channels * bits) / 8 ? block : null;
+}
+
+function readWave64(found: Probe, head: Uint8Array): void {
+  if (fourCc(head, 40) === 'fmt ') readWaveFormat(found, head.subarray(64, 90));
+}
+
+function readAu(found: Probe, head: Uint8Array): void {
+  const bytes = view(head);
+  found.rate = bytes.getUint32(16);
+  found.channels = bytes.getUint32(20);
+}
+
 function readAiff(found: Probe, _head: Uint8Array, fd: number): void {
+  let [frames, frameBytes, held] = [0, 0, 0];
   for (const chunk of riffChunks(fd, 12, found.fileBytes, false)) {
     if (chunk.id === 'COMM') {
-      const comm = view(readAt(fd, chunk.body, 18));
-      found.seconds = comm.getUint32(2) / extended80(comm, 8);
+      const bytes = readAt(fd, chunk.body, Math.min(chunk.size, 22));
+      const comm = view(bytes);
+      frames = comm.getUint32(2);
+      found.channels = comm.getUint16(0);
+      found.rate = extended80(comm, 8);
+      found.seconds = frames / found.rate;
       found.exact = true;
+      const plain = bytes.length < 22 || ['NONE', 'sowt'].includes(fourCc(bytes, 18));
+      if (plain) frameBytes = found.channels * Math.ceil(comm.getUint16(6) / 8);
     }
     if (chunk.id === 'SSND' && chunk.size > 8) {
       found.audioEnd = chunk.body + chunk.size;
       found.cutShort = endsBefore(found, found.audioEnd);
+      held = Math.min(found.audioEnd, found.fileBytes) - chunk.body - 8;
     }
   }
+  if (frameBytes > 0 && held >= frames * frameBytes) found.samples = frames;
 }
+
+/** `lpcm` */
+const LPCM = 0x6c70636d;
 
 function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
   let bytesPerSecond = 0;
+  let frameBytes = 0;
   for (let at = 8, n = 0; at + 12 <= found.fileBytes && n < 1000; n++) {
     const chunk = view(readAt(fd, at, 12));
     const id = fourCc(new Uint8Array(chunk.buffer), 0);
@@ -146,12 +197,16 @@ function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
     if (id === 'desc') {
       const desc = view(readAt(fd, at + 12, 32));
       const framesPerPacket = desc.getUint32(20);
+      found.rate = desc.getFloat64(0);
+      found.channels = desc.getUint32(24);
+      if (desc.getUint32(8) === LPCM && framesPerPacket === 1) frameBytes = desc.getUint32(16);
       if (framesPerPacket > 0) bytesPerSecond = (desc.getFloat64(0) * desc.getUint32(16)) / framesPerPacket;
     }
     if (id === 'data') {
       if (size > 0) found.cutShort = endsBefore(found, at + 12 + size);
-      if (bytesPerSecond > 0)
-        found.seconds = (size > 0 ? size - 4 : found.fileBytes - at - 16) / bytesPerSecond;
+      const bytes = size > 0 ? size - 4 : found.fileBytes - at - 16;
+      if (bytesPerSecond > 0) found.seconds = bytes / bytesPerSecond;
+      if (frameBytes > 0) found.samples = Math.floor(Math.min(bytes, found.fileBytes - at - 16) / frameBytes);
       return;
     }
     if (size < 0) return;
@@ -159,13 +214,16 @@ function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
   }
 }
 
-function readFlac(found: Probe, head: Uint8Array): void {
+function readFlac(found: Probe, head: Uint8Array, fd: number): void {
   const info = view(head.subarray(8, 42));
   const rate = info.getUint32(10) >>> 12;
+  found.rate = rate;
+  found.channels = ((info.getUint32(10) >>> 9) & 7) + 1;
   const samples = (info.getUint8(13) & 15) * 2 ** 32 + info.getUint32(14);
   if (rate === 0 || samples === 0) return;
   found.seconds = samples / rate;
   found.exact = true;
+  if (flacEnd(fd, found.fileBytes, info.getUint16(0)) === samples) found.samples = samples;
 }
 
 /** Xing, Info or VBRI header in the first frame: every common encoder writes one, except for plain constant rate. */
@@ -177,10 +235,15 @@ function readMpeg(found: Probe, head: Uint8Array): void {
     if (next + 4 <= head.length && !mpegFrame(head, next)) continue;
     const xing = at + 4 + frame.sideInfo;
     const bytes = view(head);
+    found.rate = frame.rate;
+    found.channels = frame.mono ? 1 : 2;
     if (['Xing', 'Info'].includes(fourCc(head, xing))) {
       const flags = bytes.getUint32(xing + 4);
       if ((flags & 1) !== 0) found.seconds = (bytes.getUint32(xing + 8) * frame.samples) / frame.rate;
-      if ((flags & 3) === 3) cutMpeg(found, at, bytes.getUint32(xing + 12));
+      if ((flags & 3) === 3) {
+        cutMpeg(found, at, bytes.getUint32(xing + 12));
+        found.samples = xingSamples(head, xing, frame.samples);
+      }
     } else if (fourCc(head, at + 36) === 'VBRI') {
       found.seconds = (bytes.getUint32(at + 36 + 14) * frame.samples) / frame.rate;
       cutMpeg(found, at, bytes.getUint32(at + 36 + 10));
@@ -188,6 +251,17 @@ function readMpeg(found: Probe, head: Uint8Array): void {
     found.exact = found.seconds !== null;
     return;
   }
+}
+
+/** All frames without what the encoder put before and after the sound, which decoders take away again. */
+function xingSamples(head: Uint8Array, xing: number, perFrame: number): number | null {
+  const bytes = view(head);
+  const flags = bytes.getUint32(xing + 4);
+  const encoder = xing + 16 + ((flags & 4) !== 0 ? 100 : 0) + ((flags & 8) !== 0 ? 4 : 0);
+  if (!['LAME', 'Lavf', 'Lavc'].includes(fourCc(head, encoder))) return null;
+  const [a, b, c] = head.subarray(encoder + 21, encoder + 24) as unknown as [number, number, number];
+  const samples = bytes.getUint32(xing + 8) * perFrame - ((a << 4) | (b >> 4)) - (((b & 15) << 8) | c);
+  return samples > 0 ? samples : null;
 }
 
 function cutMpeg(found: Probe, frameAt: number, bytes: number): void {
@@ -203,22 +277,54 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
     const segments = tail.subarray(at + 27, at + 27 + (tail[at + 26] ?? 0));
     const end = at + 27 + (tail[at + 26] ?? 0) + segments.reduce((sum, length) => sum + length, 0);
     found.cutShort = end > tail.length;
+    const last = { eos: ((tail[at + 5] ?? 0) & 4) !== 0, serial: u32le(tail, at + 14) };
     const granule = Number(view(tail).getBigInt64(at + 6, true));
-    const clock = found.kind === 'opus' ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : 0;
+    const opus = found.kind === 'opus';
+    const clock = opus ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : 0;
     if (clock > 0 && granule > 0) found.seconds = granule / clock;
+    if (clock === 0) return;
+    found.rate = clock;
+    found.channels = head[opus ? 37 : 39] ?? null;
+    const whole = !found.cutShort && last.eos && last.serial === u32le(head, 14);
+    if (whole && startsAtZero(head, clock))
+      found.samples = granule - (opus ? view(head).getUint16(38, true) : 0);
     return;
   }
+}
+
+/**
+ * A stream that was cut out of a longer one keeps that one's positions: the first page with sound of such a one is far
+ * in. Pages of good encoders hold a second or less.
+ */
+function startsAtZero(head: Uint8Array, clock: number): boolean {
+  for (let at = 0; at + 27 <= head.length && fourCc(head, at) === 'OggS'; ) {
+    const granule = Number(view(head).getBigInt64(at + 6, true));
+    if (granule > 0) return granule <= 2 * clock;
+    const table = head.subarray(at + 27, at + 27 + (head[at + 26] ?? 0));
+    at += 27 + table.length + table.reduce((sum, length) => sum + length, 0);
+  }
+  return false;
 }
 
 function readMp4(found: Probe, _head: Uint8Array, fd: number): void {
   const layout: Mp4Layout = mp4Layout(fd, found.fileBytes);
   found.cutShort = layout.cutShort;
   const moov = readMoov(fd, layout);
-  if (moov) found.seconds = soundSeconds(moov);
+  if (!moov) return;
+  found.seconds = soundSeconds(moov);
   found.exact = found.seconds !== null && !layout.fragmented;
+  const sound = soundFormat(moov);
+  found.rate = sound?.rate ?? null;
+  found.channels = sound?.channels ?? null;
+  if (found.exact && found.seconds !== null && sound?.plain && !found.cutShort)
+    found.samples = Math.round(found.seconds * sound.rate);
 }
 
-/** EBML (RFC 8794) down to Segment and Info; stops at the first Cluster. */
+/** Segment, Info, Tracks, TrackEntry, Audio. */
+const MASTERS = new Set([0x18538067, 0x1549a966, 0x1654ae6b, 0xae, 0xe1]);
+const SAMPLING_FREQUENCY = 0xb5;
+
+/** EBML (RFC 8794) down to what its masters hold; stops at the first Cluster. */
 function readMatroska(found: Probe, head: Uint8Array): void {
   let scale = 1_000_000;
   for (let at = 0; at < head.length; ) {
@@ -234,7 +340,9 @@ function readMatroska(found: Probe, head: Uint8Array): void {
       const ticks = size.value === 4 ? view(head).getFloat32(body) : view(head).getFloat64(body);
       found.seconds = (ticks * scale) / 1e9;
     }
-    const master = id.value === 0x18538067 || id.value === 0x1549a966;
+    if (id.value === SAMPLING_FREQUENCY && (size.value === 4 || size.value === 8))
+      found.rate ??= size.value === 4 ? view(head).getFloat32(body) : view(head).getFloat64(body);
+    const master = MASTERS.has(id.value);
     if (!master && size.value === null) return;
     at = master ? body : body + (size.value ?? 0);
   }
@@ -249,6 +357,16 @@ function readAvi(found: Probe, head: Uint8Array, fd: number): void {
     if (size > 0 && endsBefore(found, at + 8 + size)) found.cutShort = true;
     at += 8 + size + (size & 1);
   }
+  for (let at = 0; at + 34 <= head.length; at++)
+    if (
+      fourCc(head, at) === 'strf' &&
+      fourCc(head, at - 56 - 8) === 'strh' &&
+      fourCc(head, at - 56) === 'auds'
+    ) {
+      readWaveFormat(found, head.subarray(at + 8, at + 34));
+      found.channels = null;
+      break;
+    }
   if (fourCc(head, 24) === 'avih') found.seconds = (u32le(head, 32) * u32le(head, 48)) / 1e6;
 }
 

@@ -152,7 +152,7 @@ const KBPS = {
   v2: [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 } as const;
 
-export type MpegFrame = { bytes: number; samples: number; rate: number; sideInfo: number };
+export type MpegFrame = { bytes: number; samples: number; rate: number; sideInfo: number; mono: boolean };
 
 /** Header of one MPEG audio frame (ISO/IEC 11172-3 §2.4.1.3, 13818-3), or null. */
 export function mpegFrame(head: Uint8Array, offset: number): MpegFrame | null {
@@ -183,7 +183,7 @@ export function mpegFrame(head: Uint8Array, offset: number): MpegFrame | null {
       ? (Math.floor((12 * kbps * 1000) / rate) + padding) * 4
       : Math.floor(((samples / 8) * kbps * 1000) / rate) + padding;
   const mono = at(head, offset + 3) >> 6 === 3;
-  return { bytes, samples, rate, sideInfo: mpeg1 ? (mono ? 17 : 32) : mono ? 9 : 17 };
+  return { bytes, samples, rate, sideInfo: mpeg1 ? (mono ? 17 : 32) : mono ? 9 : 17, mono };
 }
 
 function mpegFrameBytes(head: Uint8Array, offset: number): number {

@@ -5,17 +5,24 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { JobError } from '../errors.ts';
 import { tooMuchMemory } from './decoder.ts';
-import type { ChildSettings, FromChild, Phase, Progress, ToChild } from './messages.ts';
+import type { ChildSettings, FromChild, Phase, Progress, ToChild, Work } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 
 export type ProcessJob = {
   path: string;
   directory: string;
-  recognise: boolean;
+  work: Work;
   timeoutMs: number;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
+  /** Told once how many bytes of decoded sound there will be in the folder. */
+  onNeeds: (bytes: number) => void;
 };
+
+/** Only decoding can tell how long the file is. */
+export class Unmeasured extends Error {
+  readonly code = 'unmeasured';
+}
 
 type Running = {
   id: number;
@@ -25,6 +32,7 @@ type Running = {
   /** Set once the job is to stop: what to reject with when it has stopped. */
   stopping: { why: unknown } | null;
   onProgress: (progress: Progress) => void;
+  onNeeds: (bytes: number) => void;
 };
 
 const MEMORY_POLL_MS = 500;
@@ -87,15 +95,15 @@ export class SpeechProcess {
     if (this.#running) throw new Error('the speech process is busy');
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Transcript>();
-    this.#running = { id, phase: 'decoding', resolve, reject, stopping: null, onProgress: job.onProgress };
+    const { onProgress, onNeeds } = job;
+    this.#running = { id, phase: 'decoding', resolve, reject, stopping: null, onProgress, onNeeds };
     const onAbort = () => this.#stop(job.signal.reason);
     job.signal.addEventListener('abort', onAbort, { once: true });
     const timer = setTimeout(() => this.#stop(outOfTime(job.timeoutMs)), job.timeoutMs);
     const poll = setInterval(() => void this.#watchMemory(), MEMORY_POLL_MS);
     try {
       if (this.#gone) this.#onExit('gone');
-      else
-        this.#send({ type: 'job', id, path: job.path, directory: job.directory, recognise: job.recognise });
+      else this.#send({ type: 'job', id, path: job.path, directory: job.directory, work: job.work });
       if (job.signal.aborted) onAbort();
       return await promise;
     } finally {
@@ -138,8 +146,10 @@ export class SpeechProcess {
     if (message.type === 'progress') {
       running.phase = message.progress.phase;
       running.onProgress(message.progress);
-    } else if (running.stopping) running.reject(running.stopping.why);
+    } else if (message.type === 'needs') running.onNeeds(message.bytes);
+    else if (running.stopping) running.reject(running.stopping.why);
     else if (message.type === 'done') running.resolve(message.transcript);
+    else if (message.type === 'unmeasured') running.reject(new Unmeasured());
     else if (message.type === 'failed') {
       running.reject(new JobError(message.code, message.message, { cause: message.cause }));
     } else running.reject(new JobError('internal', 'The transcription was stopped on the server.'));

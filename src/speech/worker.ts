@@ -4,7 +4,7 @@
 import { setPriority } from 'node:os';
 import { JobError } from '../errors.ts';
 import { assemble } from './assemble.ts';
-import { type Decoded, decode } from './decode.ts';
+import { type Decoded, decode, measure } from './decode.ts';
 import type { Engine, loadEngine } from './engine.ts';
 import type { ChildSettings, FromChild, ToChild } from './messages.ts';
 import type { Transcript, Utterance } from './transcript.ts';
@@ -65,9 +65,10 @@ async function run(job: Job): Promise<void> {
   const abort = new AbortController();
   current = { id: job.id, abort };
   try {
+    if (job.work === 'measure') return measureJob(job);
     const distinct: Utterance[][] = [];
     const decoded = await decodeJob(job, abort.signal);
-    if (!job.recognise) return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
+    if (job.work === 'decode') return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
     progress(job.id, 'recognising', 0);
     const loaded = await theEngine().catch((error) => {
       throw new JobError('engine_failed', 'The speech model could not be loaded on the server.', {
@@ -96,6 +97,12 @@ async function run(job: Job): Promise<void> {
   }
 }
 
+function measureJob({ id, path }: Job): void {
+  const measured = measure(path, known().maxDurationSeconds);
+  if (measured === null) send({ type: 'unmeasured', id });
+  else send({ type: 'done', id, transcript: withoutWords({ ...measured, distinct: [] }) });
+}
+
 function decodeJob(job: Job, signal: AbortSignal) {
   const { ffmpeg, maxDurationSeconds, decodeTimeoutMs } = known();
   progress(job.id, 'decoding', 0);
@@ -109,10 +116,15 @@ function decodeJob(job: Job, signal: AbortSignal) {
     onProgress: (seconds, of) => {
       progress(job.id, 'decoding', of === null ? null : Math.min(1, seconds / of));
     },
+    onNeeds: (bytes) => send({ type: 'needs', id: job.id, bytes }),
   });
 }
 
-function withoutWords({ durationSeconds, channels, distinct }: Decoded): Transcript {
+function withoutWords({
+  durationSeconds,
+  channels,
+  distinct,
+}: Pick<Decoded, 'durationSeconds' | 'channels' | 'distinct'>): Transcript {
   return {
     audioDuration: durationSeconds,
     channels,

@@ -44,8 +44,6 @@ export class TellingDb extends Kysely<Schema> {
 
 /** Ringback's tables live in a schema of their own, so that a shared database stays tidy. */
 export const SCHEMA = 'ringback';
-/** pg-boss keeps its own tables apart from ours. */
-export const QUEUE_SCHEMA = 'ringback_queue';
 
 export type Database = {
   db: TellingDb;

@@ -1,14 +1,13 @@
-// Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it belongs to, and does nothing when
-// another run has taken over.
+// Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it
+// belongs to, and does nothing when another run has taken over.
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import { MAX_RUNS } from '../job.ts';
 import type { NewAudio } from './audio.ts';
 import { jobChange } from './changes.ts';
-import type { Db, TellingDb, TellingTrx } from './database.ts';
+import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
-import type { Queue, QueuedJob } from './queue.ts';
 import type { Schema } from './schema.ts';
 
 export type JobRow = Selectable<Schema['job']>;
@@ -17,7 +16,7 @@ export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: 
 
 export type Started = Pick<
   JobRow,
-  'id' | 'run' | 'account_id' | 'audio_url' | 'audio_id' | 'request' | 'custom_metadata'
+  'id' | 'run' | 'account_id' | 'audio_url' | 'audio_id' | 'fetched' | 'request' | 'custom_metadata'
 > & {
   created_at: Date;
   /** When this run began, by the database's clock. */
@@ -25,68 +24,56 @@ export type Started = Pick<
   callback: Callback | null;
 };
 
-export type AccountLimit = {
-  /** Runs of one account at a time, in all processes. */
-  most: number;
-  queue: Pick<Queue, 'send'>;
-};
-
-/** An account over its limit has some of its jobs put back; the queue itself passes over the rest. */
-const PUT_BACK_S = 1;
-
-/**
- * Claims the job for one run; undefined when it is not to be run: it is finished, deleted, running elsewhere, or its
- * account runs as many as it may, and it is back in the queue.
- */
-export function startJob(
-  db: TellingDb,
-  id: string,
-  leaseMs: number,
-  limit: AccountLimit | null = null,
-): Promise<Started | undefined> {
-  return db.commit(async (trx) => {
-    if (limit === null) return claimRun(trx, id, leaseMs);
-    const job = await trx
-      .selectFrom('job')
-      .select('account_id')
-      .where('id', '=', id)
-      .where('state', '=', 'queued')
-      .executeTakeFirst();
-    if (!job) return undefined;
-    // Starts of one account take turns, so that each sees those before it.
-    await trx.selectFrom('account').select('id').where('id', '=', job.account_id).forNoKeyUpdate().execute();
-    const { running } = await trx
-      .selectFrom('job')
-      .select(sql<number>`count(*)`.as('running'))
-      .where('account_id', '=', job.account_id)
-      .where('state', '=', 'processing')
-      .where('lease_until', '>', sql<Date>`now()`)
-      .executeTakeFirstOrThrow();
-    if (running < limit.most) return claimRun(trx, id, leaseMs);
-    await requeue(trx, limit.queue, { id, accountId: job.account_id }, PUT_BACK_S);
-    return undefined;
-  });
+/** Claims the job for one run; undefined when it is not to be run: it is finished, deleted or running elsewhere. */
+export function startJob(db: TellingDb, id: string, leaseMs: number): Promise<Started | undefined> {
+  return db.commit((trx) => startQueued(trx, id, leaseMs));
 }
 
-async function claimRun(trx: TellingTrx, id: string, leaseMs: number): Promise<Started | undefined> {
+/** The same, in a transaction that has chosen it. */
+export async function startQueued(
+  trx: TellingTrx,
+  id: string,
+  leaseMs: number,
+): Promise<Started | undefined> {
   const row = await trx
     .updateTable('job')
-    .set({
-      state: 'processing',
-      run: sql`run + 1`,
-      started_at: sql`coalesce(started_at, now())`,
-      lease_until: sql`now() + ${leaseMs} * interval '1 millisecond'`,
-    })
+    .set(startedNow(leaseMs))
     .where('id', '=', id)
     .where('state', '=', 'queued')
     .returningAll()
-    .returning([jobChange, sql<Date>`now()`.as('claimed_at')])
+    .returning([jobChange, CLAIMED_AT])
     .executeTakeFirst();
   if (!row) return undefined;
   const { change, ...started } = row;
   trx.changed.push(change);
   return { ...started, callback: callbackOf(started) };
 }
+
+/** The same for a job that was downloaded and waits for a place: its state stays as it is, so nobody is told. */
+export async function startParked(trx: Trx, id: string, leaseMs: number): Promise<Started | undefined> {
+  const row = await trx
+    .updateTable('job')
+    .set(startedNow(leaseMs))
+    .where('id', '=', id)
+    .where('state', '=', 'processing')
+    .where('lease_until', '=', INFINITY)
+    .returningAll()
+    .returning(CLAIMED_AT)
+    .executeTakeFirst();
+  return row && { ...row, callback: callbackOf(row) };
+}
+
+const CLAIMED_AT = sql<Date>`now()`.as('claimed_at');
+const startedNow = (leaseMs: number) =>
+  ({
+    state: 'processing',
+    run: sql<number>`run + 1`,
+    started_at: sql<Date>`coalesce(started_at, now())`,
+    lease_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'`,
+  }) as const;
+
+/** The lease of a downloaded job that waits for a place: nobody works on it, and nothing runs out. */
+const INFINITY = sql<Date>`'infinity'::timestamptz`;
 
 export function callbackOf(row: JobRow): Callback | null {
   if (row.callback_url === null || row.callback_method === null || row.callback_form === null) return null;
@@ -106,49 +93,65 @@ export async function renewJob(db: Db, id: string, run: number, leaseMs: number)
     .where('id', '=', id)
     .where('run', '=', run)
     .where('state', '=', 'processing')
+    .where('lease_until', '<', INFINITY)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
 }
 
-/** Shutting down: somebody else may start it at once. The run does not count. */
-export async function handBackJob(
-  db: TellingDb,
-  queue: Pick<Queue, 'send'>,
+/** Which of these runs are still theirs who began them: not ended, cancelled, deleted or taken over. */
+export async function runsHeld(db: Db, runs: ReadonlyMap<string, number>): Promise<Set<string>> {
+  const rows = await db
+    .selectFrom('job')
+    .select(['id', 'run'])
+    .where('id', '=', sql<string>`ANY(${[...runs.keys()]}::uuid[])`)
+    .where('state', '=', 'processing')
+    .execute();
+  return new Set(rows.filter(({ id, run }) => runs.get(id) === run).map(({ id }) => id));
+}
+
+/**
+ * The download is over: the audio belongs to the job from now on, which waits for a place without a lease that could run
+ * out. `already`: an earlier try was written although its answer got lost. `lost`: another run has the job, or it ended.
+ */
+export function parkFetched(
+  db: Db,
   id: string,
   run: number,
-): Promise<void> {
-  await db.commit(async (trx) => {
+  audio: NewAudio,
+): Promise<'written' | 'already' | 'lost'> {
+  return db.transaction().execute(async (trx) => {
+    const job = await trx
+      .selectFrom('job')
+      .select(['state', 'run', 'audio_id'])
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (job?.audio_id === audio.id) return 'already';
+    if (job?.state !== 'processing' || job.run !== run) return 'lost';
+    await trx.insertInto('audio').values(audio).execute();
+    await trx
+      .updateTable('job')
+      .set({ audio_id: audio.id, fetched: true, lease_until: INFINITY })
+      .where('id', '=', id)
+      .execute();
+    return 'written';
+  });
+}
+
+/** Shutting down: somebody else may start it at once. The run does not count. */
+export function handBackJob(db: TellingDb, id: string, run: number): Promise<void> {
+  return db.commit(async (trx) => {
     const row = await trx
       .updateTable('job')
       .set({ state: 'queued', lease_until: null, run: sql`run - 1` })
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
-      .returning(['account_id', jobChange])
+      .where('lease_until', '<', INFINITY)
+      .returning(jobChange)
       .executeTakeFirst();
-    if (!row) return;
-    trx.changed.push(row.change);
-    await requeue(trx, queue, { id, accountId: row.account_id });
+    if (row) trx.changed.push(row.change);
   });
-}
-
-async function requeue(
-  trx: TellingTrx,
-  queue: Pick<Queue, 'send'>,
-  job: QueuedJob,
-  delaySeconds?: number,
-): Promise<void> {
-  const before = await trx
-    .selectFrom('job')
-    .select('queue_id')
-    .where('id', '=', job.id)
-    .executeTakeFirstOrThrow();
-  const options = { instead: before.queue_id, ...(delaySeconds !== undefined && { delaySeconds }) };
-  await trx
-    .updateTable('job')
-    .set({ queue_id: await queue.send(trx, job, options) })
-    .where('id', '=', job.id)
-    .execute();
 }
 
 export type Ending = {
@@ -157,12 +160,7 @@ export type Ending = {
   channels: number | null;
 } & ({ result: Buffer } | { error: { code: JobErrorCode; message: string } });
 
-export type JobEnd = {
-  ending: Ending;
-  delivery: NewDelivery | null;
-  /** Audio downloaded for this job, owned by it from now on. */
-  fetched: NewAudio | null;
-};
+export type JobEnd = { ending: Ending; delivery: NewDelivery | null };
 
 /**
  * Writes the end, opens the callback and marks its endpoint due in ONE transaction. False when this run no longer
@@ -172,19 +170,19 @@ export async function finishJob(
   db: TellingDb,
   id: string,
   run: number,
-  { ending, delivery, fetched }: JobEnd,
+  { ending, delivery }: JobEnd,
 ): Promise<boolean> {
   return db.commit(async (trx) => {
     const owned = await trx
       .selectFrom('job')
-      .select('id')
+      .select(['audio_id', 'fetched'])
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
       .forUpdate()
       .executeTakeFirst();
     if (!owned) return false;
-    if (fetched) await trx.insertInto('audio').values(fetched).execute();
+    if (owned.fetched) await settleFetched(trx, owned.audio_id, ending);
     const { change } = await trx
       .updateTable('job')
       .set({
@@ -194,7 +192,6 @@ export async function finishJob(
         filename: ending.filename,
         duration: ending.duration,
         channels: ending.channels,
-        ...(fetched && { audio_id: fetched.id }),
         ...('result' in ending
           ? { result: sql<string>`${ending.result}` }
           : { error_code: ending.error.code, error_message: ending.error.message }),
@@ -206,6 +203,17 @@ export async function finishJob(
     if (delivery) await openDelivery(trx, delivery);
     return true;
   });
+}
+
+/** What was downloaded is measured now; of a job that failed it goes, and its file is the caller's to remove. */
+async function settleFetched(trx: Trx, audioId: string | null, ending: Ending): Promise<void> {
+  if ('error' in ending) await trx.deleteFrom('audio').where('id', '=', audioId).execute();
+  else
+    await trx
+      .updateTable('audio')
+      .set({ duration: ending.duration, channels: ending.channels })
+      .where('id', '=', audioId)
+      .execute();
 }
 
 export function findJob(db: Db, accountId: string, id: string): Promise<JobRow | undefined> {
@@ -263,7 +271,7 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
       .forUpdate()
       .executeTakeFirst();
     if (!job) return 'unknown';
-    if (job.state !== 'done' && job.state !== 'error') return 'unfinished';
+    if (job.state === 'processing') return 'unfinished';
     await cancelDeliveries(trx, id, 'the transcription was deleted');
     await trx.deleteFrom('job').where('id', '=', id).execute();
     if (job.audio_id === null) return { audioId: null };
@@ -282,7 +290,6 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
 /** Runs whose lease ran out (the process died): back to the queue, or out of chances. */
 export async function expireRuns(
   db: TellingDb,
-  queue: Pick<Queue, 'send'>,
   giveUp: (job: JobRow & { callback: Callback | null }) => {
     error: { code: JobErrorCode; message: string };
     delivery: NewDelivery | null;
@@ -300,7 +307,8 @@ export async function expireRuns(
       .execute();
     let failed = 0;
     for (const row of rows) {
-      if (row.run < MAX_RUNS) {
+      // The run that downloaded it came to its end.
+      if (row.run - (row.fetched ? 1 : 0) < MAX_RUNS) {
         const { change } = await trx
           .updateTable('job')
           .set({ state: 'queued', lease_until: null })
@@ -308,7 +316,6 @@ export async function expireRuns(
           .returning(jobChange)
           .executeTakeFirstOrThrow();
         trx.changed.push(change);
-        await requeue(trx, queue, { id: row.id, accountId: row.account_id });
         continue;
       }
       failed++;
@@ -332,60 +339,12 @@ export async function expireRuns(
   });
 }
 
-/** Queued rows that no live queue job stands for (it was lost, deleted or given up) get a new one. */
-export async function requeueForgotten(db: TellingDb, queue: Pick<Queue, 'send' | 'alive'>): Promise<number> {
-  let forgotten = 0;
-  // All of them: a lost job may stand behind thousands of somebody else's that are well.
-  for (let after = NONE; ; ) {
-    const page = await db
-      .selectFrom('job')
-      .select(['id', 'account_id', 'queue_id'])
-      .where('state', '=', 'queued')
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(PAGE)
-      .execute();
-    forgotten += await requeueDead(db, queue, page);
-    const last = page.at(-1);
-    if (page.length < PAGE || !last) return forgotten;
-    after = last.id;
-  }
-}
-
-const NONE = '00000000-0000-0000-0000-000000000000';
-const PAGE = 1_000;
-
-async function requeueDead(
-  db: TellingDb,
-  queue: Pick<Queue, 'send' | 'alive'>,
-  queued: readonly Pick<JobRow, 'id' | 'account_id' | 'queue_id'>[],
-): Promise<number> {
-  const alive = await queue.alive(
-    db,
-    queued.flatMap((row) => row.queue_id ?? []),
-  );
-  const forgotten = queued.filter((row) => row.queue_id === null || !alive.has(row.queue_id));
-  for (const { id, account_id, queue_id } of forgotten)
-    await db.commit(async (trx) => {
-      const row = await trx
-        .selectFrom('job')
-        .select('id')
-        .where('id', '=', id)
-        .where('state', '=', 'queued')
-        .where('queue_id', 'is not distinct from', queue_id)
-        .forUpdate()
-        .skipLocked()
-        .executeTakeFirst();
-      if (row) await requeue(trx, queue, { id, accountId: account_id });
-    });
-  return forgotten.length;
-}
-
 /** After a kill -9 of the only process: no lease can still be held by a living one. */
 export async function endAllRuns(db: Db): Promise<void> {
   await db
     .updateTable('job')
     .set({ lease_until: sql`'-infinity'` })
     .where('state', '=', 'processing')
+    .where('lease_until', '<', INFINITY)
     .execute();
 }

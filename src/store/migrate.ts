@@ -13,6 +13,7 @@ import * as narrowDelivery from './migrations/0007_narrow_delivery.ts';
 import * as retention from './migrations/0008_retention.ts';
 import * as jobList from './migrations/0009_job_list.ts';
 import * as figures from './migrations/0010_figures.ts';
+import * as turns from './migrations/0011_turns.ts';
 import * as host from './migrations/0012_host.ts';
 import * as retentionOrder from './migrations/0013_retention_order.ts';
 
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0008_retention': retention,
   '0009_job_list': jobList,
   '0010_figures': figures,
+  '0011_turns': turns,
   '0012_host': host,
   '0013_retention_order': retentionOrder,
 };

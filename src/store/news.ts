@@ -8,8 +8,6 @@ export type News =
   | { kind: 'endpoint_due'; endpointId: string }
   /** The same, and nobody says where. */
   | { kind: 'due' }
-  /** A job is in the queue. */
-  | { kind: 'queued' }
   /** Nothing more is to be sent there. */
   | { kind: 'disabled'; endpointId: string }
   /** Some news may not have been told: look at the rows. */
@@ -18,10 +16,10 @@ export type News =
   | { kind: 'goodbye' };
 
 /** News without particulars: told twice is as good as told once. */
-export type Hint = Extract<News, { kind: 'due' | 'queued' | 'missed' | 'goodbye' }>;
+export type Hint = Extract<News, { kind: 'due' | 'missed' | 'goodbye' }>;
 
 export const isHint = (news: News): news is Hint =>
-  news.kind === 'due' || news.kind === 'queued' || news.kind === 'missed' || news.kind === 'goodbye';
+  news.kind === 'due' || news.kind === 'missed' || news.kind === 'goodbye';
 
 /** At 170 bytes at most each, of the 8,000 that a NOTIFY may have. */
 const PER_PAYLOAD = 40;
@@ -82,7 +80,6 @@ function fromParts(parts: Parts): News {
     case 'disabled':
       return { kind: parts[0], endpointId: parts[1] };
     case 'due':
-    case 'queued':
     case 'missed':
     case 'goodbye':
       return { kind: parts[0] };

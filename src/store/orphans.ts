@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { AudioFolder, StoredFile } from './audio.ts';
 import type { Db } from './database.ts';
 
-/** Audio of a running job has no row before the job's end; a queue job may last 24 h at most. */
+/** A file that is being received or downloaded has no row yet. */
 export const SAFE_AGE_MS = 48 * 3_600_000;
 const BATCH = 500;
 

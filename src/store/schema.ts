@@ -21,6 +21,9 @@ export type Schema = {
     id: Generated<string>;
     name: string;
     created_at: Generated<Date>;
+    /** When a download, and when a transcription, of this account last began. */
+    last_fetch: Date | null;
+    last_start: Date | null;
   };
   api_key: {
     id: Generated<string>;
@@ -43,9 +46,9 @@ export type Schema = {
     extension: string;
     bytes: number;
     source_url: string | null;
-    /** Seconds. */
-    duration: number;
-    channels: number;
+    /** Seconds; null, like the channels, until it was decoded. */
+    duration: number | null;
+    channels: number | null;
     created_at: Generated<Date>;
   };
   job: {
@@ -55,11 +58,11 @@ export type Schema = {
     /** Counts starts; the token that fences every later write of that start. */
     run: Generated<number>;
     lease_until: Date | null;
-    /** The pg-boss job that is to run this one. */
-    queue_id: string | null;
     audio_url: string;
-    /** Set when `audio_url` is one of our own uploads. */
+    /** Set when `audio_url` is one of our own uploads, and once it has been downloaded. */
     audio_id: string | null;
+    /** Downloaded for this job. */
+    fetched: Generated<boolean>;
     /** The request as it was sent. */
     request: JSONColumnType<Record<string, Json>>;
     custom_metadata: JSONColumnType<Record<string, Json>> | null;

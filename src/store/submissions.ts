@@ -1,6 +1,5 @@
-// New jobs: each a row, its queue job, and the answer under its request's key where it has one, committed together. After
-// that the 201 may be sent. Those of requests that come at the same time share a transaction.
-import { randomUUID } from 'node:crypto';
+// New jobs: each a row, and the answer under its request's key where it has one, committed together. After that the 201
+// may be sent. Those of requests that come at the same time share a transaction.
 import { sql } from 'kysely';
 import { Batches } from './batches.ts';
 import { type JobChange, jobChange } from './changes.ts';
@@ -8,7 +7,6 @@ import type { TellingDb, TellingTrx } from './database.ts';
 import { type Answer, type KeyedRequest, KeyTaken, keepAnswers } from './idempotency.ts';
 import type { Callback } from './jobs.ts';
 import { prepared } from './prepared.ts';
-import type { Queue } from './queue.ts';
 import type { Json } from './schema.ts';
 
 export type NewJob = {
@@ -40,15 +38,14 @@ const BYTES_OF_A_ROW = 4_096;
 
 export type Submit = (submission: Submission) => Promise<void>;
 type Row = Submission & {
-  queueId: string;
   /** As an element of the statement's JSON. */
   json: string;
 };
 
 /** Resolves once it is committed. Rejects with {@link AudioGone}, and `idempotency_key_taken`. */
-export function submitter(db: TellingDb, queue: Pick<Queue, 'sendAll'>): Submit {
+export function submitter(db: TellingDb): Submit {
   const batches = new Batches<Row, unknown>({
-    run: (rows) => commitEach(db, queue, rows),
+    run: (rows) => commitEach(db, rows),
     lanes: LANES,
     most: MOST,
     weigh: ({ json }) => 1 + json.length / BYTES_OF_A_ROW,
@@ -60,30 +57,21 @@ export function submitter(db: TellingDb, queue: Pick<Queue, 'sendAll'>): Submit 
 }
 
 /** One by itself. */
-export function insertJob(
-  db: TellingDb,
-  queue: Pick<Queue, 'sendAll'>,
-  job: NewJob,
-  keep: Submission['keep'] = null,
-): Promise<void> {
-  return commitAll(db, queue, [rowOf({ job, keep })]);
+export function insertJob(db: TellingDb, job: NewJob, keep: Submission['keep'] = null): Promise<void> {
+  return commitAll(db, [rowOf({ job, keep })]);
 }
 
 /** Why each was refused; null: it is committed. One that cannot be committed takes nobody with it: the rest is tried by halves. */
-async function commitEach(
-  db: TellingDb,
-  queue: Pick<Queue, 'sendAll'>,
-  rows: readonly Row[],
-): Promise<unknown[]> {
+async function commitEach(db: TellingDb, rows: readonly Row[]): Promise<unknown[]> {
   try {
-    await commitAll(db, queue, rows);
+    await commitAll(db, rows);
     return rows.map(() => null);
   } catch (error) {
     if (!isOfOneRow(error)) throw error;
     if (rows.length === 1) return [error];
     const middle = rows.length >> 1;
     const [first, second] = [rows.slice(0, middle), rows.slice(middle)];
-    return [...(await commitEach(db, queue, first)), ...(await commitEach(db, queue, second))];
+    return [...(await commitEach(db, first)), ...(await commitEach(db, second))];
   }
 }
 
@@ -93,12 +81,8 @@ function isOfOneRow(error: unknown): boolean {
   return error instanceof AudioGone || error instanceof KeyTaken || /^2[23]/.test(String(code));
 }
 
-function commitAll(db: TellingDb, queue: Pick<Queue, 'sendAll'>, rows: readonly Row[]): Promise<void> {
+function commitAll(db: TellingDb, rows: readonly Row[]): Promise<void> {
   return db.commit(async (trx) => {
-    await queue.sendAll(
-      trx,
-      rows.map(({ queueId, job }) => ({ queueId, id: job.id, accountId: job.accountId })),
-    );
     await insertRows(trx, rows);
     const kept = rows.flatMap(({ job, keep }) => (keep ? { ...keep, owner: { job_id: job.id } } : []));
     if (kept.length > 0) await keepAnswers(trx, kept);
@@ -108,10 +92,10 @@ function commitAll(db: TellingDb, queue: Pick<Queue, 'sendAll'>, rows: readonly 
 async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> {
   const { rows: inserted } = await sql<{ change: JobChange }>`${prepared('insert_jobs')}
     INSERT INTO job (id, account_id, audio_url, audio_id, request, custom_metadata, callback_url, callback_method,
-      callback_form, callback_gzip, queue_id)
+      callback_form, callback_gzip)
     SELECT * FROM json_to_recordset(${`[${rows.map(({ json }) => json).join(',')}]`}::json) AS new (
       id uuid, account_id uuid, audio_url text, audio_id uuid, request json, custom_metadata jsonb, callback_url text,
-      callback_method text, callback_form text, callback_gzip boolean, queue_id uuid)
+      callback_method text, callback_form text, callback_gzip boolean)
     RETURNING ${jobChange}`
     .execute(trx)
     .catch((error: { constraint?: unknown }) => {
@@ -121,7 +105,6 @@ async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> 
 }
 
 function rowOf({ job, keep }: Submission): Row {
-  const queueId = randomUUID();
   const json = JSON.stringify({
     id: job.id,
     account_id: job.accountId,
@@ -134,7 +117,6 @@ function rowOf({ job, keep }: Submission): Row {
     callback_method: job.callback?.method,
     callback_form: job.callback?.form,
     callback_gzip: job.callback?.gzip ?? false,
-    queue_id: queueId,
   });
-  return { job, keep, queueId, json };
+  return { job, keep, json };
 }

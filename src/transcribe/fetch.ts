@@ -8,6 +8,7 @@ import { JobError } from '../errors.ts';
 import type { Failure } from '../outbound/failure.ts';
 import type { Exchange, Head, Outbound, Step } from '../outbound/request.ts';
 import { formatBytes } from '../units.ts';
+import { type MinimumRate, Pace } from './slow-host.ts';
 
 export type FetchAudioOptions = {
   outbound: Outbound;
@@ -19,6 +20,8 @@ export type FetchAudioOptions = {
   totalMs: number;
   /** Milliseconds without a byte. */
   idleMs: number;
+  /** Below it the download is given up. */
+  minimumRate: MinimumRate;
   version: string;
   signal?: AbortSignal;
   /** Bytes so far, and how many there will be when the host said. */
@@ -59,7 +62,7 @@ async function download(
   deadline: number,
   options: FetchAudioOptions,
 ): Promise<FetchedAudio | { next: string }> {
-  const { maxBytes, path, onProgress } = options;
+  const { maxBytes, path, minimumRate, onProgress } = options;
   const tooLarge = () =>
     new JobError(
       'audio_too_large',
@@ -67,12 +70,21 @@ async function download(
     );
   let refusal: JobError | null = null;
   let announced: number | null = null;
+  let pace: Pace | null = null;
   const file = createWriteStream(path);
   // Reported where it is awaited; without a listener it would end the process first.
   file.on('error', () => {});
   const stop = (error: JobError): Step => {
     refusal = error;
     return 'stop';
+  };
+
+  /** A disk slower than the network holds the network back, so memory does not grow with the file. */
+  const whenDrained = async (): Promise<Step> => {
+    const from = performance.now();
+    await once(file, 'drain');
+    pace?.excuse(performance.now() - from);
+    return 'read';
   };
 
   let exchange: Exchange;
@@ -97,15 +109,18 @@ async function download(
             ),
           );
         announced = contentLength(head);
+        pace = new Pace(minimumRate, performance.now());
         return announced !== null && announced > maxBytes ? stop(tooLarge()) : 'read';
       },
       onData(chunk) {
-        if (file.bytesWritten + file.writableLength + chunk.length > maxBytes) return stop(tooLarge());
-        // A disk slower than the network holds the network back, so memory does not grow with the file.
+        const bytes = file.bytesWritten + file.writableLength + chunk.length;
+        if (bytes > maxBytes) return stop(tooLarge());
+        const slow = pace?.tooSlow(chunk.length, performance.now()) ?? false;
+        if (slow && bytes !== announced) return stop(tooSlow(minimumRate));
         const room = file.write(chunk);
         onProgress?.(file.bytesWritten + file.writableLength, announced);
         if (file.errored) throw file.errored;
-        return room ? 'read' : once(file, 'drain').then((): Step => 'read');
+        return room ? 'read' : whenDrained();
       },
     });
   } catch (error) {
@@ -145,6 +160,13 @@ async function download(
   if (exchange.bodyBytes === 0)
     throw new JobError('audio_empty', 'The audio host sent an empty file: check the link.');
   return { bytes: exchange.bodyBytes, filename: filenameOf(head, url), contentType: contentType(head) };
+}
+
+function tooSlow({ bytesPerSecond, windowMs }: MinimumRate): JobError {
+  return new JobError(
+    'audio_unreachable',
+    `The audio host sent less than ${formatBytes(bytesPerSecond)} a second over ${windowMs / 1_000} s, and the download was given up: put the file on a quicker host, or upload it.`,
+  );
 }
 
 function failed(failure: Failure, hop: number): JobError {

@@ -1,92 +1,97 @@
-// One job from claim to end: start the row, keep its lease, run, write the end. What a run returns or throws decides
-// the end; doing and recording fail apart, so a database blip never turns good work into a failed job.
+// One start of a job to its end: keep its lease, download or transcribe, write what came of it. What a run returns or
+// throws decides the end; doing and recording fail apart, so a database blip never turns good work into a failed job.
 import type { Logger } from 'pino';
 import { JobError } from '../errors.ts';
 import type { AudioFolder, NewAudio } from '../store/audio.ts';
 import type { Database } from '../store/database.ts';
-import { finishJob, handBackJob, type JobEnd, renewJob, type Started, startJob } from '../store/jobs.ts';
-import type { Queue } from '../store/queue.ts';
+import { finishJob, handBackJob, type JobEnd, parkFetched, type Started } from '../store/jobs.ts';
 import { type CallbackSettings, renderDelivery } from './callback.ts';
+import { type DownloadDeps, downloadAudio } from './download.ts';
+import type { HeldRuns } from './held-runs.ts';
 import { renderResult } from './result.ts';
 import { type RunDeps, type RunOutcome, runJob } from './run.ts';
 
-export type HandlerDeps = RunDeps & {
-  db: Database['db'];
-  queue: Pick<Queue, 'send'>;
-  audio: AudioFolder;
-  callback: CallbackSettings;
-  /** Jobs of one account at a time, in all processes; null: any number. */
-  perAccount: number | null;
-  log: Logger;
-};
+export type HandlerDeps = RunDeps &
+  DownloadDeps & {
+    db: Database['db'];
+    audio: AudioFolder;
+    callback: CallbackSettings;
+    runs: HeldRuns;
+    log: Logger;
+  };
 
-/** A crashed process's job waits this long at most; renewed three times as often. */
-export const JOB_LEASE_MS = 60_000;
-
-export async function handleJob(deps: HandlerDeps, jobId: string, stopping: AbortSignal): Promise<void> {
-  const { db, log, perAccount, queue } = deps;
-  const limit = perAccount === null ? null : { most: perAccount, queue };
-  const job = await startJob(db, jobId, JOB_LEASE_MS, limit);
-  if (!job) return;
-  const lost = new AbortController();
-  const signal = AbortSignal.any([stopping, lost.signal]);
-  const renewal = setInterval(() => {
-    renewJob(db, job.id, job.run, JOB_LEASE_MS)
-      .then((held) => {
-        if (!held) lost.abort();
-      })
-      .catch((error: unknown) => log.warn({ err: error, job: job.id }, 'could not renew the lease'));
-  }, JOB_LEASE_MS / 3);
-
-  try {
-    const started = performance.now();
-    const { end, envelopes } = await endOf(deps, job, { signal, started });
-    const { ending } = end;
-    if (signal.aborted) {
-      await discard(deps, end.fetched);
-      if (stopping.aborted) await handBackJob(db, deps.queue, job.id, job.run);
-      return;
-    }
-    const written = await writeEnd(deps, job, end, stopping);
-    if (!written) await discard(deps, end.fetched);
-    log.info(
-      {
-        job: job.id,
-        run: job.run,
-        state: 'error' in ending ? 'error' : 'done',
-        ...('error' in ending
-          ? { code: ending.error.code }
-          : { audio_seconds: ending.duration, ...failedAddons(envelopes) }),
-        took_ms: Math.round(performance.now() - started),
-        written,
-      },
-      'job ended',
-    );
-  } finally {
-    clearInterval(renewal);
-  }
+export function handleJob(deps: HandlerDeps, job: Started, stopping: AbortSignal): Promise<void> {
+  return deps.runs.during(job, stopping, (signal) => runToEnd(deps, job, { stopping, signal }));
 }
 
-type Run = {
+type Signals = {
+  stopping: AbortSignal;
+  /** Of `stopping`, and of the loss of this run. */
   signal: AbortSignal;
+};
+
+async function runToEnd(deps: HandlerDeps, job: Started, { stopping, signal }: Signals): Promise<void> {
+  const started = performance.now();
+  const ended = await endOf(deps, job, { signal, stopping, started });
+  if (signal.aborted) {
+    if (stopping.aborted) await handBackJob(deps.db, job.id, job.run);
+    return;
+  }
+  const took_ms = Math.round(performance.now() - started);
+  if (ended === null) return deps.log.info({ job: job.id, run: job.run, took_ms }, 'audio downloaded');
+  const { end, envelopes } = ended;
+  const { ending } = end;
+  const written =
+    (await persist(deps, job, stopping, () => finishJob(deps.db, job.id, job.run, end))) ?? false;
+  if (written && job.fetched && job.audio_id !== null && 'error' in ending)
+    await deps.audio.remove(job.audio_id);
+  deps.log.info(
+    {
+      job: job.id,
+      run: job.run,
+      state: 'error' in ending ? 'error' : 'done',
+      ...('error' in ending
+        ? { code: ending.error.code }
+        : { audio_seconds: ending.duration, ...failedAddons(envelopes) }),
+      took_ms,
+      written,
+    },
+    'job ended',
+  );
+}
+
+type Run = Signals & {
   /** By performance.now(). */
   started: number;
 };
 type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] };
 
-/** The job run, and its end rendered: what fails in either is the job's end too. */
-async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended> {
-  let outcome: RunOutcome | null = null;
+/** The job run, and its end rendered: what fails in either is the job's end too. Null: downloaded, it waits for a place. */
+async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended | null> {
   try {
-    outcome = await runJob(deps, job, run.signal);
+    if (job.audio_id === null) {
+      await downloadAudio(deps, job, run.signal, (audio) => park(deps, job, run, audio));
+      return null;
+    }
+    const outcome = await runJob(deps, job, run.signal);
     return { end: await renderDone(deps, job, outcome, run), envelopes: outcome.envelopes };
   } catch (error) {
-    await discard(deps, outcome?.fetched ?? null);
     return {
       end: renderFailure(deps, job, failureOf(deps, job, { error, signal: run.signal })),
       envelopes: {},
     };
   }
+}
+
+/** After an outcome that stayed unknown the file stays: it may be the job's, and what is nobody's goes with the orphans. */
+async function park(
+  deps: HandlerDeps,
+  job: Started,
+  { stopping }: Signals,
+  audio: NewAudio,
+): Promise<boolean> {
+  const parked = await persist(deps, job, stopping, () => parkFetched(deps.db, job.id, job.run, audio));
+  return parked !== 'lost';
 }
 
 /** Names and reasons, for the log; a failed add-on does not fail its job. */
@@ -119,28 +124,31 @@ function failureOf(
 
 const WRITE_TRIES = [0, 250, 1_000, 4_000, 10_000];
 
-/** The work is done: a database that is away for a moment must not cost it. After the last try the lease runs out and the job runs again. */
-async function writeEnd(
-  deps: HandlerDeps,
+/**
+ * The work is done: a database that is away for a moment must not cost it. Undefined after the last try: whether one was
+ * written is not known; where none was, the lease runs out and the job runs again.
+ */
+async function persist<T>(
+  { log }: HandlerDeps,
   job: Started,
-  end: JobEnd,
   stopping: AbortSignal,
-): Promise<boolean> {
+  write: () => Promise<T>,
+): Promise<T | undefined> {
   for (const [index, wait] of WRITE_TRIES.entries()) {
     if (wait > 0 && !stopping.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
     try {
-      return await finishJob(deps.db, job.id, job.run, end);
+      return await write();
     } catch (error) {
-      deps.log.warn({ err: error, job: job.id, try: index + 1 }, 'could not write the end of a job');
+      log.warn({ err: error, job: job.id, try: index + 1 }, 'could not write the end of a job');
     }
   }
-  return false;
+  return undefined;
 }
 
 async function renderDone(
   { callback }: HandlerDeps,
   job: Started,
-  { transcript, envelopes, filename, fetched }: RunOutcome,
+  { transcript, envelopes, filename }: RunOutcome,
   { started }: Run,
 ): Promise<JobEnd> {
   const waited = job.claimed_at.getTime() - job.created_at.getTime();
@@ -150,7 +158,6 @@ async function renderDone(
   return {
     ending: { filename, duration, channels, result },
     delivery: renderDelivery(callback, job, { result }),
-    fetched,
   };
 }
 
@@ -158,10 +165,5 @@ function renderFailure({ callback }: HandlerDeps, job: Started, error: Failure):
   return {
     ending: { filename: null, duration: null, channels: null, error },
     delivery: renderDelivery(callback, job, { error }),
-    fetched: null,
   };
-}
-
-async function discard({ audio }: HandlerDeps, fetched: NewAudio | null): Promise<void> {
-  if (fetched) await audio.remove(fetched.id);
 }

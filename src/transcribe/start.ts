@@ -1,33 +1,72 @@
-// The transcribe role: workers on the queue, and the reconciler that keeps the queue true to the rows.
+// The transcribe role: downloads and transcriptions in places apart from one another, and the reconciler that puts back
+// what a dead process had in its hands.
 import { type Chore, startChore } from '../chore.ts';
-import { expireRuns, requeueForgotten } from '../store/jobs.ts';
-import type { Queue } from '../store/queue.ts';
+import { Shares } from '../fair-places.ts';
+import { expireRuns } from '../store/jobs.ts';
+import { type NextJob, type Stage, startNext } from '../store/next-job.ts';
 import { renderDelivery } from './callback.ts';
-import { type HandlerDeps, handleJob, JOB_LEASE_MS } from './handler.ts';
+import { type HandlerDeps, handleJob } from './handler.ts';
+import { HeldRuns, JOB_LEASE_MS } from './held-runs.ts';
+import { StageWorker } from './stage.ts';
 
-export type TranscribeDeps = HandlerDeps & { queue: Queue; workers: number };
+export type TranscribeDeps = Omit<HandlerDeps, 'runs'> & {
+  /** Transcriptions at a time. */
+  workers: number;
+  /** Transcriptions of one account at a time, in all processes; null: any number. */
+  perAccount: number | null;
+  /** Accounts whose decoded audio takes all the room here that one account may take. */
+  withoutRoom: () => string[];
+  /** Rejects while there is too little free space for new work. */
+  room: () => Promise<void>;
+};
 
-/** Resolves once workers are claiming; the returned function stops them and hands running jobs back. */
+/** Downloads at a time: they cost a socket and a file each, and wait for others most of their time. */
+const DOWNLOADS = 64;
+/** Downloaded jobs of one account that wait for a place, in all processes: more would fill the disk for nothing. */
+const MOST_DOWNLOADED = 32;
+
+/** Resolves once it looks for jobs; the returned function stops that and hands running jobs back. */
 export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promise<void>> {
-  const stopWorkers = await deps.queue.work(deps.workers, (jobId, stopping) =>
-    handleJob(deps, jobId, stopping),
-  );
-  const reconcile: Chore = startChore('reconcile jobs', JOB_LEASE_MS / 4, deps.log, () =>
-    reconcileJobs(deps),
-  );
+  const { db, log, workers, perAccount, withoutRoom } = deps;
+  const runs = new HeldRuns(db, log);
+  const places = { fetch: new Shares(DOWNLOADS), transcribe: new Shares(workers) };
+  const stage = (name: Stage, options: () => Omit<NextJob, 'leaseMs'>) =>
+    new StageWorker({
+      name,
+      shares: places[name],
+      next: async () => {
+        await deps.room();
+        return startNext(db, name, { leaseMs: JOB_LEASE_MS, ...options() });
+      },
+      run: (job, stopping) => handleJob({ ...deps, runs }, job, stopping).then(() => wake()),
+      log,
+    });
+  const stages = [
+    stage('fetch', () => ({ most: MOST_DOWNLOADED, full: places.fetch.full() })),
+    stage('transcribe', () => ({ most: perAccount, full: withoutRoom() })),
+  ];
+  const wake = () => {
+    for (const one of stages) one.wake();
+  };
+  const deaf = db.teller.hear((news) => {
+    if (news.kind === 'job') runs.heard(news);
+    if (news.kind === 'missed' || (news.kind === 'job' && news.status === 'queued')) wake();
+  });
+  const reconcile: Chore = startChore('reconcile jobs', JOB_LEASE_MS / 4, log, () => reconcileJobs(deps));
   return async () => {
-    await Promise.all([stopWorkers(), reconcile.stop()]);
+    deaf();
+    await Promise.all([reconcile.stop(), ...stages.map((one) => one.stop())]);
+    await runs.stop();
   };
 }
 
-async function reconcileJobs({ db, queue, callback, log }: TranscribeDeps): Promise<void> {
-  const { requeued, failed } = await expireRuns(db, queue, (job) => {
+async function reconcileJobs({ db, callback, log }: TranscribeDeps): Promise<void> {
+  const { requeued, failed } = await expireRuns(db, (job) => {
     const error = {
       code: 'engine_failed',
       message: `The transcription was started ${job.run} times and its process died each time: the file is likely to be the cause; convert it (for example to wav) and submit it again.`,
     } as const;
     return { error, delivery: renderDelivery(callback, job, { error }) };
   });
-  const forgotten = await requeueForgotten(db, queue);
-  if (requeued + failed + forgotten > 0) log.warn({ requeued, failed, forgotten }, 'jobs were put right');
+  if (requeued + failed > 0) log.warn({ requeued, failed }, 'jobs were put right');
 }

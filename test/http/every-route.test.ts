@@ -70,7 +70,6 @@ beforeAll(async () => {
       referenceBody: Buffer.from(SECRET),
       waitMs: 0,
     },
-    fetched: null,
   });
   const unfinished = await api.call({
     method: 'POST',

@@ -154,7 +154,6 @@ test('the key lives as long as the job', async () => {
   await finishJob(api.db, json.id, 1, {
     ending: { filename: null, duration: null, channels: null, result: Buffer.from('{}') },
     delivery: null,
-    fetched: null,
   });
   expect((await create(AUDIO, key)).json.id).toBe(json.id);
   await api.call({ method: 'DELETE', url: `/v2/pre-recorded/${json.id}` });

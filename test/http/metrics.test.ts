@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const insert = () => insertAnyJob(api.db, api.queue, api.account);
+const insert = () => insertAnyJob(api.db, api.account);
 
 test('figures count every state, and know the age of the oldest undelivered callback', async () => {
   const { db } = api;
@@ -31,7 +31,6 @@ test('figures count every state, and know the age of the oldest undelivered call
     await finishJob(db, id, 1, {
       ending: { filename: null, duration: null, channels: null, result: Buffer.from('{}') },
       delivery: anyDelivery(api.account, 'https://app.example.org/hooks?key=s3cret', { jobId: id }),
-      fetched: null,
     });
     const final = state !== 'pending' && state !== 'delivering';
     await db

@@ -17,14 +17,13 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const insert = () => insertAnyJob(api.db, api.queue, api.account);
+const insert = () => insertAnyJob(api.db, api.account);
 
 async function finish(id: string): Promise<void> {
   const started = await startJob(api.db, id, 60_000);
   await finishJob(api.db, id, started?.run ?? 0, {
     ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: null,
-    fetched: null,
   });
 }
 
@@ -128,7 +127,7 @@ test('what was not heard is found by looking: for all who wait in one query', as
 test('a server that stops answers those who wait at once, and later ones without waiting', async () => {
   const stopping = await startApi();
   const address = await stopping.server.listen({ port: 0 });
-  const id = await insertAnyJob(stopping.db, stopping.queue, stopping.account);
+  const id = await insertAnyJob(stopping.db, stopping.account);
   const headers = { 'x-gladia-key': stopping.key };
   const asked = fetch(`${address}/v2/pre-recorded/${id}?wait=60`, { headers });
   await eventually(

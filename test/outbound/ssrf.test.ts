@@ -11,6 +11,7 @@ import { PUBLIC_ONLY, parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
 import { createResolve, type Query } from '../../src/outbound/resolve.ts';
 import { fetchAudio } from '../../src/transcribe/fetch.ts';
+import { MINIMUM_RATE } from '../../src/transcribe/slow-host.ts';
 import { type DialSpy, dialSpy } from '../rig/dial-spy.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
 import cases from './ssrf-cases.json' with { type: 'json' };
@@ -55,6 +56,7 @@ const senders = {
       maxBytes: 1_000_000,
       totalMs: 5_000,
       idleMs: 5_000,
+      minimumRate: MINIMUM_RATE,
       version: '0',
     });
     const error = await fetching.then(
@@ -270,6 +272,7 @@ describe('redirects', () => {
         maxBytes: 1_000,
         totalMs: 5_000,
         idleMs: 5_000,
+        minimumRate: MINIMUM_RATE,
         version: '0',
       }),
     ).rejects.toMatchObject({ code: 'audio_blocked_address' });

@@ -1,4 +1,4 @@
-// The HTTP side on a fresh database, queue and folder; decoding and downloading stand outside.
+// The HTTP side on a fresh database and folder; decoding and downloading stand outside.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +14,9 @@ import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
 import type { TellingDb } from '../../src/store/database.ts';
 import { unfinishedAmong } from '../../src/store/jobs.ts';
 import { accountFinder, createKey } from '../../src/store/keys.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
+import { countWaiting } from '../../src/store/next-job.ts';
 import { submitter } from '../../src/store/submissions.ts';
+import { cancelTranscription } from '../../src/transcribe/cancel.ts';
 import { migratedDatabase } from './postgres.ts';
 
 export const NO_LIMITS: Limits = {
@@ -24,6 +25,12 @@ export const NO_LIMITS: Limits = {
   uploads: null,
   requestBytes: 1_000_000,
 };
+
+const CALLBACK = {
+  format: 'short',
+  publicUrl: () => 'https://stt.example.org',
+  firstWaitMs: () => 0,
+} as const;
 
 export type Call = {
   method?: 'GET' | 'POST' | 'DELETE';
@@ -38,7 +45,6 @@ export type Api = {
   server: FastifyInstance;
   db: TellingDb;
   listeners: Listeners;
-  queue: Queue;
   audio: AudioFolder;
   /** Where the audio is. */
   folder: string;
@@ -54,7 +60,6 @@ export type Api = {
 export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   const database = await migratedDatabase();
   const { db } = database;
-  const queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
   const folder = await mkdtemp(join(tmpdir(), 'ringback-api-'));
   const audio = await openAudioFolder(folder);
   const judge = (url: string) => {
@@ -70,9 +75,10 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   const deaf = db.teller.hear((news) => listeners.heard(news));
   const server = await buildServer({
     db,
-    submit: submitter(db, queue),
+    submit: submitter(db),
+    cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback: CALLBACK }, accountId, id),
     listeners,
-    queueDepth: () => queue.depth(db),
+    queueDepth: () => countWaiting(db),
     limits: NO_LIMITS,
     audio,
     log,
@@ -84,6 +90,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     fetchAudio: async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
     },
+    room: async () => {},
     probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
     serverSecrets: ['whsec_server'],
     newSecret: generateSecret,
@@ -96,7 +103,6 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     server,
     db,
     listeners: deps.listeners ?? listeners,
-    queue,
     audio,
     folder,
     account,
@@ -120,7 +126,6 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     async stop() {
       await server.close();
       deaf();
-      await queue.stop();
       await database.drop();
       await rm(folder, { recursive: true });
     },

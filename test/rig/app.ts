@@ -16,6 +16,8 @@ export type Answer = { status: number; json: any; text: string };
 export type App = {
   url: string;
   signingSecret: string;
+  /** Its data folder. */
+  folder: string;
   call(method: string, path: string, body?: object): Promise<Answer>;
   upload(bytes: Uint8Array, filename: string): Promise<Answer>;
   /** The record once the job has ended. */
@@ -41,6 +43,7 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
   return {
     ...client,
     signingSecret: ringback.signingSecrets[0] as string,
+    folder,
     async stop() {
       await ringback.stop();
       await database.drop();

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAX_RUNS } from '../../src/job.ts';
 import {
@@ -10,24 +9,19 @@ import {
   handBackJob,
   type JobEnd,
   renewJob,
-  requeueForgotten,
   startJob,
 } from '../../src/store/jobs.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { insertJob } from '../../src/store/submissions.ts';
 import { insertAccount } from '../rig/account.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
-let queue: Queue;
 let account: string;
 beforeAll(async () => {
   database = await migratedDatabase();
-  queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
   account = await insertAccount(database.db);
 });
 afterAll(async () => {
-  await queue.stop();
   await database.drop();
 });
 
@@ -36,7 +30,7 @@ const HOOK = { url: 'https://app.example.org/hooks', method: 'POST', form: 'full
 
 async function insert(): Promise<string> {
   const id = randomUUID();
-  await insertJob(database.db, queue, {
+  await insertJob(database.db, {
     id,
     accountId: account,
     audioUrl: 'https://cdn.example.org/a.mp3',
@@ -49,7 +43,6 @@ async function insert(): Promise<string> {
 }
 
 const stateOf = async (id: string) => (await findJob(database.db, account, id))?.state;
-const queueIdOf = async (id: string) => (await findJob(database.db, account, id))?.queue_id as string;
 const end = (id: string): JobEnd => ({
   ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
   delivery: {
@@ -61,7 +54,6 @@ const end = (id: string): JobEnd => ({
     referenceBody: Buffer.from('{}'),
     waitMs: 0,
   },
-  fetched: null,
 });
 const deliveriesOf = (id: string) =>
   database.db.selectFrom('delivery').select(['state', 'event']).where('job_id', '=', id).execute();
@@ -96,9 +88,8 @@ test('a run that was taken over writes nothing more', async () => {
   const id = await insert();
   await startJob(database.db, id, LEASE);
   await endAllRuns(database.db);
-  expect((await expireRuns(database.db, queue, (job) => giveUp(job.id))).requeued).toBeGreaterThan(0);
+  expect((await expireRuns(database.db, (job) => giveUp(job.id))).requeued).toBeGreaterThan(0);
   expect(await stateOf(id)).toBe('queued');
-  expect((await queue.alive(database.db, [await queueIdOf(id)])).size).toBe(1);
   expect(await startJob(database.db, id, LEASE)).toMatchObject({ run: 2 });
   expect(await renewJob(database.db, id, 1, LEASE)).toBe(false);
   expect(await finishJob(database.db, id, 1, end(id))).toBe(false);
@@ -111,7 +102,7 @@ test('a file that kills its process every time ends as an error, with its callba
   for (let run = 1; run <= MAX_RUNS; run++) {
     expect(await startJob(database.db, id, LEASE)).toMatchObject({ run });
     await endAllRuns(database.db);
-    await expireRuns(database.db, queue, (job) => giveUp(job.id));
+    await expireRuns(database.db, (job) => giveUp(job.id));
   }
   expect(await findJob(database.db, account, id)).toMatchObject({
     state: 'error',
@@ -123,57 +114,6 @@ test('a file that kills its process every time ends as an error, with its callba
 test('handed back at shutdown it may start at once, and the run does not count', async () => {
   const id = await insert();
   await startJob(database.db, id, LEASE);
-  await handBackJob(database.db, queue, id, 1);
+  await handBackJob(database.db, id, 1);
   expect(await startJob(database.db, id, LEASE)).toMatchObject({ run: 1 });
-});
-
-test('what is queued without a live queue job gets one again; what has one is left alone', async () => {
-  const lost = await insert();
-  const fine = await insert();
-  const before = [await queueIdOf(lost), await queueIdOf(fine)];
-  await sql`DELETE FROM ringback_queue.job WHERE id = ${before[0]}`.execute(database.db);
-  await requeueForgotten(database.db, queue);
-  expect(await queueIdOf(lost)).not.toBe(before[0]);
-  expect(await queueIdOf(fine)).toBe(before[1]);
-  expect((await queue.alive(database.db, [await queueIdOf(lost)])).size).toBe(1);
-});
-
-test('killed between the fetch of a queue job and the start of its row: the row gets another, without waiting for heartbeats', async () => {
-  const ids = [await insert(), await insert()] as const;
-  const [stranded, fetchedNow] = [await queueIdOf(ids[0]), await queueIdOf(ids[1])];
-  await sql`UPDATE ringback_queue.job SET state = 'active', heartbeat_on = now(),
-    started_on = now() - CASE id WHEN ${stranded} THEN interval '16 s' ELSE interval '0 s' END
-    WHERE id IN (${stranded}, ${fetchedNow})`.execute(database.db);
-  await requeueForgotten(database.db, queue);
-  expect(await queueIdOf(ids[0])).not.toBe(stranded);
-  expect(await queueIdOf(ids[1])).toBe(fetchedNow);
-});
-
-test('a job without a live queue job is found behind a thousand that are well', async () => {
-  const { db } = database;
-  const ids = Array.from({ length: 1_100 }, () => randomUUID());
-  await db
-    .insertInto('job')
-    .values(
-      ids.map((id) => ({
-        id,
-        account_id: account,
-        audio_url: 'https://cdn.example.org/a.mp3',
-        request: '{}',
-        queue_id: id,
-        callback_gzip: false,
-      })) as never,
-    )
-    .execute();
-  const lost = ids.toSorted().at(-1) as string;
-  const requeued: string[] = [];
-  const found = await requeueForgotten(db, {
-    alive: async (_db, queueIds) => new Set(queueIds.filter((id) => id !== lost)),
-    send: async (_trx, job) => {
-      requeued.push(job.id);
-      return randomUUID();
-    },
-  });
-  expect([found, requeued]).toEqual([1, [lost]]);
-  await db.deleteFrom('job').where('id', 'in', ids).execute();
 });

@@ -39,7 +39,6 @@ beforeEach(async () => {
   return () => rm(folder, { recursive: true });
 });
 
-const queue = { sendAll: async () => {} };
 const ago = (days: number) => sql<Date>`now() - ${days} * interval '1 day'`;
 const round = () => removeExpired(deps, never);
 
@@ -77,7 +76,7 @@ async function submit(audioId: string | null): Promise<string> {
     callback: null,
   };
   const keyed = { accountId: account, route: '/v2/pre-recorded', key: id, bodyHash: Buffer.from('x') };
-  await insertJob(database.db, queue, job, { keyed, answer: { status: 201, body: '{}' } });
+  await insertJob(database.db, job, { keyed, answer: { status: 201, body: '{}' } });
   return id;
 }
 
@@ -91,7 +90,6 @@ async function finished(
   await finishJob(database.db, jobId, 1, {
     ending: { filename: 'call.mp3', duration: 1, channels: 1, result: Buffer.from('{"words":1}') },
     delivery: null,
-    fetched: null,
   });
   await database.db
     .updateTable('job')

@@ -4,25 +4,19 @@ import pg from 'pg';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Batches } from '../../src/store/batches.ts';
 import { accountFinder, createKey, revokeKey } from '../../src/store/keys.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { type NewJob, type Submission, type Submit, submitter } from '../../src/store/submissions.ts';
 import { insertAccount } from '../rig/account.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
-let queue: Queue;
 let account: string;
 let submit: Submit;
 
 beforeAll(async () => {
   database = await migratedDatabase();
-  queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
   account = await insertAccount(database.db);
-  submit = submitter(database.db, queue);
-  return async () => {
-    await queue.stop();
-    await database.drop();
-  };
+  submit = submitter(database.db);
+  return () => database.drop();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -67,11 +61,6 @@ test('three hundred at once are a few transactions, and each row is its own', as
       callback_gzip: true,
       state: 'queued',
     });
-  const queued = await queue.alive(
-    database.db,
-    [...found.values()].flatMap((row) => row.queue_id ?? []),
-  );
-  expect(queued.size).toBe(300);
   const keys = await database.db.selectFrom('idempotency_key').select('job_id').execute();
   expect(keys).toHaveLength(100);
 });

@@ -2,24 +2,20 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import pg from 'pg';
+import { pino } from 'pino';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { Shares } from '../../src/fair-places.ts';
 import { deliveryChange } from '../../src/store/changes.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { resend } from '../../src/store/deliveries.ts';
 import { disableEndpoint, enableEndpoint } from '../../src/store/endpoints.ts';
-import {
-  deleteJob,
-  expireRuns,
-  finishJob,
-  handBackJob,
-  requeueForgotten,
-  startJob,
-} from '../../src/store/jobs.ts';
+import { deleteJob, expireRuns, finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { ANY_HOST, claimEndpoints, endAllLeases, freeDisabledEndpoints } from '../../src/store/leases.ts';
 import { type News, pack, unpack } from '../../src/store/news.ts';
+import { startNext } from '../../src/store/next-job.ts';
 import { Outbox } from '../../src/store/outbox.ts';
-import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { createReplay, stepReplay } from '../../src/store/replays.ts';
+import { StageWorker } from '../../src/transcribe/stage.ts';
 import { insertAccount } from '../rig/account.ts';
 import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -28,7 +24,6 @@ import { migratedDatabase } from '../rig/postgres.ts';
 
 let here: Awaited<ReturnType<typeof migratedDatabase>>;
 let there: Database;
-let queue: Queue;
 let account: string;
 let ends: (() => unknown)[];
 
@@ -36,11 +31,9 @@ beforeAll(async () => {
   here = await migratedDatabase();
   there = openDatabase({ connectionString: here.url, size: 2, onError: () => {} });
   const leaves = [await here.join(), await there.join()];
-  queue = await openQueue({ connectionString: here.url, onError: () => {}, onWarning: () => {} });
   account = await insertAccount(here.db);
   return async () => {
     for (const leave of leaves) await leave();
-    await queue.stop();
     await there.close();
     await here.drop();
   };
@@ -73,21 +66,17 @@ const until = (heard: News[], count: number) =>
 
 test('a commit is heard in its own process at once, in the other a moment later, once each and in order', async () => {
   const [mine, theirs] = [hear(here), hear(there)];
-  const id = await insertAnyJob(here.db, queue, account);
-  const own = [
-    { kind: 'queued' },
-    { kind: 'job', accountId: account, id, status: 'queued', at: expect.any(Number) },
-  ];
+  const id = await insertAnyJob(here.db, account);
+  const own = [{ kind: 'job', accountId: account, id, status: 'queued', at: expect.any(Number) }];
   expect(mine).toEqual(own);
   await startJob(here.db, id, 60_000);
   expect(mine.at(-1)).toMatchObject({ kind: 'job', id, status: 'processing' });
-  await until(theirs, 3);
+  await until(theirs, 2);
   expect(theirs.filter(({ kind }) => kind === 'job')).toEqual(mine.filter(({ kind }) => kind === 'job'));
-  expect(theirs.filter(({ kind }) => kind === 'queued')).toHaveLength(1);
   // Our own NOTIFY comes back to us as well: by the time the other has answered, we have had it.
   there.db.teller.tell([{ kind: 'due' }]);
-  await until(mine, 4);
-  expect(mine.map(({ kind }) => kind)).toEqual(['queued', 'job', 'job', 'due']);
+  await until(mine, 3);
+  expect(mine.map(({ kind }) => kind)).toEqual(['job', 'job', 'due']);
 });
 
 test('of a transaction that is undone nothing is heard', async () => {
@@ -116,20 +105,17 @@ test('from submission to deletion no statement has a NOTIFY in it, but those of 
   const spy = vi.spyOn(pg.Client.prototype, 'query');
   ends.push(() => spy.mockRestore());
   const { db } = here;
-  const id = await insertAnyJob(db, queue, account);
+  const id = await insertAnyJob(db, account);
   await startJob(db, id, 60_000);
-  await handBackJob(db, queue, id, 1);
+  await handBackJob(db, id, 1);
   await startJob(db, id, 0);
-  await expireRuns(db, queue, () => {
+  await expireRuns(db, () => {
     throw new Error('this was its first run');
   });
-  await db.updateTable('job').set({ queue_id: null }).where('id', '=', id).execute();
-  await requeueForgotten(db, queue);
-  await startJob(db, id, 60_000, { most: 5, queue });
+  await startNext(db, 'fetch', { leaseMs: 60_000, most: 5, full: [] });
   await finishJob(db, id, 2, {
     ending: { filename: null, duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: anyDelivery(account, 'https://quiet.example.org/', { jobId: id }),
-    fetched: null,
   });
   await claimEndpoints(db, { endpoints: 10, room: () => 10, leaseMs: 60_000, told: [], hosts: ANY_HOST });
   await endAllLeases(db);
@@ -158,7 +144,7 @@ test('from submission to deletion no statement has a NOTIFY in it, but those of 
   );
   const notifying = () => new Set(texts.filter((text) => /notify/i.test(text)));
   expect(texts.some((text) => /UPDATE endpoint/.test(text))).toBe(true);
-  expect(texts.some((text) => /ringback_queue/.test(text))).toBe(true);
+  expect(texts.some((text) => /UPDATE account SET|update "account"/.test(text))).toBe(true);
   expect(notifying()).toEqual(new Set(['SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload']));
 });
 
@@ -259,26 +245,28 @@ test('what another program sends on our channel is reported and harms nothing', 
 });
 
 test('idle workers of another process begin at once, not at their next poll', async () => {
-  await sql`DELETE FROM ringback_queue.job`.execute(here.db);
-  const unfinished = async () =>
-    (await sql`SELECT FROM ringback_queue.job WHERE state IN ('created', 'active')`.execute(here.db)).rows
-      .length;
+  await sql`DELETE FROM job`.execute(here.db);
   const handled: string[] = [];
-  const other = await openQueue({ connectionString: here.url, onError: () => {}, onWarning: () => {} });
-  ends.push(
-    there.db.teller.hear(({ kind }) => {
-      if (kind === 'queued') other.wake();
-    }),
-    await other.work(1, async (id) => {
+  const worker = new StageWorker({
+    name: 'fetch',
+    shares: new Shares(1),
+    next: () => startNext(there.db, 'fetch', { leaseMs: 60_000, most: null, full: [] }),
+    run: async ({ id }) => {
       handled.push(id);
+    },
+    log: pino({ level: 'silent' }),
+  });
+  ends.push(
+    there.db.teller.hear((news) => {
+      if (news.kind === 'job' && news.status === 'queued') worker.wake();
     }),
-    () => other.stop(),
+    () => worker.stop(),
   );
   const from = performance.now();
   const ids: string[] = [];
   for (let n = 0; n < 5; n++) {
-    ids.push(await insertAnyJob(here.db, queue, account));
-    await eventually(async () => handled.length === n + 1 && (await unfinished()) === 0, Boolean);
+    ids.push(await insertAnyJob(here.db, account));
+    await eventually(() => handled.length === n + 1, Boolean);
   }
   expect(handled).toEqual(ids);
   // Polls alone, every 2 s, take 5 to 10 s.

@@ -3,14 +3,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from 'pg';
 
-/** As if the leases of runs, the starts of fetched jobs, the pauses and the open breakers of this moment were over. */
+/** As if the leases of runs, the pauses and the open breakers of this moment were over. */
 export async function endWaits(client: Client): Promise<void> {
   await client.query(
     `UPDATE ringback.job SET lease_until = least(lease_until, now())
-     WHERE id IN (SELECT id FROM ringback.job WHERE state = 'processing' FOR UPDATE SKIP LOCKED)`,
-  );
-  await client.query(
-    `UPDATE ringback_queue.job SET started_on = started_on - interval '1 minute' WHERE state = 'active'`,
+     WHERE id IN (SELECT id FROM ringback.job WHERE state = 'processing' AND lease_until < 'infinity' FOR UPDATE SKIP LOCKED)`,
   );
   // Locks in order of id, as everywhere.
   await client.query(

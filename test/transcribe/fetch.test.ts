@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
 import { type FetchAudioOptions, fetchAudio } from '../../src/transcribe/fetch.ts';
+import { MINIMUM_RATE } from '../../src/transcribe/slow-host.ts';
 import { type Respond, startReceiver, startSocketServer } from '../rig/receiver.ts';
 
 const CLIP = new URL('../fixtures/jfk.wav', import.meta.url);
@@ -42,6 +43,7 @@ const fetching = (url: string, more: Partial<FetchAudioOptions> = {}) =>
     maxBytes: 1_000_000,
     totalMs: 10_000,
     idleMs: 5_000,
+    minimumRate: MINIMUM_RATE,
     version: '0.1.0',
     ...more,
   });
@@ -253,6 +255,32 @@ describe('refused with a sentence', () => {
       code: 'audio_unreachable',
       message: expect.stringMatching(/broke off after \d+ of 1000 bytes, then the time ran out/),
     });
+  });
+
+  it('a host that drips, however long it goes on: given up by its rate; one that pauses and then sends is not', async () => {
+    const dripping = (bytes: number, end: number) =>
+      startSocketServer((socket) => {
+        socket.once('data', () => {
+          socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${end}\r\n\r\n`);
+          let sent = 0;
+          const timer = setInterval(() => {
+            sent += bytes;
+            socket.write(Buffer.alloc(bytes));
+            if (sent >= end) clearInterval(timer);
+          }, 20);
+          socket.on('close', () => clearInterval(timer));
+        });
+      });
+    const minimumRate = { bytesPerSecond: 1_000, windowMs: 200 };
+    const [slow, quick] = [await dripping(1, 100_000), await dripping(1_000, 20_000)];
+    open.push(slow, quick);
+    const started = performance.now();
+    expect(await refused(slow.url, { minimumRate })).toMatchObject({
+      code: 'audio_unreachable',
+      message: expect.stringContaining('sent less than 1KB a second over 0.2 s'),
+    });
+    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(await fetching(quick.url, { minimumRate })).toMatchObject({ bytes: 20_000 });
   });
 
   it('a name that does not resolve, a blocked address, a pasted URL with brackets', async () => {

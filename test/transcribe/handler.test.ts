@@ -3,7 +3,10 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
+import type { Started } from '../../src/store/jobs.ts';
+import { startNext } from '../../src/store/next-job.ts';
 import { type HandlerDeps, handleJob } from '../../src/transcribe/handler.ts';
+import { HeldRuns, JOB_LEASE_MS } from '../../src/transcribe/held-runs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { utterance } from '../text/spoken.ts';
 
@@ -46,9 +49,9 @@ async function run(options: { request?: object; addons?: HandlerDeps['addons'] }
       },
     }),
   );
+  const runs = new HeldRuns(api.db, log);
   const deps: HandlerDeps = {
     db: api.db,
-    queue: api.queue,
     audio: api.audio,
     async fetchAudio(_url, path) {
       await writeFile(path, 'audio');
@@ -57,10 +60,15 @@ async function run(options: { request?: object; addons?: HandlerDeps['addons'] }
     transcribe: async () => transcript,
     addons: options.addons ?? (async (utterances) => ({ utterances, envelopes: {} })),
     callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
-    perAccount: null,
+    runs,
     log,
   };
-  await handleJob(deps, json.id, never);
+  // The download, then the transcription.
+  for (const stage of ['fetch', 'transcribe'] as const) {
+    const job = await startNext(api.db, stage, { leaseMs: JOB_LEASE_MS, most: null, full: [] });
+    await handleJob(deps, job as Started, never);
+  }
+  await runs.stop();
   return json.id;
 }
 
@@ -110,7 +118,7 @@ test('a result that cannot be written ends the job at once, with its callback, a
     }),
   });
   const job = await api.db.selectFrom('job').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-  expect(job).toMatchObject({ state: 'error', error_code: 'internal', run: 1, result: null });
+  expect(job).toMatchObject({ state: 'error', error_code: 'internal', run: 2, result: null });
   const { event, full_body } = await deliveryOf(id);
   expect(event).toBe('error');
   expect(JSON.parse(String(full_body))).toMatchObject({ error: { code: 'internal' } });

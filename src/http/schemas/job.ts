@@ -209,10 +209,23 @@ export const getJob = operation({
   refusals: ['request_invalid', 'transcription_unknown'],
 });
 
+export const cancelJob = operation({
+  id: 'cancelTranscription',
+  tag,
+  summary: 'Cancel a transcription that waits or runs',
+  description:
+    'It ends at once with status `error` and the reason `cancelled`, and is called back about it if asked for. One that has ended is left as it is. The answer is the record as it is now, so cancelling twice does no harm.',
+  params: Id,
+  answers: { 200: { says: 'The record, cancelled or as it had ended before.', schema: Job } },
+  refusals: ['transcription_unknown'],
+});
+
 export const deleteJob = operation({
   id: 'deleteTranscription',
   tag,
   summary: 'Delete a transcription, with its result, its audio and the bodies of its callbacks',
+  description:
+    'One that is queued is deleted as well, and is not called back; one that is processing is refused: cancel it first.',
   params: Id,
   answers: { 202: { says: 'Deleted.' } },
   refusals: ['job_unfinished', 'transcription_unknown'],

@@ -28,14 +28,24 @@ export function Transcription({ id }: { id: string }) {
     await api.transcriptions.delete(id);
     go(['transcriptions']);
   });
+  const cancel = useAction(async () => {
+    await api.transcriptions.cancel(id);
+    job.reload();
+  });
   const { value } = job;
+  const unfinished = value?.status === 'queued' || value?.status === 'processing';
   return (
     <Page
       title="Transcription"
       beside={
         <>
           {value && <State of={value.status} />}
-          {value && (
+          {unfinished && (
+            <Confirm label="Cancel" disabled={cancel.busy} onConfirm={cancel.run}>
+              The transcription ends with the error cancelled, and its callback says so.
+            </Confirm>
+          )}
+          {value && value.status !== 'processing' && (
             <Confirm label="Delete" disabled={remove.busy} onConfirm={remove.run}>
               The transcription goes, with its result, its audio and what its callbacks carried. Callbacks
               that wait are not sent any more.
@@ -43,7 +53,7 @@ export function Transcription({ id }: { id: string }) {
           )}
         </>
       }
-      problem={remove.problem ?? job.problem}
+      problem={cancel.problem ?? remove.problem ?? job.problem}
     >
       {value && <Record job={value} />}
       {value && <Callbacks id={id} />}

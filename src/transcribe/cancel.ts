@@ -1,0 +1,27 @@
+// Cancelling, for the HTTP side: the job's end and its callback are rendered as every other end is.
+import { cancelJob } from '../store/cancel.ts';
+import type { TellingDb } from '../store/database.ts';
+import type { JobRow } from '../store/jobs.ts';
+import { type CallbackSettings, renderDelivery } from './callback.ts';
+
+const ERROR = { code: 'cancelled', message: 'The transcription was cancelled on request.' } as const;
+
+export type CancelDeps = {
+  db: TellingDb;
+  audio: { remove(id: string): Promise<void> };
+  callback: CallbackSettings;
+};
+
+/** The job as it is now, cancelled or ended before; undefined: there is no such job. */
+export async function cancelTranscription(
+  { db, audio, callback }: CancelDeps,
+  accountId: string,
+  id: string,
+): Promise<JobRow | undefined> {
+  const cancelled = await cancelJob(db, accountId, id, (job) => ({
+    error: ERROR,
+    delivery: renderDelivery(callback, job, { error: ERROR }),
+  }));
+  if (cancelled && cancelled.audioId !== null) await audio.remove(cancelled.audioId);
+  return cancelled?.job;
+}
