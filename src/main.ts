@@ -12,12 +12,15 @@ import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
+import { descriptorLimit } from './descriptors.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
 import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
+import { shortNow } from './resources.ts';
 import { describeSettings, type Settings } from './settings.ts';
+import { ShortageLog } from './shortage-log.ts';
 import { generateSecret } from './signature.ts';
 import { findFfmpeg } from './speech/decode-ffmpeg.ts';
 import { createSpeechPool } from './speech/pool.ts';
@@ -127,6 +130,11 @@ async function start(
   stops.push(['queue', () => queue.stop()]);
 
   const audio = await openAudioFolder(settings.storage);
+  const shortages = new ShortageLog({ log, now: () => performance.now() });
+  const resources = {
+    folders: [settings.storage, settings.dataDirectory],
+    descriptorLimit: descriptorLimit(),
+  };
   const outbound = new Outbound({ policy: { allow, own: [] } });
   stops.push(['outbound', async () => outbound.close()]);
   const fetchTo = (url: string, path: string, signal: AbortSignal) =>
@@ -201,6 +209,8 @@ async function start(
       serverSecrets: secrets,
       newSecret: generateSecret,
       draining: () => draining,
+      shortages,
+      shortNow: () => shortNow(resources),
     });
     stops.push(['http', () => server.close()]);
     await server.listen({ host: settings.host, port: settings.port });

@@ -1,7 +1,7 @@
 // The one connection pool and its transactions. Every other store file takes a `Db`.
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
-import { clientWithin } from './client.ts';
+import { clientWithin, reachedThrough } from './client.ts';
 import { listen } from './listen.ts';
 import { LOOKUPS_ONLY } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -67,7 +67,7 @@ export function openDatabase({
         ? Number
         : pg.types.getTypeParser(oid as never, format as never)) as typeof pg.types.getTypeParser,
   };
-  const Client = statementMs === null ? pg.Client : clientWithin(statementMs + ANSWER_MARGIN_MS);
+  const Client = clientWithin(statementMs === null ? null : statementMs + ANSWER_MARGIN_MS);
   const pool = new pg.Pool({ ...connection, max: size, types, Client });
   // A connection that breaks (database restarted) must not end the process: the next query opens a new one. The pool
   // listens to its idle connections only; of one in use, the query that fails tells all there is to know.
@@ -77,7 +77,7 @@ export function openDatabase({
     // Idle connections that the server cuts while we close them ourselves are no news.
     if (!closing) onError(error);
   });
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: reachedThrough(pool) }) });
   return {
     db,
     listen: (channel, heard) => listen({ connection, channel, heard, onError }),

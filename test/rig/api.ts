@@ -9,6 +9,7 @@ import type { Limits } from '../../src/http/limits.ts';
 import { Listeners } from '../../src/http/listeners.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
+import { ShortageLog } from '../../src/shortage-log.ts';
 import { generateSecret } from '../../src/signature.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
 import { CHANGE_CHANNEL } from '../../src/store/changes.ts';
@@ -88,6 +89,8 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     serverSecrets: ['whsec_server'],
     newSecret: generateSecret,
     draining: () => false,
+    shortages: new ShortageLog({ log, now: () => performance.now() }),
+    shortNow: async () => [],
     ...deps,
   });
   const { key, accountId: account } = await createKey(db, 'mine');
