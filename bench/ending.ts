@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLog } from '../src/log.ts';
+import { ShortageLog } from '../src/shortage-log.ts';
 import type { Transcript } from '../src/speech/transcript.ts';
 import { openAudioFolder } from '../src/store/audio.ts';
 import { findJob, insertJob } from '../src/store/jobs.ts';
 import { openQueue } from '../src/store/queue.ts';
 import { handleJob } from '../src/transcribe/handler.ts';
+import { ShortageWaits } from '../src/transcribe/waits.ts';
 import { watchTurns } from '../test/rig/turns.ts';
 import { utterance } from '../test/text/spoken.ts';
 import { machine, openGround } from './rig/ground.ts';
@@ -66,6 +68,7 @@ async function end(
     customMetadata: null,
     callback: { url, method: 'POST', form: 'full', gzip: false },
   });
+  const log = createLog('warn');
   const turns = watchTurns();
   await handleJob(
     {
@@ -80,7 +83,9 @@ async function end(
       addons: async (utterances) => ({ utterances, envelopes: {} }),
       callback: { format: 'short', publicUrl: () => 'http://127.0.0.1:4747', firstWaitMs: () => 0 },
       perAccount: null,
-      log: createLog('warn'),
+      shortages: new ShortageLog({ log, now: () => performance.now() }),
+      waits: new ShortageWaits(),
+      log,
     },
     id,
     new AbortController().signal,

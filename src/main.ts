@@ -38,6 +38,7 @@ import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { startTranscribe } from './transcribe/start.ts';
+import { ShortageWaits } from './transcribe/waits.ts';
 import { formatBytes } from './units.ts';
 import { readVersion } from './version.ts';
 
@@ -232,6 +233,8 @@ async function start(
       log,
       workers: settings.workers,
       perAccount: settings.maxConcurrentJobs,
+      shortages,
+      waits: new ShortageWaits(),
       callback: {
         format: settings.callbackFormat,
         publicUrl,

@@ -39,6 +39,7 @@ const SYSTEM: Readonly<Record<string, Shortage>> = {
   ENFILE: 'descriptors',
   ENOSPC: 'disk',
   EDQUOT: 'disk',
+  EROFS: 'disk',
   ENOMEM: 'memory',
   ENOBUFS: 'memory',
   // Of fork and clone: as many processes as the user or the control group may have.

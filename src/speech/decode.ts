@@ -2,10 +2,11 @@
 // decodes, and judges the outcome; the ways themselves are decode-ffmpeg.ts and decode-wasm.ts.
 
 import { JobError } from '../errors.ts';
+import { ShortageError } from '../shortage.ts';
 import type { DistinctChannel } from './channels.ts';
-import { decodeWithFfmpeg } from './decode-ffmpeg.ts';
+import { decodeWithFfmpeg, FfmpegUnusable } from './decode-ffmpeg.ts';
 import { decodeWithWasm } from './decode-wasm.ts';
-import { damaged, inWords, noAudio, tooLong } from './decoder.ts';
+import { type DecodedChannels, type DecodeTask, damaged, inWords, noAudio, tooLong } from './decoder.ts';
 import { type Probe, probe } from './probe.ts';
 import { FORMATS } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
@@ -46,8 +47,7 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   if (found.seconds !== null && found.exact && found.seconds > maxDurationSeconds + 1) {
     throw tooLong(maxDurationSeconds);
   }
-  const way = ffmpeg === null ? decodeWithWasm : decodeWithFfmpeg(ffmpeg);
-  const result = await way({
+  const { decoder, ...result } = await run(ffmpeg, {
     path,
     kind,
     probe: found,
@@ -73,8 +73,24 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
     durationSeconds,
     channels: result.channels,
     distinct: result.distinct,
-    decoder: ffmpeg === null ? 'wasm' : 'ffmpeg',
+    decoder,
   };
+}
+
+/** An ffmpeg that ran when we started and does not any more (it is being replaced) leaves the work to the other way. */
+async function run(
+  ffmpeg: string | null,
+  task: DecodeTask,
+): Promise<DecodedChannels & Pick<Decoded, 'decoder'>> {
+  if (ffmpeg !== null)
+    try {
+      return { ...(await decodeWithFfmpeg(ffmpeg)(task)), decoder: 'ffmpeg' };
+    } catch (error) {
+      if (!(error instanceof FfmpegUnusable)) throw error;
+      if (FORMATS[task.kind].wasm === null)
+        throw new ShortageError('processes', error.message, { cause: error, suspect: true });
+    }
+  return { ...(await decodeWithWasm(task)), decoder: 'wasm' };
 }
 
 /** A file of headers and tags alone is smaller; a larger one without a single sample in it is damaged. */

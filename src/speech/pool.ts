@@ -65,7 +65,9 @@ class Pool implements SpeechPool {
   readonly #idle: number[];
   readonly #waiting: ((slot: number) => void)[] = [];
   readonly #closing = new AbortController();
-  readonly #cleaned: Promise<void>;
+  /** Folders that could not be removed when their job ended: it is tried again. */
+  readonly #left = new Set<string>();
+  #cleaned = false;
   readonly #jobs = new Set<Promise<unknown>>();
 
   constructor(options: SpeechPoolOptions) {
@@ -73,8 +75,8 @@ class Pool implements SpeechPool {
     this.#options = options;
     this.#processes = Array.from({ length: options.size }, () => null);
     this.#idle = Array.from({ length: options.size }, (_, slot) => slot);
-    this.#cleaned = removeLeftovers(options.scratchDirectory, Date.now());
-    this.#cleaned.catch(() => {});
+    // What fails here is tried again before a job, which then says why.
+    this.#clean().catch(() => {});
   }
 
   get size(): number {
@@ -87,7 +89,7 @@ class Pool implements SpeechPool {
 
   async ready(): Promise<void> {
     this.#closing.signal.throwIfAborted();
-    await this.#cleaned;
+    await this.#clean();
     await Promise.all(this.#processes.map((_, slot) => this.#process(slot).load()));
   }
 
@@ -120,7 +122,7 @@ class Pool implements SpeechPool {
     const slot = await this.#acquire(signal);
     let folder: string | null = null;
     try {
-      await this.#cleaned;
+      await this.#clean();
       folder = await makeJobFolder(this.#options.scratchDirectory);
       signal.throwIfAborted();
       return await this.#process(slot).run({
@@ -132,9 +134,26 @@ class Pool implements SpeechPool {
         onProgress: job.onProgress ?? (() => {}),
       });
     } finally {
-      if (folder !== null) await removeJobFolder(folder);
+      if (folder !== null) await this.#remove(folder);
       this.#release(slot);
     }
+  }
+
+  /** Before a job: what killed processes left, and what could not be removed after earlier jobs. */
+  async #clean(): Promise<void> {
+    if (!this.#cleaned) await removeLeftovers(this.#options.scratchDirectory, Date.now());
+    this.#cleaned = true;
+    for (const folder of this.#left) await this.#remove(folder);
+  }
+
+  /** A folder that stays behind for now must cost neither the job's words nor its place. */
+  async #remove(folder: string): Promise<void> {
+    this.#left.add(folder);
+    const removed = await removeJobFolder(folder).then(
+      () => true,
+      () => false,
+    );
+    if (removed) this.#left.delete(folder);
   }
 
   #process(slot: number): SpeechProcess {

@@ -72,7 +72,7 @@ export async function insertJob(
 
 export type Started = Pick<
   JobRow,
-  'id' | 'run' | 'account_id' | 'audio_url' | 'audio_id' | 'request' | 'custom_metadata'
+  'id' | 'run' | 'refunded' | 'account_id' | 'audio_url' | 'audio_id' | 'request' | 'custom_metadata'
 > & {
   created_at: Date;
   /** When this run began, by the database's clock. */
@@ -162,23 +162,38 @@ export async function renewJob(db: Db, id: string, run: number, leaseMs: number)
   return result.numUpdatedRows === 1n;
 }
 
-/** Shutting down: somebody else may start it at once. The run does not count. */
+/** Starts that count. */
+export function runsOf({ run, refunded }: Pick<JobRow, 'run' | 'refunded'>): number {
+  return run - refunded;
+}
+
+export type HandBack = {
+  /** Seconds until somebody may start it again. */
+  delaySeconds?: number;
+  /** Whether the run counts. */
+  counts?: boolean;
+};
+
+/**
+ * Back to the queue, by its own run: we shut down, or something of ours is short. May be asked for again when its outcome
+ * is not known: no later run has the number of this one.
+ */
 export async function handBackJob(
   db: Db,
   queue: Pick<Queue, 'send'>,
-  id: string,
-  run: number,
+  { id, run }: Pick<JobRow, 'id' | 'run'>,
+  { delaySeconds, counts = false }: HandBack = {},
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     const row = await trx
       .updateTable('job')
-      .set({ state: 'queued', lease_until: null, run: sql`run - 1` })
+      .set({ state: 'queued', lease_until: null, ...(!counts && { refunded: sql`refunded + 1` }) })
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
       .returning(['account_id', jobTold])
       .executeTakeFirst();
-    if (row) await requeue(trx, queue, { id, accountId: row.account_id });
+    if (row) await requeue(trx, queue, { id, accountId: row.account_id }, delaySeconds);
   });
 }
 
@@ -214,26 +229,31 @@ export type JobEnd = {
   fetched: NewAudio | null;
 };
 
+/** `already`: this very run's end is in the row, by a commit whose answer was lost. `lost`: another run has the job. */
+export type Finished = 'written' | 'already' | 'lost';
+
 /**
- * Writes the end, opens the callback and marks its endpoint due in ONE transaction. False when this run no longer
- * owns the job: nothing was written. Everything was rendered before: a transaction is no place for long work.
+ * Writes the end, opens the callback and marks its endpoint due in ONE transaction, once, however often it is asked for.
+ * Everything was rendered before: a transaction is no place for long work.
  */
 export async function finishJob(
   db: Db,
   id: string,
   run: number,
   { ending, delivery, fetched }: JobEnd,
-): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+): Promise<Finished> {
+  return db.transaction().execute(async (trx): Promise<Finished> => {
     const owned = await trx
       .selectFrom('job')
-      .select('id')
+      .select(['state', 'audio_id'])
       .where('id', '=', id)
       .where('run', '=', run)
-      .where('state', '=', 'processing')
       .forUpdate()
       .executeTakeFirst();
-    if (!owned) return false;
+    if (!owned || owned.state === 'queued') return 'lost';
+    if (owned.state !== 'processing')
+      // Given up by the reconciler in this run's name, the audio is not in the row.
+      return !fetched || owned.audio_id === fetched.id ? 'already' : 'lost';
     if (fetched) await trx.insertInto('audio').values(fetched).execute();
     await trx
       .updateTable('job')
@@ -253,7 +273,7 @@ export async function finishJob(
       .returning(jobTold)
       .execute();
     if (delivery) await openDelivery(trx, delivery);
-    return true;
+    return 'written';
   });
 }
 
@@ -349,7 +369,7 @@ export async function expireRuns(
       .execute();
     let failed = 0;
     for (const row of rows) {
-      if (row.run < MAX_RUNS) {
+      if (runsOf(row) < MAX_RUNS) {
         await trx
           .updateTable('job')
           .set({ state: 'queued', lease_until: null })

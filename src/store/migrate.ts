@@ -13,6 +13,7 @@ import * as narrowDelivery from './migrations/0007_narrow_delivery.ts';
 import * as retention from './migrations/0008_retention.ts';
 import * as jobList from './migrations/0009_job_list.ts';
 import * as figures from './migrations/0010_figures.ts';
+import * as shortage from './migrations/0015_shortage.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -25,6 +26,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0008_retention': retention,
   '0009_job_list': jobList,
   '0010_figures': figures,
+  '0015_shortage': shortage,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

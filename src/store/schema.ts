@@ -53,6 +53,8 @@ export type Schema = {
     state: Generated<JobState>;
     /** Counts starts; the token that fences every later write of that start. */
     run: Generated<number>;
+    /** Of these starts, those that do not count: handed back, or ended for want of something of our own. */
+    refunded: Generated<number>;
     lease_until: Date | null;
     /** The pg-boss job that is to run this one. */
     queue_id: string | null;
@@ -173,6 +175,22 @@ export type Schema = {
     single: Generated<true>;
     /** Names this database to the storage folder. */
     id: Generated<string>;
+    /** The storage folder that belongs to it; null until a process has used one. */
+    storage_id: string | null;
+    /** SHA-256 of the signing secrets that a process last started with. */
+    secret_prints: Generated<string[]>;
+  };
+  /** Servers on this database; one that has not been heard of for a while is dead. */
+  process: {
+    id: string;
+    host: string;
+    pid: number;
+    roles: string[];
+    /** Of the keys in its RINGBACK_API_KEYS. */
+    key_hashes: Buffer[];
+    secret_prints: string[];
+    started_at: Generated<Date>;
+    beat_at: Generated<Date>;
   };
   idempotency_key: {
     account_id: string;

@@ -1,14 +1,28 @@
 // One job from claim to end: start the row, keep its lease, run, write the end. What a run returns or throws decides
-// the end; doing and recording fail apart, so a database blip never turns good work into a failed job.
+// the end; doing and recording fail apart, so a database blip never turns good work into a failed job. A run that meets
+// a shortage of our own is no end at all: the job goes back to the queue.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { JobError } from '../errors.ts';
+import { MAX_RUNS } from '../job.ts';
+import { isSuspect, shortageOf } from '../shortage.ts';
+import type { ShortageLog } from '../shortage-log.ts';
 import type { AudioFolder, NewAudio } from '../store/audio.ts';
 import type { Database } from '../store/database.ts';
-import { finishJob, handBackJob, type JobEnd, renewJob, type Started, startJob } from '../store/jobs.ts';
+import {
+  finishJob,
+  handBackJob,
+  type JobEnd,
+  renewJob,
+  runsOf,
+  type Started,
+  startJob,
+} from '../store/jobs.ts';
 import type { Queue } from '../store/queue.ts';
 import { type CallbackSettings, renderDelivery } from './callback.ts';
 import { renderResult } from './result.ts';
 import { type RunDeps, type RunOutcome, runJob } from './run.ts';
+import type { ShortageWaits } from './waits.ts';
 
 export type HandlerDeps = RunDeps & {
   db: Database['db'];
@@ -17,6 +31,8 @@ export type HandlerDeps = RunDeps & {
   callback: CallbackSettings;
   /** Jobs of one account at a time, in all processes; null: any number. */
   perAccount: number | null;
+  shortages: ShortageLog;
+  waits: ShortageWaits;
   log: Logger;
 };
 
@@ -40,15 +56,19 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
 
   try {
     const started = performance.now();
-    const { end, envelopes } = await endOf(deps, job, { signal, started });
-    const { ending } = end;
+    const ended = await endOf(deps, job, { signal, started });
     if (signal.aborted) {
-      await discard(deps, end.fetched);
-      if (stopping.aborted) await handBackJob(db, deps.queue, job.id, job.run);
+      await discard(deps, 'end' in ended ? ended.end.fetched : null);
+      if (stopping.aborted) await handBackJob(db, deps.queue, job);
       return;
     }
-    const written = await writeEnd(deps, job, end, stopping);
-    if (!written) await discard(deps, end.fetched);
+    if ('short' in ended) return await putBack(deps, job, ended.short, stopping);
+    const { end, envelopes } = ended;
+    const { ending } = end;
+    const written = await persist(deps, job, stopping, () => finishJob(db, job.id, job.run, end));
+    // Not after an unknown outcome: the row may name the file. If it does not, the sweep of orphans finds it.
+    if (written === 'lost') await discard(deps, end.fetched);
+    deps.waits.over(job.id);
     log.info(
       {
         job: job.id,
@@ -72,9 +92,9 @@ type Run = {
   /** By performance.now(). */
   started: number;
 };
-type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] };
+type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] } | { short: unknown };
 
-/** The job run, and its end rendered: what fails in either is the job's end too. */
+/** The job run, and its end rendered: what fails in either is the job's end too, but for what we are short of. */
 async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended> {
   let outcome: RunOutcome | null = null;
   try {
@@ -82,6 +102,7 @@ async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended> 
     return { end: await renderDone(deps, job, outcome, run), envelopes: outcome.envelopes };
   } catch (error) {
     await discard(deps, outcome?.fetched ?? null);
+    if (shortageOf(error) !== null && !isLastRun(job, error)) return { short: error };
     return {
       end: renderFailure(deps, job, failureOf(deps, job, { error, signal: run.signal })),
       envelopes: {},
@@ -99,6 +120,18 @@ function failedAddons(envelopes: RunOutcome['envelopes']): { addons_failed?: Rec
 
 type Failure = { code: JobError['code']; message: string };
 
+/** A file whose process is killed each time must end some day; what is merely short is waited for without end. */
+function isLastRun(job: Started, error: unknown): boolean {
+  return isSuspect(error) && runsOf(job) >= MAX_RUNS;
+}
+
+export function diedEachTime(runs: number): Failure {
+  return {
+    code: 'engine_failed',
+    message: `The transcription was started ${runs} times and its process died each time: the file is likely to be the cause; convert it (for example to wav) and submit it again.`,
+  };
+}
+
 function failureOf(
   { log }: HandlerDeps,
   job: Started,
@@ -109,6 +142,10 @@ function failureOf(
     log.info({ job: job.id, code: error.code, cause: error.cause }, error.message);
     return { code: error.code, message: error.message };
   }
+  if (isLastRun(job, error)) {
+    log.error({ err: error, job: job.id }, 'a job was given up: its process died each time');
+    return diedEachTime(runsOf(job));
+  }
   // Interrupted by ourselves: it is handed back or taken over, and nothing has failed.
   if (!signal.aborted) log.error({ err: error, job: job.id }, 'job failed inside Ringback');
   return {
@@ -117,24 +154,52 @@ function failureOf(
   };
 }
 
-const WRITE_TRIES = [0, 250, 1_000, 4_000, 10_000];
+/** A place that met a shortage takes no other job for so long: a full queue must not spin through an empty disk. */
+const REST_MS = 1_000;
 
-/** The work is done: a database that is away for a moment must not cost it. After the last try the lease runs out and the job runs again. */
-async function writeEnd(
+/** Back to the queue, for later; the run counts only when the file may be what used everything up. */
+async function putBack(
   deps: HandlerDeps,
   job: Started,
-  end: JobEnd,
+  error: unknown,
   stopping: AbortSignal,
-): Promise<boolean> {
-  for (const [index, wait] of WRITE_TRIES.entries()) {
-    if (wait > 0 && !stopping.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
+): Promise<void> {
+  const delaySeconds = deps.waits.next(job.id);
+  deps.shortages.met(error, 'a transcription');
+  deps.log.info(
+    { job: job.id, run: job.run, short: shortageOf(error), cause: error, wait_s: delaySeconds },
+    'job put back: it waits until there is enough again',
+  );
+  await persist(deps, job, stopping, () =>
+    handBackJob(deps.db, deps.queue, job, { delaySeconds, counts: isSuspect(error) }),
+  );
+  await wait(REST_MS, undefined, { signal: stopping }).catch(() => {});
+}
+
+const TRIES_MS = [0, 250, 1_000, 4_000, 10_000];
+
+/**
+ * Writes what must not be lost: while the database is away, again and again, until we stop; what fails otherwise is a
+ * bug and has a few tries. `unknown` after the last one: it may be written or not.
+ */
+async function persist<T>(
+  { log, shortages }: Pick<HandlerDeps, 'log' | 'shortages'>,
+  job: Started,
+  stopping: AbortSignal,
+  write: () => Promise<T>,
+): Promise<T | 'unknown'> {
+  for (let tries = 1; ; tries++) {
     try {
-      return await finishJob(deps.db, job.id, job.run, end);
+      return await write();
     } catch (error) {
-      deps.log.warn({ err: error, job: job.id, try: index + 1 }, 'could not write the end of a job');
+      shortages.met(error, 'the end of a transcription');
+      log.warn({ err: error, job: job.id, try: tries }, 'could not write what became of a job');
+      const isPatient = shortageOf(error) !== null && !stopping.aborted;
+      if (!isPatient && tries >= TRIES_MS.length) return 'unknown';
+      const ms = TRIES_MS[Math.min(tries, TRIES_MS.length - 1)];
+      await wait(ms, undefined, { signal: stopping }).catch(() => {});
     }
   }
-  return false;
 }
 
 async function renderDone(

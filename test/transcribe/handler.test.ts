@@ -3,7 +3,9 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
+import { ShortageLog } from '../../src/shortage-log.ts';
 import { type HandlerDeps, handleJob } from '../../src/transcribe/handler.ts';
+import { ShortageWaits } from '../../src/transcribe/waits.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { utterance } from '../text/spoken.ts';
 
@@ -58,6 +60,8 @@ async function run(options: { request?: object; addons?: HandlerDeps['addons'] }
     addons: options.addons ?? (async (utterances) => ({ utterances, envelopes: {} })),
     callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
     perAccount: null,
+    shortages: new ShortageLog({ log, now: () => performance.now() }),
+    waits: new ShortageWaits(),
     log,
   };
   await handleJob(deps, json.id, never);
