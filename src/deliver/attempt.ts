@@ -2,11 +2,14 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import { failureOf } from '../outbound/failure.ts';
 import type { Outbound } from '../outbound/request.ts';
+import { shortageOf } from '../shortage.ts';
+import type { ShortageLog } from '../shortage-log.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
 import type { SecretsOf } from './account-secrets.ts';
 import type { HealthOutcome } from './breaker.ts';
-import { type AttemptOutcome, post } from './post.ts';
+import { type AttemptOutcome, notSent, post } from './post.ts';
 import { prepare } from './prepare.ts';
 import { nextAttempt } from './schedule.ts';
 import { type Verdict, verdict } from './verdict.ts';
@@ -22,6 +25,7 @@ export type AttemptDeps = {
   version: string;
   now: () => Date;
   random: () => number;
+  shortages: Pick<ShortageLog, 'found'>;
   log: Logger;
 };
 
@@ -36,23 +40,14 @@ export type Landed = {
 };
 
 export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Landed> {
-  const secrets = await deps.secretsOf(claimed.accountId);
-  const gzippedBody = claimed.gzip ? await gzipped(claimed.body) : null;
-  const startedAt = deps.now();
-  const request = prepare({
-    delivery: { ...claimed, ...(gzippedBody && { gzippedBody }) },
-    attempt: claimed.attempt,
-    secrets,
-    now: startedAt,
-    version: deps.version,
-  });
-  const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
+  const { startedAt, outcome } = await sent(deps, claimed, signal);
   // An error has no payload to leave out: its only form is what a receiver called too large.
   const form = claimed.event === 'error' ? 'reference' : claimed.form;
   // One look at the wall clock per attempt: should it step in between, a Retry-After date is judged by the right time.
   const answeredAt = new Date(startedAt.getTime() + outcome.durationMs);
   const judged = verdict({ outcome, form, now: answeredAt });
-  if (outcome.errorDetail)
+  if (outcome.shortage !== null) deps.shortages.found(outcome.shortage, 'a callback');
+  else if (outcome.errorDetail)
     deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'why an attempt failed');
   const recorded: Recorded = {
     endpointId: claimed.endpointId,
@@ -82,6 +77,31 @@ export async function attempt(deps: AttemptDeps, claimed: Claimed, signal: Abort
     health: healthOutcome(judged),
     pauseMs: judged.kind === 'paused' ? judged.retryAfterMs : null,
   };
+}
+
+type Sent = { startedAt: Date; outcome: AttemptOutcome };
+
+/** What we are short of before there is a request to send (the account's secrets, memory to compress in) is an outcome too. */
+async function sent(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Sent> {
+  let secrets: readonly string[];
+  let gzippedBody: Buffer | null;
+  try {
+    secrets = await deps.secretsOf(claimed.accountId);
+    gzippedBody = claimed.gzip ? await gzipped(claimed.body) : null;
+  } catch (error) {
+    if (shortageOf(error) === null) throw error;
+    return { startedAt: deps.now(), outcome: notSent(failureOf(error, null)) };
+  }
+  const startedAt = deps.now();
+  const request = prepare({
+    delivery: { ...claimed, ...(gzippedBody && { gzippedBody }) },
+    attempt: claimed.attempt,
+    secrets,
+    now: startedAt,
+    version: deps.version,
+  });
+  const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
+  return { startedAt, outcome };
 }
 
 /** An endpoint that answers on purpose is alive, whatever it thinks of this one message. */
@@ -129,6 +149,7 @@ export function decide(
     case 'abort':
       return failed('the receiver refused this message with webhook-delivery: abort-message');
     case 'interrupted':
+      return { ...next, state: 'pending', waitMs: judged.waitMs, refund: true };
     // Its endpoint is disabled by the same answer: it waits there, and enabling sends it.
     case 'disable':
       return { ...next, state: 'pending', waitMs: 0, refund: true };

@@ -1,5 +1,6 @@
 // The deliver role: the dispatcher, woken by the database, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
+import { ShortageLog } from '../shortage-log.ts';
 import { type DeliveryChange, tellChanges, tellDeliveries } from '../store/changes.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
@@ -20,9 +21,10 @@ import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { News } from './news.ts';
 import { startReplays } from './replay.ts';
+import { ShortageRest } from './rest.ts';
 import { AttemptTally, OutcomeTally } from './tally.ts';
 
-export type DeliverDeps = AttemptDeps & {
+export type DeliverDeps = Omit<AttemptDeps, 'shortages'> & {
   database: Database;
   endpointConcurrency: number;
 };
@@ -45,11 +47,15 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const news = new News((changes) => tell(db, changes), log);
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
+  const now = () => performance.now();
+  const attemptDeps = { ...deps, shortages: new ShortageLog({ log, now }) };
+  const rest = new ShortageRest(now);
+  const mayClaim = () => clock.isRight && !rest.isResting;
   const dispatcher = new Dispatcher({
     store: {
-      // With a clock that may not sign, others send; what is held is given back.
-      claimEndpoints: async (options) => (clock.isRight ? claimEndpoints(db, options) : NOTHING),
-      claimDeliveries: async (wanted) => (clock.isRight ? claimDeliveries(db, wanted) : []),
+      // With a clock that may not sign, or short of what sending takes, others send; what is held is given back.
+      claimEndpoints: async (options) => (mayClaim() ? claimEndpoints(db, options) : NOTHING),
+      claimDeliveries: async (wanted) => (mayClaim() ? claimDeliveries(db, wanted) : []),
       record: async (batch, healths) => {
         news.add(await record(db, batch, healths));
       },
@@ -58,7 +64,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     },
     send: async (claimed, signal) => {
       // Stepped between the claim and now: on record as interrupted, not sent.
-      const landed = await attempt(deps, claimed, clock.isRight ? signal : AbortSignal.abort());
+      const landed = await attempt(attemptDeps, claimed, clock.isRight ? signal : AbortSignal.abort());
       const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
       log.info(
@@ -74,6 +80,8 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
+      if (errorClass === 'shortage') rest.met();
+      else if (status !== null) rest.over();
       outcomes.add(outcome);
       if (landed.health !== 'neither')
         tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);

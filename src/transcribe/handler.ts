@@ -154,9 +154,6 @@ function failureOf(
   };
 }
 
-/** A place that met a shortage takes no other job for so long: a full queue must not spin through an empty disk. */
-const REST_MS = 1_000;
-
 /** Back to the queue, for later; the run counts only when the file may be what used everything up. */
 async function putBack(
   deps: HandlerDeps,
@@ -173,7 +170,7 @@ async function putBack(
   await persist(deps, job, stopping, () =>
     handBackJob(deps.db, deps.queue, job, { delaySeconds, counts: isSuspect(error) }),
   );
-  await wait(REST_MS, undefined, { signal: stopping }).catch(() => {});
+  await wait(deps.waits.restMs, undefined, { signal: stopping }).catch(() => {});
 }
 
 const TRIES_MS = [0, 250, 1_000, 4_000, 10_000];

@@ -6,7 +6,13 @@ const LONGEST_S = 60;
 const MOST = 10_000;
 
 export class ShortageWaits {
+  /** Milliseconds for which a place that met one takes no other job: a full queue must not spin through a full disk. */
+  readonly restMs: number;
   readonly #met = new Map<string, number>();
+
+  constructor(restMs = 1_000) {
+    this.restMs = restMs;
+  }
 
   /** Seconds until the job is to be tried again: 5, 10, 20, 40, then 60 each time. */
   next(jobId: string): number {

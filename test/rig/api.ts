@@ -38,6 +38,7 @@ export type Call = {
 export type Api = {
   server: FastifyInstance;
   db: Db;
+  databaseUrl: string;
   listeners: Listeners;
   queue: Queue;
   audio: AudioFolder;
@@ -98,6 +99,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   return {
     server,
     db,
+    databaseUrl: database.url,
     listeners: deps.listeners ?? listeners,
     queue,
     audio,
