@@ -9,11 +9,16 @@ export type HealthDeps = {
   db: Db;
   version: string;
   draining: () => boolean;
+  /** The speech model is not loaded yet. */
+  loading: () => boolean;
   /** What of this machine is nearly used up. */
   shortNow: () => Promise<readonly Shortage[]>;
 };
 
-export function healthRoutes(server: FastifyInstance, { db, version, draining, shortNow }: HealthDeps): void {
+export function healthRoutes(
+  server: FastifyInstance,
+  { db, version, draining, loading, shortNow }: HealthDeps,
+): void {
   // The hosted service's own; some clients try it.
   server.get('/health', { schema: getHealth }, async () => ({ health: 'OK' }));
   server.get('/healthz', { schema: getLiveness }, async () => ({ status: 'ok', version }));
@@ -24,6 +29,7 @@ export function healthRoutes(server: FastifyInstance, { db, version, draining, s
     } catch (cause) {
       throw new HttpError('not_ready', { cause });
     }
+    if (loading()) throw new HttpError('not_ready', { message: 'Ringback loads its speech model.' });
     const short = await shortNow();
     if (short.length > 0)
       throw new HttpError('not_ready', {

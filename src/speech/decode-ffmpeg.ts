@@ -2,9 +2,7 @@
 // only, and with limits on time, memory and output.
 
 import { spawn } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { delimiter, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { ShortageError } from '../shortage.ts';
 import { ChannelSpool } from './channels.ts';
 import {
@@ -21,14 +19,10 @@ import {
   tooMuchMemory,
   unsupportedCodec,
 } from './decoder.ts';
+import { onPath } from './ffmpeg.ts';
 import { machineIsOutOfMemory } from './memory.ts';
 import { FORMATS } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
-
-/** Absolute path of ffmpeg on the PATH, or null. */
-export function findFfmpeg(path = process.env.PATH ?? ''): Promise<string | null> {
-  return findOnPath(process.platform === 'win32' ? 'ffmpeg.exe' : 'ffmpeg', path);
-}
 
 /** ffmpeg does not run here: it or a library of it is missing, or made for another machine. Says nothing of the file. */
 export class FfmpegUnusable extends Error {
@@ -46,7 +40,7 @@ function isUnusable(error: Error): boolean {
 
 export function decodeWithFfmpeg(ffmpeg: string): Decoder {
   return async (task) => {
-    const prlimit = process.platform === 'linux' ? await findOnPath('prlimit', process.env.PATH ?? '') : null;
+    const prlimit = process.platform === 'linux' ? await firstOnPath('prlimit') : null;
     return run(ffmpeg, prlimit, task);
   };
 }
@@ -237,16 +231,7 @@ function deinterleave(bytes: Buffer, channels: number): Int16Array[] {
   });
 }
 
-async function findOnPath(name: string, path: string): Promise<string | null> {
-  for (const folder of path.split(delimiter)) {
-    if (folder === '') continue;
-    const file = resolve(join(folder, name));
-    try {
-      await access(file, constants.X_OK);
-      return file;
-    } catch {
-      // Not here: the next folder.
-    }
-  }
+async function firstOnPath(name: string): Promise<string | null> {
+  for await (const file of onPath(name, process.env.PATH ?? '')) return file;
   return null;
 }

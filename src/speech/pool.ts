@@ -41,6 +41,8 @@ export type SpeechPool = {
   readonly free: number;
   /** Starts every process and loads its engine. Rejects with the engine's sentence when it cannot be loaded. */
   ready(): Promise<void>;
+  /** Starts one process and loads its engine, as proof that it can be loaded. Rejects as `ready`. */
+  check(): Promise<void>;
   /** Waits for a free process, first come first served. Rejects with JobError or the reason of the signal. */
   transcribe(job: TranscribeJob): Promise<Transcript>;
   /** Seconds and channels of a file, by decoding it: what a container says of itself may be wrong. Errors as above. */
@@ -91,6 +93,11 @@ class Pool implements SpeechPool {
     this.#closing.signal.throwIfAborted();
     await this.#clean();
     await Promise.all(this.#processes.map((_, slot) => this.#process(slot).load()));
+  }
+
+  async check(): Promise<void> {
+    this.#closing.signal.throwIfAborted();
+    await this.#process(0).load();
   }
 
   transcribe(job: TranscribeJob): Promise<Transcript> {

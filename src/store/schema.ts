@@ -185,6 +185,8 @@ export type Schema = {
     id: string;
     host: string;
     pid: number;
+    /** Within which `pid` is a number of its own: a container. */
+    pid_space: string | null;
     roles: string[];
     /** Of the keys in its RINGBACK_API_KEYS. */
     key_hashes: Buffer[];

@@ -90,6 +90,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     serverSecrets: ['whsec_server'],
     newSecret: generateSecret,
     draining: () => false,
+    loading: () => false,
     shortages: new ShortageLog({ log, now: () => performance.now() }),
     shortNow: async () => [],
     ...deps,

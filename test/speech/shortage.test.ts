@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { isSuspect, shortageOf } from '../../src/shortage.ts';
-import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 import { createSpeechPool, type SpeechPool, type SpeechPoolOptions } from '../../src/speech/pool.ts';
 import { type SmallDisk, smallDisk } from '../rig/tmpfs.ts';
 
 const run = promisify(execFile);
 const clip = fileURLToPath(new URL('../fixtures/formats/clip.mp3', import.meta.url));
 const transport = fileURLToPath(new URL('../fixtures/formats/clip.ts', import.meta.url));
-const ffmpeg = await findFfmpeg();
+const { path: ffmpeg } = await findFfmpeg();
 
 let folder: string;
 let disk: SmallDisk | null;

@@ -16,6 +16,7 @@ const STATEMENTS = [
      id uuid PRIMARY KEY,
      host text NOT NULL,
      pid integer NOT NULL,
+     pid_space text,
      roles text[] NOT NULL,
      key_hashes bytea[] NOT NULL,
      secret_prints text[] NOT NULL,
