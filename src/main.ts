@@ -255,7 +255,11 @@ async function start(
       draining: () => draining,
       loading: () => loading,
       shortages,
-      shortNow: () => shortNow(resources),
+      shortNow: async () => {
+        const short = await shortNow(resources);
+        for (const one of short) shortages.found(one, '/readyz');
+        return short;
+      },
     });
     stops.push(['http', () => server.close()]);
     await server.listen({ host: settings.host, port: settings.port });
@@ -270,7 +274,10 @@ async function start(
   }
 
   if (has('transcribe')) {
-    await loaded;
+    await loaded.catch((error: Error) => {
+      log.error({ err: error }, 'the speech model cannot be loaded');
+      throw new SettingsError([error.message]);
+    });
     loading = false;
     const stopTranscribe = await startTranscribe({
       db,

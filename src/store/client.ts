@@ -60,7 +60,8 @@ export function reachedThrough(pool: pg.Pool): PostgresPool {
     options: pool.options,
     connect: () =>
       pool.connect().catch((cause: unknown) => {
-        const said = cause instanceof AggregateError ? cause.errors.map(String).join(', ') : String(cause);
+        const errors = cause instanceof AggregateError ? cause.errors : [cause];
+        const said = errors.map(({ message }) => message).join(', ');
         throw new ShortageError(shortageOf(cause) ?? 'database', `The database cannot be reached: ${said}`, {
           cause,
         });
