@@ -19,9 +19,8 @@ export async function shortNow({ folders, descriptorLimit }: Resources): Promise
     try {
       if (await isShort()) found.add(shortage);
     } catch (error) {
-      const met = shortageOf(error);
-      if (met === null) throw error;
-      found.add(met);
+      // A folder that cannot even be looked at (unmounted, removed) has no room either.
+      found.add(shortageOf(error) ?? shortage);
     }
   };
   for (const folder of folders) await look('disk', async () => isNearlyFull(await diskSpace(folder)));

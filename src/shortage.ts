@@ -48,6 +48,8 @@ const SYSTEM: Readonly<Record<string, Shortage>> = {
   /** Node: a buffer could not be had, a thread could not be started. */
   ERR_MEMORY_ALLOCATION_FAILED: 'memory',
   ERR_WORKER_INIT_FAILED: 'processes',
+  ERR_ZLIB_INITIALIZATION_FAILED: 'memory',
+  Z_MEM_ERROR: 'memory',
 };
 
 /**

@@ -1,7 +1,7 @@
 // Stored uploads: a file per id in one folder, and the row that owns it. A file without a row is rubbish a crash left.
 import { randomUUID } from 'node:crypto';
-import { createReadStream, type ReadStream } from 'node:fs';
-import { mkdir, open, opendir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { ReadStream } from 'node:fs';
+import { mkdir, open, opendir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Selectable } from 'kysely';
 import type { Db } from './database.ts';
@@ -47,8 +47,16 @@ export async function openAudioFolder(folder: string): Promise<AudioFolder> {
       await syncToDisk(join(folder, id.slice(0, 2)));
     },
     async read(id) {
-      const found = await stat(path(id)).catch(ignoreMissing);
-      return found && { stream: createReadStream(path(id)), bytes: found.size };
+      // Opened before anything is answered: without a descriptor left, the request can still be refused.
+      const file = await open(path(id), 'r').catch(ignoreMissing);
+      if (!file) return undefined;
+      try {
+        const { size } = await file.stat();
+        return { stream: file.createReadStream(), bytes: size };
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
     },
     async remove(id) {
       await rm(path(id), { force: true });

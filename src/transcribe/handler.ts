@@ -59,7 +59,7 @@ export async function handleJob(deps: HandlerDeps, jobId: string, stopping: Abor
     const ended = await endOf(deps, job, { signal, started });
     if (signal.aborted) {
       await discard(deps, 'end' in ended ? ended.end.fetched : null);
-      if (stopping.aborted) await handBackJob(db, deps.queue, job);
+      if (stopping.aborted) await persist(deps, job, stopping, () => handBackJob(db, deps.queue, job));
       return;
     }
     if ('short' in ended) return await putBack(deps, job, ended.short, stopping);
