@@ -53,7 +53,11 @@ export type Api = {
   stop(): Promise<void>;
 };
 
-export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
+/** `reach`: the database as the server sees it, where that is not the database itself (a proxy that can fail). */
+export async function startApi(
+  deps: Partial<HttpDeps> = {},
+  reach: (url: string) => Promise<Db | null> = async () => null,
+): Promise<Api> {
   const database = await migratedDatabase();
   const { db } = database;
   const queue = await openQueue({ connectionString: database.url, onError: () => {}, onWarning: () => {} });
@@ -71,7 +75,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   });
   const deaf = await database.listen(CHANGE_CHANNEL, (payload) => listeners.heard(payload));
   const server = await buildServer({
-    db,
+    db: (await reach(database.url)) ?? db,
     queue,
     listeners,
     queueDepth: () => queue.depth(db),
