@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLog } from '../src/log.ts';
+import { ShortageLog } from '../src/shortage-log.ts';
 import type { Transcript } from '../src/speech/transcript.ts';
 import { openAudioFolder } from '../src/store/audio.ts';
 import { findJob, type Started, startJob } from '../src/store/jobs.ts';
 import { insertJob } from '../src/store/submissions.ts';
 import { handleJob } from '../src/transcribe/handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from '../src/transcribe/held-runs.ts';
+import { ShortageWaits } from '../src/transcribe/waits.ts';
 import { insertAnyAudio } from '../test/rig/job.ts';
 import { watchTurns } from '../test/rig/turns.ts';
 import { utterance } from '../test/text/spoken.ts';
@@ -83,6 +85,8 @@ async function end(
       addons: async (utterances) => ({ utterances, envelopes: {} }),
       callback: { format: 'short', publicUrl: () => 'http://127.0.0.1:4747', firstWaitMs: () => 0 },
       runs,
+      shortages: new ShortageLog({ log, now: () => performance.now() }),
+      waits: new ShortageWaits(),
       log,
     },
     job,

@@ -1,23 +1,21 @@
 // A floor under the free space of the folders that files of strangers go to: below it new work waits, so that what runs
 // can end, and the database on the same disk can go on.
-import { statfs } from 'node:fs/promises';
+import { type DiskSpace, diskSpace, isNearlyFull, spaceFloor } from './disk-space.ts';
 import { ShortageError } from './shortage.ts';
 import { formatBytes } from './units.ts';
 
-/** A few decodes of usual length (115 MB for an hour of a channel), and the write-ahead log of PostgreSQL beside them. */
-const FLOOR_BYTES = 512 * 2 ** 20;
 /** Asked once a second at most, whoever wants to know. */
 const FRESH_MS = 1_000;
 
 export class DiskFloor {
   readonly #folders: readonly string[];
-  readonly #floorBytes: number;
+  readonly #look: (folder: string) => Promise<DiskSpace>;
   #asked: Promise<void> | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(folders: readonly string[], floorBytes: number = FLOOR_BYTES) {
+  constructor(folders: readonly string[], look = diskSpace) {
     this.#folders = folders;
-    this.#floorBytes = floorBytes;
+    this.#look = look;
   }
 
   /** Rejects with a {@link ShortageError} of `disk` while one of the folders has less free space than the floor. */
@@ -25,19 +23,19 @@ export class DiskFloor {
     const now = performance.now();
     if (this.#asked && now - this.#askedAt < FRESH_MS) return this.#asked;
     this.#askedAt = now;
-    this.#asked = this.#look();
+    this.#asked = this.#lookAtAll();
     // Whoever asks within the second hears of it.
     this.#asked.catch(() => {});
     return this.#asked;
   }
 
-  async #look(): Promise<void> {
+  async #lookAtAll(): Promise<void> {
     for (const folder of this.#folders) {
-      const { bavail, bsize } = await statfs(folder);
-      if (bavail * bsize < this.#floorBytes)
+      const space = await this.#look(folder);
+      if (isNearlyFull(space))
         throw new ShortageError(
           'disk',
-          `The disk of ${folder} has less than ${formatBytes(this.#floorBytes)} free: new audio waits until there is more.`,
+          `The disk of ${folder} has less than ${formatBytes(spaceFloor(space))} free: new audio waits until there is more.`,
         );
     }
   }

@@ -128,6 +128,16 @@ export const HTTP_ERRORS = {
     integer: 503,
     says: 'Ringback cannot reach its database at this moment: try again.',
   },
+  overloaded: {
+    status: 503,
+    integer: 503,
+    says: 'This server is short of file descriptors, memory, processes or network at this moment: try again, after as many seconds as Retry-After says.',
+  },
+  disk_full: {
+    status: 507,
+    integer: 507,
+    says: 'This server has no disk space left at this moment; nothing of the request was kept. Try again, after as many seconds as Retry-After says.',
+  },
 } as const satisfies Record<string, Row>;
 
 /** Every code there is. */

@@ -1,5 +1,7 @@
 // The composition root: builds the parts, starts them in order, stops them in reverse. The binary, the demo and the
 // tests all start the program here; nothing else joins the parts.
+
+import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -7,6 +9,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createAddons } from './addons/addons.ts';
 import type { LanguageModel } from './addons/chat.ts';
+import { usesSecrets, usesStorage } from './agreement.ts';
 import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
@@ -20,9 +23,17 @@ import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
 import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
-import { describeSettings, type Settings } from './settings.ts';
+import { shortNow } from './resources.ts';
+import {
+  describeSettings,
+  isEveryInterface,
+  publicUrlTrouble,
+  type Settings,
+  SettingsError,
+} from './settings.ts';
+import { ShortageLog } from './shortage-log.ts';
 import { generateSecret } from './signature.ts';
-import { findFfmpeg } from './speech/decode-ffmpeg.ts';
+import { findFfmpeg } from './speech/ffmpeg.ts';
 import { createLengths } from './speech/lengths.ts';
 import { createSpeechPool } from './speech/pool.ts';
 import { openAudioFolder } from './store/audio.ts';
@@ -32,8 +43,10 @@ import { startEmbedded } from './store/embedded.ts';
 import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
 import { accountFinder, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
+import { startMembership } from './store/membership.ts';
 import { migrate } from './store/migrate.ts';
 import { countWaiting } from './store/next-job.ts';
+import { forgetOthers, printOf, register } from './store/processes.ts';
 import { startRetention } from './store/retention.ts';
 import { listSigningSecrets } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
@@ -41,6 +54,7 @@ import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { MINIMUM_RATE } from './transcribe/slow-host.ts';
 import { startTranscribe } from './transcribe/start.ts';
+import { ShortageWaits } from './transcribe/waits.ts';
 import { formatBytes } from './units.ts';
 import { readVersion } from './version.ts';
 
@@ -95,6 +109,7 @@ async function start(
   const allow = parseNetworks(settings.allowNetworks);
   const has = (role: Settings['roles'][number]) => settings.roles.includes(role);
   log.info({ version, settings: describeSettings(settings) }, 'starting');
+  refuseAddressOfNobody(settings);
   await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
 
   const broken = Promise.withResolvers<string>();
@@ -121,15 +136,47 @@ async function start(
     // The embedded database belongs to this process alone: whatever a killed predecessor held is free at once.
     await endAllRuns(db);
     await endAllLeases(db);
+    await forgetOthers(db);
+  }
+  const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
+  const audio = await openAudioFolder(settings.storage);
+  await joinServers();
+  async function joinServers(): Promise<void> {
+    const { roles, dataDirectory, storage } = settings;
+    const self = {
+      id: randomUUID(),
+      roles,
+      apiKeys: has('api') ? settings.apiKeys : [],
+      secretPrints: usesSecrets(roles) ? secrets.map(printOf) : [],
+    };
+    // In an embedded database the secret and its database are one folder: there is nothing to differ.
+    const secretIsGenerated = settings.signingSecrets.length === 0 && settings.databaseUrl !== null;
+    await register(
+      db,
+      self,
+      { secretIsGenerated, dataDirectory, storage },
+      usesStorage(roles) ? audio : null,
+    );
+    stops.push(['membership', startMembership({ db, self, log, now: () => performance.now() })]);
   }
   // A worker that was started without RINGBACK_API_KEYS must not revoke them.
-  const { created: createdKey } = has('api') ? await settleKeys(db, settings.apiKeys) : { created: null };
-  const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
+  const { created: createdKey, elsewhere } = has('api')
+    ? await settleKeys(db, settings.apiKeys)
+    : { created: null, elsewhere: [] };
+  if (elsewhere.length > 0)
+    log.warn(
+      { keys: elsewhere },
+      'these keys are not in RINGBACK_API_KEYS of this server; they stay in force for as long as another running server has them there',
+    );
 
-  const audio = await openAudioFolder(settings.storage);
   const scratchDirectory = join(settings.dataDirectory, 'scratch');
   await mkdir(scratchDirectory, { recursive: true, mode: 0o700 });
   const floor = new DiskFloor([settings.storage, scratchDirectory]);
+  const shortages = new ShortageLog({ log, now: () => performance.now() });
+  const resources = {
+    folders: [settings.storage, settings.dataDirectory],
+    descriptorLimit: descriptorLimit(),
+  };
   const outbound = new Outbound({ policy: { allow, own: [] } });
   stops.push(['outbound', async () => outbound.close()]);
   const fetchTo = (url: string, path: string, signal: AbortSignal) =>
@@ -149,14 +196,17 @@ async function start(
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
     scratchDirectory,
-    ffmpeg: await findFfmpeg(),
+    ffmpeg: await workingFfmpeg(log),
     maxDurationSeconds: settings.maxAudioSeconds,
   };
   const speech = createSpeechPool({ ...speechOptions, size: settings.workers });
   stops.push(['speech', () => speech.close()]);
   const lengths = createLengths(speechOptions);
   stops.push(['lengths', () => lengths.close()]);
-
+  // Loaded while the other parts start: a model that cannot be is known before a job is taken.
+  let loading = has('transcribe');
+  const loaded = has('transcribe') ? speech.check() : Promise.resolve();
+  loaded.catch(() => {});
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
   const callback = {
@@ -212,20 +262,32 @@ async function start(
       serverSecrets: secrets,
       newSecret: generateSecret,
       draining: () => draining,
+      loading: () => loading,
+      shortages,
+      shortNow: async () => {
+        const short = await shortNow(resources);
+        for (const one of short) shortages.found(one, '/readyz');
+        return short;
+      },
     });
     stops.push(['http', () => server.close()]);
     await server.listen({ host: settings.host, port: settings.port });
     const bound = server.server.address() as AddressInfo;
+    // A name may stand for every interface too.
+    refuseAddressOfNobody({ ...settings, host: bound.address });
     url = listeningUrl(bound);
     address ||= url;
     outbound.setPolicy({ allow, own: ownAddresses(bound) });
     stops.push(['retention', startRetention({ db, audio, retentionMs: settings.retentionMs, log })]);
     log.info({ url, public_url: address }, 'listening');
-  } else {
-    address ||= `http://${settings.host}:${settings.port}`;
   }
 
   if (has('transcribe')) {
+    await loaded.catch((error: Error) => {
+      log.error({ err: error }, 'the speech model cannot be loaded');
+      throw new SettingsError([error.message]);
+    });
+    loading = false;
     const stopTranscribe = await startTranscribe({
       db,
       audio,
@@ -234,6 +296,8 @@ async function start(
       perAccount: settings.maxConcurrentJobs,
       withoutRoom: () => speech.withoutRoom(),
       room: () => floor.check(),
+      shortages,
+      waits: new ShortageWaits(),
       callback,
       fetchAudio: fetchTo,
       transcribe: (path, signal, account) => speech.transcribe({ path, signal, account }),
@@ -284,6 +348,19 @@ async function start(
   return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
 }
 
+function refuseAddressOfNobody(settings: Settings): void {
+  const trouble = publicUrlTrouble(settings);
+  if (trouble !== null) throw new SettingsError([trouble]);
+}
+
+/** Files are decoded without it, if there is none that works. */
+async function workingFfmpeg(log: Logger): Promise<string | null> {
+  const { path, broken } = await findFfmpeg();
+  for (const { path: file, why } of broken)
+    log.warn({ ffmpeg: file, why, instead: path ?? 'the built-in decoders' }, 'this ffmpeg does not work');
+  return path;
+}
+
 function languageModelOf(settings: Settings): LanguageModel | null {
   const { llmUrl: url, llmModel: model, llmApiKey: apiKey, llmTimeoutMs: timeoutMs } = settings;
   if (url === null || model === null) return null;
@@ -308,14 +385,14 @@ async function refuseWrongClock(db: Parameters<typeof clockOffset>[0]): Promise<
 }
 
 function listeningUrl({ address, port, family }: AddressInfo): string {
-  const everywhere = address === '0.0.0.0' || address === '::';
+  const everywhere = isEveryInterface(address);
   const host = everywhere ? '127.0.0.1' : family === 'IPv6' ? `[${address}]` : address;
   return `http://${host}:${port}`;
 }
 
 /** Callbacks and audio_url must not reach ourselves, whatever networks are allowed. */
 function ownAddresses({ address, port }: AddressInfo): { address: string; port: number }[] {
-  const everywhere = address === '0.0.0.0' || address === '::';
+  const everywhere = isEveryInterface(address);
   const here = Object.values(networkInterfaces()).flatMap((list) => list?.map((one) => one.address) ?? []);
   const addresses = everywhere ? ['127.0.0.1', '::1', '0.0.0.0', '::', ...here] : [address];
   return addresses.map((own) => ({ address: own, port }));

@@ -127,7 +127,7 @@ export const SETTINGS = [
     variable: 'RINGBACK_HOST',
     placeholder: 'ADDRESS',
     fallback: '127.0.0.1',
-    meaning: 'address to listen on; 0.0.0.0 or :: for every interface',
+    meaning: 'address to listen on; 0.0.0.0 or :: for every interface, with RINGBACK_PUBLIC_URL',
     parse: text,
     show: text,
   }),
@@ -145,7 +145,8 @@ export const SETTINGS = [
     variable: 'RINGBACK_PUBLIC_URL',
     placeholder: 'URL',
     fallback: null,
-    meaning: 'base of result_url, audio_url and list links; unset: the listening address',
+    meaning:
+      'base of result_url, audio_url and list links; unset: the listening address. Needed where that is no address to call: with RINGBACK_HOST 0.0.0.0 or ::, and in a process that transcribes without the api role',
     parse: (value) => url(value, ['http:', 'https:']).replace(/\/+$/, ''),
     unset: () => null,
     show: (value) => value ?? 'the listening address',
@@ -503,6 +504,28 @@ export function readSettings(...layers: readonly Readonly<Record<string, string 
     problems.push('RINGBACK_LLM_MODEL: name the model that RINGBACK_LLM_URL is to be asked for');
   if (problems.length > 0) throw new SettingsError(problems);
   return settings as Settings;
+}
+
+/**
+ * Why this server would write addresses that lead nowhere into its answers and callbacks; null when it would not. Every
+ * problem but this one can be told of a setting alone.
+ */
+export function publicUrlTrouble({ publicUrl, roles, host }: Settings): string | null {
+  if (publicUrl !== null) return null;
+  if (roles.includes('api'))
+    return isEveryInterface(host)
+      ? `RINGBACK_PUBLIC_URL: RINGBACK_HOST is ${host}, every interface, which is no address to call: set it to the URL at which clients and receivers reach this server, such as https://stt.example.org`
+      : null;
+  return roles.includes('transcribe')
+    ? 'RINGBACK_PUBLIC_URL: a process that transcribes without the api role cannot know the address for result_url in callbacks: set it to the URL at which receivers reach the API, such as https://stt.example.org'
+    : null;
+}
+
+/** In any spelling: 0.0.0.0, 0, ::, 0:0:0:0:0:0:0:0. */
+export function isEveryInterface(address: string): boolean {
+  const url = `http://${address.includes(':') ? `[${address.replace(/^\[|\]$/g, '')}]` : address}`;
+  if (!URL.canParse(url)) return false;
+  return ['0.0.0.0', '[::]', '[::ffff:0:0]'].includes(new URL(url).hostname);
 }
 
 /** What the start-up log shows: one value per variable, secrets reduced to "set" or "not set". */

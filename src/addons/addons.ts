@@ -1,8 +1,9 @@
 // A finished transcript into the add-ons its request asks for, an envelope each. A failed add-on is an envelope too; only
-// an aborted signal ends all of it. Redaction comes first, and all others see what it left.
+// an aborted signal, or what we are short of ourselves, ends all of it. Redaction comes first, and all others see what it left.
 
 import { askedTypes } from '../entity-types.ts';
 import type { RedactionStyle, SummaryType } from '../job-options.ts';
+import { shortageOf } from '../shortage.ts';
 import type { Utterance } from '../speech/transcript.ts';
 import type { Analysis, Ask } from './analyse.ts';
 import { type Chat, chatWith, type LanguageModel } from './chat.ts';
@@ -56,6 +57,7 @@ export function createAddons({ languageModel, onFault, analyse = analyseInThread
         return [name, await question(chat, local.utterances, seconds)];
       } catch (error) {
         signal.throwIfAborted();
+        if (shortageOf(error) !== null) throw error;
         if (error instanceof AddonFailure) return [name, failed(error, seconds())];
         onFault(error, name);
         return [name, failed(fault(), seconds())];
@@ -120,6 +122,7 @@ async function localAddons(
     return { utterances, envelopes, withheld: false };
   } catch (error) {
     signal.throwIfAborted();
+    if (shortageOf(error) !== null) throw error;
     onFault(error, names.join(', '));
     const seconds = (performance.now() - started) / 1_000;
     const envelopes = Object.fromEntries(

@@ -2,6 +2,7 @@
 // size and tries. The model's answer is somebody else's text; here it is only made safe to store.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Dispatcher, errors, request } from 'undici';
+import { shortageOf } from '../shortage.ts';
 import { AddonFailure } from './envelope.ts';
 
 export type LanguageModel = {
@@ -112,7 +113,7 @@ async function post(
       { waitMs: retryAfter(response.headers) },
     );
   } catch (error) {
-    if (error instanceof Attempt || signal.aborted) throw error;
+    if (error instanceof Attempt || signal.aborted || shortageOf(error) !== null) throw error;
     if (timeout.aborted)
       throw new Attempt(
         TIMED_OUT,

@@ -2,9 +2,9 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
-import type { Settings } from '../settings.ts';
-import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
+import { publicUrlTrouble, type Settings } from '../settings.ts';
 import { loadEngine } from '../speech/engine.ts';
+import { findFfmpeg } from '../speech/ffmpeg.ts';
 import { clockOffset } from '../store/clock.ts';
 import { type Database, openDatabase, serverVersion } from '../store/database.ts';
 import { startEmbedded } from '../store/embedded.ts';
@@ -34,16 +34,22 @@ export function doctorCommand(): Command {
       process.stdout.write(`${state.padEnd(4)}  ${name.padEnd(9)} ${says}\n`);
     };
     tell('node', node());
+    const address = publicUrlTrouble(settings);
+    if (address !== null) tell('address', fail(address));
     tell('disk', await disk(settings));
     for (const [name, finding] of await database(settings)) tell(name, finding);
     tell('model', await model(settings));
-    const ffmpeg = await findFfmpeg();
-    tell(
-      'ffmpeg',
-      ffmpeg ? ok(ffmpeg) : note('not found: long m4a, mp4, flac, ogg and webm files, and MPEG-TS, need it'),
-    );
+    for (const finding of await ffmpeg()) tell('ffmpeg', finding);
     process.exitCode = failed ? 1 : 0;
   });
+}
+
+async function ffmpeg(): Promise<Finding[]> {
+  const { path, broken } = await findFfmpeg();
+  const unfit = broken.map((one) => note(`${one.path} does not work: ${one.why}`));
+  const needed = 'long m4a, mp4, flac, ogg and webm files, and MPEG-TS, need it';
+  const none = broken.length > 0 ? `none works: ${needed}` : `not found: ${needed}`;
+  return [...unfit, path === null ? note(none) : ok(path)];
 }
 
 function node(): Finding {

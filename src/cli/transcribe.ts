@@ -7,7 +7,7 @@ import { SUBTITLE_FORMATS } from '../job-options.ts';
 import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
-import { findFfmpeg } from '../speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../speech/ffmpeg.ts';
 import { createSpeechPool, type Progress } from '../speech/pool.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { captionsOf } from '../text/captions.ts';
@@ -63,7 +63,7 @@ async function transcribe(source: string, settings: Settings): Promise<Transcrip
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
     scratchDirectory: folder,
-    ffmpeg: await findFfmpeg(),
+    ffmpeg: (await findFfmpeg()).path,
     maxDurationSeconds: settings.maxAudioSeconds,
   });
   try {

@@ -2,13 +2,15 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Logger } from 'pino';
-import { FAILURE_CLASSES } from '../outbound/failure.ts';
+import { FAILURE_CLASSES, failureOf } from '../outbound/failure.ts';
 import type { Outbound } from '../outbound/request.ts';
+import { shortageOf } from '../shortage.ts';
+import type { ShortageLog } from '../shortage-log.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
 import type { SecretsOf } from './account-secrets.ts';
 import type { HealthOutcome } from './breaker.ts';
 import type { HostOutcome } from './host-breaker.ts';
-import { type AttemptOutcome, post } from './post.ts';
+import { type AttemptOutcome, notSent, post } from './post.ts';
 import { prepare } from './prepare.ts';
 import { nextAttempt } from './schedule.ts';
 import { type Verdict, verdict } from './verdict.ts';
@@ -26,6 +28,7 @@ export type AttemptDeps = {
   version: string;
   now: () => Date;
   random: () => number;
+  shortages: Pick<ShortageLog, 'found'>;
   log: Logger;
 };
 
@@ -49,25 +52,16 @@ export async function attempt(
   claimed: Claimed,
   signal: AbortSignal,
 ): Promise<Landed | null> {
-  const secrets = await deps.secretsOf(claimed.accountId);
-  const body = claimed.body ?? (await deps.readBody(claimed));
-  if (body === null) return null;
-  const gzippedBody = claimed.gzip ? await gzipped(body) : null;
-  const startedAt = deps.now();
-  const request = prepare({
-    delivery: { ...claimed, body, ...(gzippedBody && { gzippedBody }) },
-    attempt: claimed.attempt,
-    secrets,
-    now: startedAt,
-    version: deps.version,
-  });
-  const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
+  const result = await sent(deps, claimed, signal);
+  if (result === null) return null;
+  const { startedAt, outcome } = result;
   // An error has no payload to leave out: its only form is what a receiver called too large.
   const form = claimed.event === 'error' ? 'reference' : claimed.form;
   // One look at the wall clock per attempt: should it step in between, a Retry-After date is judged by the right time.
   const answeredAt = new Date(startedAt.getTime() + outcome.durationMs);
   const judged = verdict({ outcome, form, now: answeredAt });
-  if (outcome.errorDetail)
+  if (outcome.shortage !== null) deps.shortages.found(outcome.shortage, 'a callback');
+  else if (outcome.errorDetail)
     deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'why an attempt failed');
   const recorded: Recorded = {
     endpointId: claimed.endpointId,
@@ -96,9 +90,37 @@ export async function attempt(
     recorded,
     health: healthOutcome(judged),
     host: hostOutcome(outcome),
-    tookMs: judged.kind === 'interrupted' ? null : outcome.durationMs,
+    tookMs: judged.kind === 'interrupted' || outcome.shortage !== null ? null : outcome.durationMs,
     pauseMs: judged.kind === 'paused' ? judged.retryAfterMs : null,
   };
+}
+
+type Sent = { startedAt: Date; outcome: AttemptOutcome };
+
+/** What we are short of before there is a request to send (the account's secrets, memory to compress in) is an outcome too. */
+async function sent(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Sent | null> {
+  let secrets: readonly string[];
+  let body: Buffer | null;
+  let gzippedBody: Buffer | null;
+  try {
+    secrets = await deps.secretsOf(claimed.accountId);
+    body = claimed.body ?? (await deps.readBody(claimed));
+    if (body === null) return null;
+    gzippedBody = claimed.gzip ? await gzipped(body) : null;
+  } catch (error) {
+    if (shortageOf(error) === null) throw error;
+    return { startedAt: deps.now(), outcome: notSent(failureOf(error, null)) };
+  }
+  const startedAt = deps.now();
+  const request = prepare({
+    delivery: { ...claimed, body, ...(gzippedBody && { gzippedBody }) },
+    attempt: claimed.attempt,
+    secrets,
+    now: startedAt,
+    version: deps.version,
+  });
+  const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
+  return { startedAt, outcome };
 }
 
 /** An endpoint that answers on purpose is alive, whatever it thinks of this one message. */
@@ -152,6 +174,7 @@ export function decide(
     case 'abort':
       return failed('the receiver refused this message with webhook-delivery: abort-message');
     case 'interrupted':
+      return { ...next, state: 'pending', waitMs: judged.waitMs, refund: true };
     // Its endpoint is disabled by the same answer: it waits there, and enabling sends it.
     case 'disable':
       return { ...next, state: 'pending', waitMs: 0, refund: true };

@@ -1,7 +1,8 @@
 // One attempt: one exchange, turned into the record that is kept of it. Never throws for what the far end does, never
 // sends twice, never decides what happens next (verdict.ts does).
-import type { FailureClass, Phase } from '../outbound/failure.ts';
+import type { Failure, FailureClass, Phase } from '../outbound/failure.ts';
 import type { ExchangeRequest, Head, Outbound } from '../outbound/request.ts';
+import type { Shortage } from '../shortage.ts';
 import type { PreparedRequest } from './prepare.ts';
 
 /** Bytes of an answer that are read and kept. */
@@ -13,6 +14,8 @@ export type AttemptOutcome = {
   /** null: no status line arrived, and `errorClass` says why. */
   status: number | null;
   errorClass: FailureClass | null;
+  /** What of ours, with class `shortage`. */
+  shortage: Shortage | null;
   /** For the owner: holds no address and no internals. */
   errorMessage: string | null;
   /** For the operator's log, never for the owner. */
@@ -63,6 +66,7 @@ export async function post(request: PreparedRequest, options: PostOptions): Prom
   return {
     status: head?.status ?? null,
     errorClass: failure?.class ?? null,
+    shortage: failure?.shortage ?? null,
     errorMessage: failure?.message ?? null,
     errorDetail: failure?.detail ?? exchange.bodyFailure?.detail ?? null,
     address: exchange.address,
@@ -74,6 +78,26 @@ export async function post(request: PreparedRequest, options: PostOptions): Prom
     location: head ? firstHeader(head, 'location') : null,
     retryAfter: head ? firstHeader(head, 'retry-after') : null,
     webhookDelivery: head ? (firstHeader(head, 'webhook-delivery')?.toLowerCase().trim() ?? null) : null,
+  };
+}
+
+/** The record of an attempt that came to no request. */
+export function notSent(failure: Failure): AttemptOutcome {
+  return {
+    status: null,
+    errorClass: failure.class,
+    shortage: failure.shortage ?? null,
+    errorMessage: failure.message,
+    errorDetail: failure.detail,
+    address: null,
+    phases: {},
+    durationMs: 0,
+    answerHead: new Uint8Array(),
+    answerBytes: null,
+    answerTruncated: false,
+    location: null,
+    retryAfter: null,
+    webhookDelivery: null,
   };
 }
 

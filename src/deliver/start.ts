@@ -1,5 +1,6 @@
 // The deliver role: the dispatcher, woken by what is told, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
+import { ShortageLog } from '../shortage-log.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies } from '../store/endpoints.ts';
@@ -20,9 +21,10 @@ import { type AttemptDeps, attempt } from './attempt.ts';
 import { WatchedClock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { startReplays } from './replay.ts';
+import { ShortageRest } from './rest.ts';
 import { AttemptTally, OutcomeTally } from './tally.ts';
 
-export type DeliverDeps = Omit<AttemptDeps, 'readBody'> & {
+export type DeliverDeps = Omit<AttemptDeps, 'readBody' | 'shortages'> & {
   database: Database;
   endpointConcurrency: number;
   /** Sockets this process may have open to receivers; unset: as many as are of use. */
@@ -49,11 +51,19 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const outcomes = new OutcomeTally();
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
+  const now = () => performance.now();
+  const attemptDeps: AttemptDeps = {
+    ...deps,
+    readBody: (claimed) => readBody(db, claimed),
+    shortages: new ShortageLog({ log, now }),
+  };
+  const rest = new ShortageRest(now);
+  const mayClaim = () => clock.isRight && !rest.isResting;
   const dispatcher = new Dispatcher({
     store: {
-      // With a clock that may not sign, others send; what is held is given back.
-      claimEndpoints: async (options) => (clock.isRight ? claimEndpoints(db, options) : NOTHING),
-      claimDeliveries: async (wanted) => (clock.isRight ? claimDeliveries(db, wanted) : []),
+      // With a clock that may not sign, or short of what sending takes, others send; what is held is given back.
+      claimEndpoints: async (options) => (mayClaim() ? claimEndpoints(db, options) : NOTHING),
+      claimDeliveries: async (wanted) => (mayClaim() ? claimDeliveries(db, wanted) : []),
       record: async (batch, healths) => {
         db.teller.tell(await record(db, batch, healths));
       },
@@ -63,7 +73,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     send: async (claimed, signal) => {
       // Stepped between the claim and now: on record as interrupted, not sent.
       const mayGo = clock.isRight ? signal : AbortSignal.abort();
-      const landed = await attempt({ ...deps, readBody: (one) => readBody(db, one) }, claimed, mayGo);
+      const landed = await attempt(attemptDeps, claimed, mayGo);
       if (!landed) return null;
       const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
@@ -80,6 +90,8 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
+      if (errorClass === 'shortage') rest.met();
+      else if (status !== null) rest.over();
       outcomes.add(outcome);
       if (landed.health !== 'neither')
         tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);

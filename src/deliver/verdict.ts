@@ -37,8 +37,11 @@ export type Verdict =
   | { readonly kind: 'disable' }
   /** The receiver refuses this message: failed for good. */
   | { readonly kind: 'abort' }
-  /** We stopped in the middle: not held against anybody, tried again at once. */
-  | { readonly kind: 'interrupted' };
+  /** We stopped in the middle, or were short of something: not held against anybody, and costs no attempt. */
+  | { readonly kind: 'interrupted'; readonly waitMs: number };
+
+/** Until what we were short of may be there again. */
+export const SHORTAGE_WAIT_MS = 5_000;
 
 export type VerdictOptions = {
   outcome: Judged;
@@ -50,7 +53,8 @@ export type VerdictOptions = {
 export function verdict({ outcome, form, now }: VerdictOptions): Verdict {
   const { status, errorClass, webhookDelivery } = outcome;
   if (status === null) {
-    if (errorClass === 'aborted') return { kind: 'interrupted' };
+    if (errorClass === 'aborted') return { kind: 'interrupted', waitMs: 0 };
+    if (errorClass === 'shortage') return { kind: 'interrupted', waitMs: SHORTAGE_WAIT_MS };
     const reason = errorClass ?? 'internal';
     return { kind: 'retry', blame: FAILURE_CLASSES[reason].blame, reason };
   }

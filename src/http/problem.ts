@@ -1,7 +1,7 @@
 // Every error answer: the hosted API's body, plus `error` with the reason as a word. Unknown failures are
 // "internal" outside, and whole in the log.
-import { ERRORS, HttpError, JobError } from '../errors.ts';
-import { isUnreachable } from '../store/unreachable.ts';
+import { ERRORS, HttpError, type HttpErrorCode, JobError } from '../errors.ts';
+import { type Shortage, shortageOf } from '../shortage.ts';
 import type { Problem } from './schemas/problem.ts';
 
 export function problem(error: HttpError, request: { url: string; id: string }, now: Date): Problem {
@@ -21,12 +21,24 @@ export function problem(error: HttpError, request: { url: string; id: string }, 
   };
 }
 
-/** A restart of PostgreSQL is over by then. */
-const AWAY_S = 5;
+/** What a client is told of each shortage, and when to come again: a restart of PostgreSQL is over in seconds, a full disk is not. */
+const SHORT: Readonly<Record<Shortage, readonly [code: HttpErrorCode, retryAfterSeconds: number]>> = {
+  database: ['not_ready', 5],
+  descriptors: ['overloaded', 5],
+  memory: ['overloaded', 5],
+  processes: ['overloaded', 5],
+  network: ['overloaded', 5],
+  disk: ['disk_full', 60],
+};
 
 /** The refusal a thrown value stands for; undefined for what is our own fault. */
 export function asRefusal(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error;
+  const shortage = shortageOf(error);
+  if (shortage !== null) {
+    const [reason, retryAfterSeconds] = SHORT[shortage];
+    return new HttpError(reason, { cause: error, retryAfterSeconds });
+  }
   if (error instanceof JobError)
     return new HttpError(error.code, { message: error.message, cause: error.cause });
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
@@ -44,6 +56,5 @@ export function asRefusal(error: unknown): HttpError | undefined {
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new HttpError('request_invalid', { sentences: [`request is malformed: ${message}`] });
-  if (isUnreachable(error)) return new HttpError('not_ready', { cause: error, retryAfterSeconds: AWAY_S });
   return undefined;
 }

@@ -11,6 +11,7 @@ import Fastify, {
 } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { withoutNulls } from '../nulls.ts';
+import type { ShortageLog } from '../shortage-log.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { dashboardRoutes } from './dashboard.ts';
@@ -46,6 +47,7 @@ export type HttpDeps = JobDeps &
   MetricsDeps &
   HealthDeps & {
     log: FastifyBaseLogger;
+    shortages: ShortageLog;
     findAccount: FindAccount;
     limits: Limits;
     /** Of the built dashboard; where the build puts it unless given. */
@@ -62,6 +64,7 @@ const CORS = {
 } as const;
 
 export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const refuse = refuseWith(deps.shortages);
   const server = Fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -153,15 +156,19 @@ function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): v
   });
 }
 
-function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const refusal = asRefusal(error);
-  if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
-  else if (refusal.code === 'not_ready') request.log.warn({ err: error }, 'request refused');
-  if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
-  const { url, id } = request;
-  const body = problem(refusal ?? new HttpError('internal_error'), { url, id }, new Date());
-  return reply.code(body.statusCode).send(body);
-}
+type Refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
+
+const refuseWith =
+  (shortages: ShortageLog): Refuse =>
+  (error, request, reply) => {
+    const refusal = asRefusal(error);
+    if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
+    else shortages.met(error, 'a request');
+    if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
+    const { url, id } = request;
+    const body = problem(refusal ?? new HttpError('internal_error'), { url, id }, new Date());
+    return reply.code(body.statusCode).send(body);
+  };
 
 /** Clients that send `content-type: application/json` with every request send it with an empty DELETE as well. */
 function acceptEmptyJson(server: FastifyInstance): void {

@@ -6,6 +6,7 @@ import { extname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError, JobError } from '../errors.ts';
+import { shortageOf } from '../shortage.ts';
 import { type AudioFolder, insertAudio, type NewAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
 import { formatBytes } from '../units.ts';
@@ -75,6 +76,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
       if (!reply.raw.writableFinished) gone.abort(new HttpError('request_invalid', { sentences: [LEFT] }));
     });
     let row: Measured | undefined;
+    let isStored = false;
     try {
       const received = request.isMultipart()
         ? await receivePart(request, path, key !== null, deps)
@@ -84,14 +86,16 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
         row ??= await keep(request, id, received, deps, gone.signal);
         const given = { status: 200, body: JSON.stringify(showUpload(row, publicUrl())) };
         await insertAudio(db, row, keyed && { keyed, answer: given });
+        isStored = true;
         return given;
       });
       if (answer.repeated) await audio.remove(id);
       return sendAnswer(reply, answer);
     } catch (error) {
-      // Once kept, the row may have been committed although we saw an error: the file then waits for retention, which
-      // removes what has no row.
-      if (!row || (error as { code?: unknown }).code === 'idempotency_key_reused') await audio.remove(id);
+      // A database that went away under the insertion may have committed the row: the file then waits for the sweep of
+      // orphans, which removes what has no row.
+      const isUnknown = row !== undefined && shortageOf(error) === 'database';
+      if (!isStored && !isUnknown) await audio.remove(id);
       throw error;
     }
   }

@@ -2,6 +2,8 @@
 // Pure. Errors are told apart by `code` (also inside `cause` and `AggregateError.errors`), never by class: bundled and
 // installed undici have different classes of the same name.
 
+import { type Shortage, shortageOf } from '../shortage.ts';
+
 export const PHASES = ['dns', 'connect', 'tls', 'send', 'firstByte', 'body'] as const;
 export type Phase = (typeof PHASES)[number];
 
@@ -14,6 +16,10 @@ export const FAILURE_CLASSES = {
   config: { blame: 'configuration' },
   /** No address: our resolver's word, so never held against the receiver for good. */
   dns: { blame: 'ours' },
+  /** Descriptors, memory, ports: this machine could not send, and may soon. Costs nobody an attempt. */
+  shortage: { blame: 'ours' },
+  /** No way from this machine to that network. It may last (no IPv6 here), so the schedule goes on and bounds it. */
+  network: { blame: 'ours' },
   connect: { blame: 'theirs' },
   tls: { blame: 'theirs' },
   timeout: { blame: 'theirs' },
@@ -35,6 +41,8 @@ export type Failure = {
   /** The system's or undici's code, such as ECONNREFUSED. */
   readonly code: string | null;
   readonly phase: Phase | null;
+  /** What, of class `shortage`. */
+  readonly shortage?: Shortage;
   /** For the owner of the delivery: no address, no internals. */
   readonly message: string;
   /** For the operator's log only. */
@@ -62,7 +70,7 @@ const SENTENCES: Record<string, string> = {
   ECONNREFUSED:
     'The host refused the connection: check that something listens there and that the port is right.',
   EHOSTUNREACH: 'There is no route to the host: check the address and its firewall.',
-  ENETUNREACH: 'There is no route to the network of the host.',
+  ENETUNREACH: 'There is no way from this server to the network of the host.',
   ECONNRESET: 'The far end cut the connection before it had answered.',
   EPIPE: 'The far end cut the connection while the request was being sent.',
   UND_ERR_SOCKET: 'The far end closed the connection before it had answered.',
@@ -82,6 +90,8 @@ const CLASS_SENTENCES: Record<FailureClass, string> = {
   blocked_address: 'The address may not be called.',
   config: 'The request could not be built: a header value or the URL is not valid.',
   dns: 'The host name could not be resolved.',
+  shortage: 'This server is short of what it needs to send, and tries again shortly.',
+  network: 'There is no way from this server to the network of the host.',
   connect: 'The connection could not be made.',
   tls: 'The TLS handshake failed.',
   timeout: 'The time ran out.',
@@ -96,6 +106,16 @@ const CLASS_SENTENCES: Record<FailureClass, string> = {
 
 /** Any thrown value, and the phase it was thrown in, as a row of the table. Total: never throws. */
 export function failureOf(error: unknown, phase: Phase | null): Failure {
+  const shortage = shortageOf(error) ?? (hasNoPortLeft(error) ? 'network' : null);
+  if (shortage !== null)
+    return {
+      class: 'shortage',
+      shortage,
+      code: codeOf(error),
+      phase,
+      message: CLASS_SENTENCES.shortage,
+      detail: `short of ${shortage}: ${error instanceof Error ? error.message : String(error)}`,
+    };
   if (error instanceof OutboundError)
     return {
       class: error.code,
@@ -124,6 +144,7 @@ export function onKeptConnection(failure: Failure): Failure {
 
 function classify(code: string | null, phase: Phase | null): FailureClass {
   if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return 'timeout';
+  if (code !== null && NETWORK.has(code)) return 'network';
   if (phase === 'dns') return 'dns';
   if (phase === 'connect') return code === null ? 'internal' : code === 'ECONNRESET' ? 'reset' : 'connect';
   if (phase === 'tls') return 'tls';
@@ -133,23 +154,35 @@ function classify(code: string | null, phase: Phase | null): FailureClass {
   if (code.startsWith('ERR_INVALID_')) return 'config';
   if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'protocol';
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') return 'tls';
-  if (['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code))
+  if (['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'EHOSTUNREACH'].includes(code))
     return 'reset';
   return 'internal';
 }
 
-/** The first code found on the error, its members (happy eyeballs tries several addresses) or its causes. */
+/** Of our side's network. EADDRNOTAVAIL of IPv6: this machine has no such address to call from. */
+const NETWORK: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL']);
+
+/** Every IPv4 host has an address to call from, so what is not available is a free port. */
+function hasNoPortLeft(error: unknown): boolean {
+  const { code, address, errors } = (error ?? {}) as { code?: unknown; address?: unknown; errors?: unknown };
+  if (Array.isArray(errors)) return errors.some(hasNoPortLeft);
+  return code === 'EADDRNOTAVAIL' && typeof address === 'string' && !address.includes(':');
+}
+
+/**
+ * The first code found on the error, its members (happy eyeballs tries several addresses) or its causes. Of the members,
+ * one that reached somebody tells more than one that found no way out.
+ */
 function codeOf(error: unknown, depth = 0): string | null {
   if (typeof error !== 'object' || error === null || depth > 5) return null;
   const { code, name, errors, cause } = error as Record<'code' | 'name' | 'errors' | 'cause', unknown>;
+  if (Array.isArray(errors)) {
+    const codes = errors.flatMap((member) => codeOf(member, depth + 1) ?? []);
+    const [first = null] = [...codes.filter((one) => !NETWORK.has(one)), ...codes];
+    if (first !== null) return first;
+  }
   if (typeof code === 'string') return code;
   // undici 8.12 loses llhttp's code on the way (its table is not indexed by number): the name is all there is.
   if (name === 'HTTPParserError') return 'HPE_INVALID';
-  if (Array.isArray(errors)) {
-    for (const member of errors) {
-      const inner = codeOf(member, depth + 1);
-      if (inner !== null) return inner;
-    }
-  }
   return codeOf(cause, depth + 1);
 }

@@ -8,6 +8,7 @@
 import { Resolver } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { shortageOf } from '../shortage.ts';
 import { OutboundError } from './failure.ts';
 
 export type Answer = { readonly addresses: readonly string[]; readonly ttlSeconds: number };
@@ -61,7 +62,7 @@ export function createResolve(options: ResolveOptions = {}): Resolve {
       if (answer.addresses.length === 0) throw dnsError('ENODATA');
       return answer;
     } catch (error) {
-      if (error instanceof OutboundError) throw error;
+      if (error instanceof OutboundError || shortageOf(error) !== null) throw error;
       throw dnsError((error as { code?: string }).code ?? 'EUNKNOWN', error);
     } finally {
       clearTimeout(timer);
@@ -107,7 +108,7 @@ export function createQuery(options: QueryOptions = {}): Query {
     // RFC 6761: localhost is loopback and no resolver is asked.
     if (host === 'localhost' || host.endsWith('.localhost'))
       return { addresses: ['127.0.0.1', '::1'], ttlSeconds: 60 };
-    const listed = addressesIn(await readFile(hostsFile, 'utf8').catch(() => ''), host);
+    const listed = addressesIn(await readFile(hostsFile, 'utf8').catch(ignoreMissing), host);
     if (listed.length > 0) return { addresses: listed, ttlSeconds: 1 };
 
     const resolver = new Resolver({ timeout: 2_000, tries: 2 });
@@ -138,6 +139,12 @@ export function createQuery(options: QueryOptions = {}): Query {
       signal.removeEventListener('abort', cancel);
     }
   };
+}
+
+/** A hosts file that cannot be read is none; without a descriptor to read it, nothing can be asked of DNS either. */
+function ignoreMissing(error: unknown): string {
+  if (shortageOf(error) !== null) throw error;
+  return '';
 }
 
 /** hosts(5): `address name name…`, `#` to the end of the line is comment. */

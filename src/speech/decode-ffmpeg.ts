@@ -2,10 +2,8 @@
 // only, and with limits on time, memory and output.
 
 import { spawn } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { delimiter, join, resolve } from 'node:path';
-import { JobError } from '../errors.ts';
+import { resolve } from 'node:path';
+import { ShortageError } from '../shortage.ts';
 import { ChannelSpool } from './channels.ts';
 import {
   type DecodedChannels,
@@ -21,17 +19,28 @@ import {
   tooMuchMemory,
   unsupportedCodec,
 } from './decoder.ts';
+import { onPath } from './ffmpeg.ts';
+import { machineIsOutOfMemory } from './memory.ts';
 import { FORMATS } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 
-/** Absolute path of ffmpeg on the PATH, or null. */
-export function findFfmpeg(path = process.env.PATH ?? ''): Promise<string | null> {
-  return findOnPath(process.platform === 'win32' ? 'ffmpeg.exe' : 'ffmpeg', path);
+/** ffmpeg does not run here: it or a library of it is missing, or made for another machine. Says nothing of the file. */
+export class FfmpegUnusable extends Error {
+  constructor(options: { cause: unknown }) {
+    super('ffmpeg could not be run', options);
+    this.name = 'FfmpegUnusable';
+  }
+}
+
+const UNUSABLE = new Set(['ENOENT', 'EACCES', 'EPERM', 'ENOEXEC', 'ELIBBAD', 'UNKNOWN']);
+
+function isUnusable(error: Error): boolean {
+  return UNUSABLE.has(String((error as NodeJS.ErrnoException).code));
 }
 
 export function decodeWithFfmpeg(ffmpeg: string): Decoder {
   return async (task) => {
-    const prlimit = process.platform === 'linux' ? await findOnPath('prlimit', process.env.PATH ?? '') : null;
+    const prlimit = process.platform === 'linux' ? await firstOnPath('prlimit') : null;
     return run(ffmpeg, prlimit, task);
   };
 }
@@ -86,7 +95,7 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
     }
     const end = await ended;
     if (stopped) throw stopped;
-    if (end.failure) throw end.failure;
+    if (end.failure) throw isUnusable(end.failure) ? new FfmpegUnusable({ cause: end.failure }) : end.failure;
     if (end.code !== 0) throw failure(task, end, complaints);
     if (!reader.spool) return { samples: 0, channels: 0, distinct: [], complaints };
     const { samples, channels } = reader.spool;
@@ -143,14 +152,21 @@ function failure(
   if (/not on whitelist|Decoder .* not found|Unknown\/unsupported|unsupported codec/i.test(complaints)) {
     return unsupportedCodec(task.kind, cause);
   }
+  if (end.code === 126 || end.code === 127) return new FfmpegUnusable({ cause });
   // 255 is ffmpeg's own answer to SIGTERM and SIGINT; SIGKILL is not ours here, so it is the kernel's, short of memory.
-  if (end.code === 255 || end.signal === 'SIGTERM' || end.signal === 'SIGKILL') {
-    return new JobError('internal', 'Decoding was interrupted on the server. Send the audio again.', {
-      cause,
-    });
-  }
+  if (end.signal === 'SIGKILL')
+    return new ShortageError('memory', 'ffmpeg was killed from outside', { cause, suspect: true });
+  if (end.code === 255 || end.signal === 'SIGTERM')
+    return new ShortageError('processes', 'ffmpeg was stopped from outside', { cause, suspect: true });
   if (end.signal === 'SIGXCPU') return decodingTimedOut(task.timeoutMs);
-  if (/Cannot allocate memory/.test(complaints)) return tooMuchMemory(cause);
+  // The words of the C library (LC_ALL=C): ffmpeg 5 ends with 1 for every errno. Its own limit is 64 descriptors, of
+  // which it uses 5, so it is the whole machine that has none left.
+  if (/Too many open files/.test(complaints))
+    return new ShortageError('descriptors', 'ffmpeg could not open the file', { cause });
+  if (/Cannot allocate memory/.test(complaints))
+    return machineIsOutOfMemory()
+      ? new ShortageError('memory', 'ffmpeg found no memory', { cause, suspect: true })
+      : tooMuchMemory(cause);
   return damaged(task.kind, cause);
 }
 
@@ -215,16 +231,7 @@ function deinterleave(bytes: Buffer, channels: number): Int16Array[] {
   });
 }
 
-async function findOnPath(name: string, path: string): Promise<string | null> {
-  for (const folder of path.split(delimiter)) {
-    if (folder === '') continue;
-    const file = resolve(join(folder, name));
-    try {
-      await access(file, constants.X_OK);
-      return file;
-    } catch {
-      // Not here: the next folder.
-    }
-  }
+async function firstOnPath(name: string): Promise<string | null> {
+  for await (const file of onPath(name, process.env.PATH ?? '')) return file;
   return null;
 }

@@ -5,6 +5,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import decode from 'audio-decode';
 import { JobError } from '../errors.ts';
+import { ShortageError, shortageOf } from '../shortage.ts';
 import { ChannelSpool, toInt16 } from './channels.ts';
 import type { WasmMessage, WasmTask } from './decode-wasm.ts';
 import {
@@ -16,6 +17,7 @@ import {
   tooManyChannels,
   tooMuchMemory,
 } from './decoder.ts';
+import { machineIsOutOfMemory, saysOutOfMemory } from './memory.ts';
 import { indexFirst, mp4Layout, readFully, readMoov } from './mp4.ts';
 import { refuseRate } from './plausible.ts';
 import { Resampler } from './resample.ts';
@@ -173,13 +175,11 @@ async function run(task: WasmTask): Promise<void> {
     post({ type: 'done', result: { samples, channels, distinct: spool?.finish() ?? [], complaints: '' } });
   } catch (error) {
     sink.spool?.discard();
-    const failure = error instanceof JobError ? error : asJobError(task.kind, error);
-    post({
-      type: 'failed',
-      code: failure.code,
-      message: failure.message,
-      cause: String(failure.cause ?? ''),
-    });
+    const failure = error instanceof JobError ? error : asFailure(task.kind, error);
+    const { message } = failure;
+    if (failure instanceof ShortageError)
+      post({ type: 'short', shortage: failure.shortage, suspect: failure.suspect, message });
+    else post({ type: 'failed', code: failure.code, message, cause: String(failure.cause ?? '') });
   } finally {
     closeSync(fd);
   }
@@ -194,10 +194,12 @@ async function open(kind: MediaKind): Promise<StreamDecoder> {
 }
 
 /** audio-decode has no error codes, so its sentences are read (3.12.0 and its codecs). */
-function asJobError(kind: MediaKind, error: unknown): JobError {
+function asFailure(kind: MediaKind, error: unknown): JobError | ShortageError {
   const said = error instanceof Error ? error.message : String(error);
+  const shortage = shortageOf(error);
+  if (shortage !== null) return new ShortageError(shortage, said, { cause: error });
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  // A full disk is no fault of the file.
+  // A disk that fails is no fault of the file.
   if (code.startsWith('E') && code !== 'ERR_OUT_OF_RANGE') {
     return new JobError('internal', 'The decoded audio could not be stored on the server.', { cause: said });
   }
@@ -205,7 +207,10 @@ function asJobError(kind: MediaKind, error: unknown): JobError {
   if (/unsupported|not supported|does not support|no decoder/i.test(said)) {
     return needsFfmpeg(`The audio of this ${FORMATS[kind].label} file`, said);
   }
-  if (/allocation|out of memory|Array buffer/i.test(said)) return tooMuchMemory(said);
+  if (saysOutOfMemory(said))
+    return machineIsOutOfMemory()
+      ? new ShortageError('memory', said, { cause: error, suspect: true })
+      : tooMuchMemory(said);
   return damaged(kind, said);
 }
 

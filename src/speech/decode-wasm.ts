@@ -3,6 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { JobError, type JobErrorCode } from '../errors.ts';
+import { type Shortage, ShortageError, shortageOf } from '../shortage.ts';
 import {
   type DecodedChannels,
   type Decoder,
@@ -32,7 +33,8 @@ export type WasmTask = {
 export type WasmMessage =
   | { type: 'progress'; seconds: number }
   | { type: 'done'; result: DecodedChannels }
-  | { type: 'failed'; code: JobErrorCode; message: string; cause: string };
+  | { type: 'failed'; code: JobErrorCode; message: string; cause: string }
+  | { type: 'short'; shortage: Shortage; suspect: boolean; message: string };
 
 const MEMORY_POLL_MS = 200;
 
@@ -94,10 +96,13 @@ function run(task: DecodeTask): Promise<DecodedChannels> {
     worker.on('message', (message: WasmMessage) => {
       if (message.type === 'progress') task.onProgress(message.seconds);
       else if (message.type === 'done') settle(() => resolve(message.result));
+      else if (message.type === 'short')
+        fail(new ShortageError(message.shortage, message.message, { suspect: message.suspect }));
       else fail(new JobError(message.code, message.message, { cause: message.cause }));
     });
     worker.once('error', (error: Error & { code?: string }) => {
-      fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuchMemory(error) : damaged(task.kind, error));
+      if (shortageOf(error) !== null) fail(error);
+      else fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuchMemory(error) : damaged(task.kind, error));
     });
     worker.once('exit', (code) => fail(damaged(task.kind, `decoder thread ended with ${code}`)));
   });

@@ -2,10 +2,11 @@
 // decodes, and judges the outcome; the ways themselves are decode-ffmpeg.ts and decode-wasm.ts.
 
 import { JobError } from '../errors.ts';
+import { ShortageError } from '../shortage.ts';
 import type { DistinctChannel } from './channels.ts';
-import { decodeWithFfmpeg } from './decode-ffmpeg.ts';
+import { decodeWithFfmpeg, FfmpegUnusable } from './decode-ffmpeg.ts';
 import { decodeWithWasm } from './decode-wasm.ts';
-import { damaged, inWords, noAudio } from './decoder.ts';
+import { type DecodedChannels, type DecodeTask, damaged, inWords, noAudio } from './decoder.ts';
 import { hollow, mostSeconds, refuseImplausible, scratchBytes } from './plausible.ts';
 import { type Probe, probe } from './probe.ts';
 import { FORMATS } from './sniff.ts';
@@ -50,8 +51,7 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   const found = probe(path);
   const kind = accept(found, maxDurationSeconds);
   options.onNeeds?.(scratchBytes(found, maxDurationSeconds));
-  const way = ffmpeg === null ? decodeWithWasm : decodeWithFfmpeg(ffmpeg);
-  const decoded = way({
+  const decoded = run(ffmpeg, {
     path,
     kind,
     probe: found,
@@ -61,7 +61,7 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
     signal,
     onProgress: (seconds) => onProgress?.(seconds, found.seconds),
   });
-  const result = await decoded.catch((error: unknown) => {
+  const { decoder, ...result } = await decoded.catch((error: unknown) => {
     // The limit that the decoder ran into may be the file's own.
     const code = error instanceof JobError ? error.code : null;
     const own = mostSeconds(found.fileBytes) < maxDurationSeconds;
@@ -83,7 +83,7 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
     durationSeconds,
     channels: result.channels,
     distinct: result.distinct,
-    decoder: ffmpeg === null ? 'wasm' : 'ffmpeg',
+    decoder,
   };
 }
 
@@ -97,6 +97,22 @@ export function measure(path: string, maxDurationSeconds: number): Measured | nu
   const { samples, rate, channels } = found;
   if (samples === null || samples === 0 || rate === null || channels === null) return null;
   return { durationSeconds: Math.round((samples / rate) * SAMPLE_RATE) / SAMPLE_RATE, channels };
+}
+
+/** An ffmpeg that ran when we started and does not any more (it is being replaced) leaves the work to the other way. */
+async function run(
+  ffmpeg: string | null,
+  task: DecodeTask,
+): Promise<DecodedChannels & Pick<Decoded, 'decoder'>> {
+  if (ffmpeg !== null)
+    try {
+      return { ...(await decodeWithFfmpeg(ffmpeg)(task)), decoder: 'ffmpeg' };
+    } catch (error) {
+      if (!(error instanceof FfmpegUnusable)) throw error;
+      if (FORMATS[task.kind].wasm === null)
+        throw new ShortageError('processes', error.message, { cause: error, suspect: true });
+    }
+  return { ...(await decodeWithWasm(task)), decoder: 'wasm' };
 }
 
 /** A file of headers and tags alone is smaller; a larger one without a single sample in it is damaged. */

@@ -1,6 +1,7 @@
 // What the pool and its child processes say to one another over IPC. Data only: classes do not survive the boundary.
 
 import type { JobErrorCode } from '../errors.ts';
+import type { Shortage } from '../shortage.ts';
 import type { Transcript } from './transcript.ts';
 
 export type Phase = 'decoding' | 'recognising';
@@ -40,6 +41,8 @@ export type FromChild =
   /** Only decoding can tell its length. */
   | { type: 'unmeasured'; id: number }
   | { type: 'failed'; id: number; code: JobErrorCode; message: string; cause: string }
+  /** Something of our own ran out: see ShortageError. */
+  | { type: 'short'; id: number; shortage: Shortage; suspect: boolean; message: string }
   /** The job stopped because of `abort`. */
   | { type: 'stopped'; id: number }
   /** Bytes of resident memory; sent only where the parent cannot look for itself. */

@@ -46,6 +46,8 @@ export type SpeechPool = {
   readonly free: number;
   /** Starts every process and loads its engine. Rejects with the engine's sentence when it cannot be loaded. */
   ready(): Promise<void>;
+  /** Starts one process and loads its engine, as proof that it can be loaded. Rejects as `ready`. */
+  check(): Promise<void>;
   /** Waits for a free process, first come first served. Rejects with JobError or the reason of the signal. */
   transcribe(job: TranscribeJob): Promise<Transcript>;
   /** Seconds and channels of a file, by decoding it. Errors as above. */
@@ -76,7 +78,9 @@ class Pool implements SpeechPool {
   readonly #idle: number[];
   readonly #waiting: ((slot: number) => void)[] = [];
   readonly #closing = new AbortController();
-  readonly #cleaned: Promise<void>;
+  /** Folders that could not be removed when their job ended: it is tried again. */
+  readonly #left = new Set<string>();
+  #cleaned = false;
   readonly #jobs = new Set<Promise<unknown>>();
   readonly #scratch: ScratchUse;
 
@@ -86,8 +90,8 @@ class Pool implements SpeechPool {
     this.#scratch = new ScratchUse(options.accountScratchBytes);
     this.#processes = Array.from({ length: options.size }, () => null);
     this.#idle = Array.from({ length: options.size }, (_, slot) => slot);
-    this.#cleaned = removeLeftovers(options.scratchDirectory, Date.now());
-    this.#cleaned.catch(() => {});
+    // What fails here is tried again before a job, which then says why.
+    this.#clean().catch(() => {});
   }
 
   get size(): number {
@@ -100,8 +104,13 @@ class Pool implements SpeechPool {
 
   async ready(): Promise<void> {
     this.#closing.signal.throwIfAborted();
-    await this.#cleaned;
+    await this.#clean();
     await Promise.all(this.#processes.map((_, slot) => this.#process(slot).load()));
+  }
+
+  async check(): Promise<void> {
+    this.#closing.signal.throwIfAborted();
+    await this.#process(0).load();
   }
 
   transcribe(job: TranscribeJob): Promise<Transcript> {
@@ -144,7 +153,7 @@ class Pool implements SpeechPool {
     let folder: string | null = null;
     let needs: (() => void) | undefined;
     try {
-      await this.#cleaned;
+      await this.#clean();
       folder = await makeJobFolder(this.#options.scratchDirectory);
       signal.throwIfAborted();
       return await this.#process(slot).run({
@@ -160,10 +169,27 @@ class Pool implements SpeechPool {
         },
       });
     } finally {
-      if (folder !== null) await removeJobFolder(folder);
+      if (folder !== null) await this.#remove(folder);
       needs?.();
       this.#release(slot);
     }
+  }
+
+  /** Before a job: what killed processes left, and what could not be removed after earlier jobs. */
+  async #clean(): Promise<void> {
+    if (!this.#cleaned) await removeLeftovers(this.#options.scratchDirectory, Date.now());
+    this.#cleaned = true;
+    for (const folder of this.#left) await this.#remove(folder);
+  }
+
+  /** A folder that stays behind for now must cost neither the job's words nor its place. */
+  async #remove(folder: string): Promise<void> {
+    this.#left.add(folder);
+    const removed = await removeJobFolder(folder).then(
+      () => true,
+      () => false,
+    );
+    if (removed) this.#left.delete(folder);
   }
 
   #process(slot: number): SpeechProcess {

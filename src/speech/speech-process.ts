@@ -4,7 +4,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { JobError } from '../errors.ts';
+import { ShortageError, shortageOf } from '../shortage.ts';
 import { tooMuchMemory } from './decoder.ts';
+import { saysOutOfMemory } from './memory.ts';
 import type { ChildSettings, FromChild, Phase, Progress, ToChild, Work } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -27,6 +29,8 @@ export class Unmeasured extends Error {
 type Running = {
   id: number;
   phase: Phase;
+  /** The child has said that it works on it. */
+  begun: boolean;
   resolve: (transcript: Transcript) => void;
   reject: (error: unknown) => void;
   /** Set once the job is to stop: what to reject with when it has stopped. */
@@ -63,16 +67,16 @@ export class SpeechProcess {
     });
     this.#child.on('message', (message: FromChild) => this.#receive(message));
     this.#exited = new Promise((done) => {
-      const gone = (how: string) => {
+      const gone = (how: string, cause?: Error) => {
         if (this.#gone) return;
         this.#gone = true;
-        this.#onExit(how);
+        this.#onExit(how, cause);
         done();
       };
       this.#child.once('exit', (code, signal) => gone(String(signal ?? code)));
       // Could not be started at all: no 'exit' follows.
       this.#child.once('error', (error) => {
-        if (this.#child.pid === undefined) gone(error.message);
+        if (this.#child.pid === undefined) gone(error.message, error);
       });
     });
     this.#send({ type: 'settings', settings });
@@ -96,7 +100,16 @@ export class SpeechProcess {
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Transcript>();
     const { onProgress, onNeeds } = job;
-    this.#running = { id, phase: 'decoding', resolve, reject, stopping: null, onProgress, onNeeds };
+    this.#running = {
+      id,
+      phase: 'decoding',
+      begun: false,
+      resolve,
+      reject,
+      stopping: null,
+      onProgress,
+      onNeeds,
+    };
     const onAbort = () => this.#stop(job.signal.reason);
     job.signal.addEventListener('abort', onAbort, { once: true });
     const timer = setTimeout(() => this.#stop(outOfTime(job.timeoutMs)), job.timeoutMs);
@@ -144,6 +157,7 @@ export class SpeechProcess {
     const running = this.#running;
     if (!running || !('id' in message) || message.id !== running.id) return;
     if (message.type === 'progress') {
+      running.begun = true;
       running.phase = message.progress.phase;
       running.onProgress(message.progress);
     } else if (message.type === 'needs') running.onNeeds(message.bytes);
@@ -152,15 +166,20 @@ export class SpeechProcess {
     else if (message.type === 'unmeasured') running.reject(new Unmeasured());
     else if (message.type === 'failed') {
       running.reject(new JobError(message.code, message.message, { cause: message.cause }));
+    } else if (message.type === 'short') {
+      const { shortage, suspect } = message;
+      running.reject(new ShortageError(shortage, message.message, { suspect }));
     } else running.reject(new JobError('internal', 'The transcription was stopped on the server.'));
   }
 
-  #onExit(how: string): void {
-    const cause = new Error(`speech process ended with ${how}: ${this.#errorText.trim()}`);
+  #onExit(how: string, why?: Error): void {
+    const said = this.#errorText.trim();
+    const cause = new Error(`speech process ended with ${how}: ${said}`, { cause: why });
     this.#loading?.reject(cause);
     const running = this.#running;
     if (!running) return;
-    running.reject(running.stopping ? running.stopping.why : crashed(running.phase, cause));
+    if (running.stopping) running.reject(running.stopping.why);
+    else running.reject(shortOf({ how, said, begun: running.begun }, cause) ?? crashed(running.phase, cause));
   }
 
   async #watchMemory(): Promise<void> {
@@ -189,6 +208,20 @@ export class SpeechProcess {
     // A process that has just gone is answered for by 'exit'.
     if (this.#child.connected) this.#child.send(message, () => {});
   }
+}
+
+type Exit = { how: string; said: string; begun: boolean };
+
+/** What was short when a process ended that we did not stop; null where the file in hand is to blame. */
+function shortOf({ how, said, begun }: Exit, cause: Error): ShortageError | null {
+  const known = shortageOf(cause);
+  if (known !== null) return new ShortageError(known, 'The speech process could not be started', { cause });
+  const suspect = (shortage: 'memory' | 'processes', what: string) =>
+    new ShortageError(shortage, what, { cause, suspect: true });
+  if (how === 'SIGKILL') return suspect('memory', 'The speech process was killed from outside');
+  if (how === 'SIGABRT' && saysOutOfMemory(said))
+    return suspect('memory', 'The speech process found no memory');
+  return begun ? null : suspect('processes', 'The speech process ended before it had looked at the file');
 }
 
 function crashed(phase: Phase, cause: Error): JobError {

@@ -3,9 +3,11 @@
 
 import { setPriority } from 'node:os';
 import { JobError } from '../errors.ts';
+import { isSuspect, shortageOf } from '../shortage.ts';
 import { assemble } from './assemble.ts';
 import { type Decoded, decode, measure } from './decode.ts';
 import type { Engine, loadEngine } from './engine.ts';
+import { saysOutOfMemory } from './memory.ts';
 import type { ChildSettings, FromChild, ToChild } from './messages.ts';
 import type { Transcript, Utterance } from './transcript.ts';
 
@@ -91,7 +93,7 @@ async function run(job: Job): Promise<void> {
     send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct }) });
   } catch (error) {
     if (abort.signal.aborted) send({ type: 'stopped', id: job.id });
-    else send({ type: 'failed', id: job.id, ...asFailure(error) });
+    else send({ id: job.id, ...asFailure(error) });
   } finally {
     current = null;
   }
@@ -133,13 +135,21 @@ function withoutWords({
   };
 }
 
+type Failure = Extract<FromChild, { type: 'failed' | 'short' }>;
+
 function asFailure(
   error: unknown,
-): Pick<Extract<FromChild, { type: 'failed' }>, 'code' | 'message' | 'cause'> {
+): Omit<Extract<Failure, { type: 'failed' }>, 'id'> | Omit<Extract<Failure, { type: 'short' }>, 'id'> {
+  const shortage = shortageOf(error);
+  if (shortage !== null)
+    return { type: 'short', shortage, suspect: isSuspect(error), message: withCauses(error) };
   if (error instanceof JobError) {
-    return { code: error.code, message: error.message, cause: inFull(error.cause) };
+    if (error.code === 'engine_failed' && saysOutOfMemory(messageOf(error.cause)))
+      return { type: 'short', shortage: 'memory', suspect: true, message: withCauses(error) };
+    return { type: 'failed', code: error.code, message: error.message, cause: inFull(error.cause) };
   }
   return {
+    type: 'failed',
     code: 'engine_failed',
     message: 'The speech engine failed on this audio.',
     cause: inFull(error),
@@ -162,6 +172,11 @@ function send(message: FromChild): void {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function withCauses(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? `: ${withCauses(error.cause)}` : '';
+  return `${messageOf(error)}${cause}`;
 }
 
 function inFull(error: unknown): string {

@@ -1,6 +1,7 @@
 // Stored uploads: a file per id in one folder, and the row that owns it. A file without a row is rubbish a crash left.
-import { createReadStream, type ReadStream } from 'node:fs';
-import { mkdir, open, opendir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import type { ReadStream } from 'node:fs';
+import { mkdir, open, opendir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Selectable } from 'kysely';
 import type { Db } from './database.ts';
@@ -20,6 +21,9 @@ export type AudioFolder = {
   remove(id: string): Promise<void>;
   /** Every file that carries an id, in no order; anything else in the folder is none of our business. */
   files(): AsyncIterable<StoredFile>;
+  /** What the folder says it is, so that servers can tell whether they share it; null: nothing yet. */
+  identity(): Promise<string | null>;
+  identify(id: string): Promise<void>;
   /** Whether the folder is this database's; one that is nobody's becomes so. */
   belongsTo(databaseId: string): Promise<boolean>;
 };
@@ -43,8 +47,16 @@ export async function openAudioFolder(folder: string): Promise<AudioFolder> {
       await syncToDisk(join(folder, id.slice(0, 2)));
     },
     async read(id) {
-      const found = await stat(path(id)).catch(ignoreMissing);
-      return found && { stream: createReadStream(path(id)), bytes: found.size };
+      // Opened before anything is answered: without a descriptor left, the request can still be refused.
+      const file = await open(path(id), 'r').catch(ignoreMissing);
+      if (!file) return undefined;
+      try {
+        const { size } = await file.stat();
+        return { stream: file.createReadStream(), bytes: size };
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
     },
     async remove(id) {
       await rm(path(id), { force: true });
@@ -58,17 +70,25 @@ export async function openAudioFolder(folder: string): Promise<AudioFolder> {
             yield { id: entry.name, path: join(folder, name, entry.name), incoming: name === 'incoming' };
       }
     },
+    async identity() {
+      const id = await readFile(join(folder, 'storage-id'), 'utf8').catch(ignoreMissing);
+      return id?.trim() ?? null;
+    },
+    identify: (id) => writeWhole(folder, 'storage-id', id),
     async belongsTo(databaseId) {
-      const path = join(folder, 'owner');
-      const owner = await readFile(path, 'utf8').catch(ignoreMissing);
+      const owner = await readFile(join(folder, 'owner'), 'utf8').catch(ignoreMissing);
       if (owner !== undefined) return owner.trim() === databaseId;
-      // Whole or not at all: half an owner would be another one.
-      const draft = join(folder, `owner-${databaseId}`);
-      await writeFile(draft, `${databaseId}\n`, { mode: 0o600 });
-      await rename(draft, path);
+      await writeWhole(folder, 'owner', databaseId);
       return true;
     },
   };
+}
+
+/** Whole or not at all: half a name would be another one. */
+async function writeWhole(folder: string, name: string, content: string): Promise<void> {
+  const draft = join(folder, `${name}-${randomUUID()}`);
+  await writeFile(draft, `${content}\n`, { mode: 0o600 });
+  await rename(draft, join(folder, name));
 }
 
 async function syncToDisk(path: string): Promise<void> {

@@ -2,7 +2,7 @@
 // others wait to hear of.
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
-import { clientWithin } from './client.ts';
+import { clientWithin, reachedThrough } from './client.ts';
 import type { News } from './news.ts';
 import { LOOKUPS_ONLY } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -101,7 +101,7 @@ export function openDatabase({
         ? Number
         : pg.types.getTypeParser(oid as never, format as never)) as typeof pg.types.getTypeParser,
   };
-  const Client = statementMs === null ? pg.Client : clientWithin(statementMs + ANSWER_MARGIN_MS);
+  const Client = clientWithin(statementMs === null ? null : statementMs + ANSWER_MARGIN_MS);
   const pool = new pg.Pool({ ...connection, max: size, types, Client });
   // A connection that breaks (database restarted) must not end the process: the next query opens a new one. The pool
   // listens to its idle connections only; of one in use, the query that fails tells all there is to know.
@@ -111,7 +111,7 @@ export function openDatabase({
     // Idle connections that the server cuts while we close them ourselves are no news.
     if (!closing) onError(error);
   });
-  const db = new TellingDb(new PostgresDialect({ pool }), teller);
+  const db = new TellingDb(new PostgresDialect({ pool: reachedThrough(pool) }), teller);
   return {
     db,
     join: (heartbeatMs) => teller.join(connection, heartbeatMs),

@@ -16,7 +16,15 @@ export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: 
 
 export type Started = Pick<
   JobRow,
-  'id' | 'run' | 'account_id' | 'audio_url' | 'audio_id' | 'fetched' | 'request' | 'custom_metadata'
+  | 'id'
+  | 'run'
+  | 'refunded'
+  | 'account_id'
+  | 'audio_url'
+  | 'audio_id'
+  | 'fetched'
+  | 'request'
+  | 'custom_metadata'
 > & {
   created_at: Date;
   /** When this run began, by the database's clock. */
@@ -138,12 +146,36 @@ export function parkFetched(
   });
 }
 
-/** Shutting down: somebody else may start it at once. The run does not count. */
-export function handBackJob(db: TellingDb, id: string, run: number): Promise<void> {
+/** Starts that count: not those given back, nor the one that downloaded the audio, which came to its end. */
+export function runsOf({ run, refunded, fetched }: Pick<JobRow, 'run' | 'refunded' | 'fetched'>): number {
+  return run - refunded - (fetched ? 1 : 0);
+}
+
+export type HandBack = {
+  /** Seconds until somebody may start it again. */
+  delaySeconds?: number;
+  /** Whether the run counts. */
+  counts?: boolean;
+};
+
+/**
+ * Back to the queue, by its own run: we shut down, or something of ours is short. May be asked for again when its outcome
+ * is not known: no later run has the number of this one.
+ */
+export function handBackJob(
+  db: TellingDb,
+  { id, run }: Pick<JobRow, 'id' | 'run'>,
+  { delaySeconds = 0, counts = false }: HandBack = {},
+): Promise<void> {
   return db.commit(async (trx) => {
     const row = await trx
       .updateTable('job')
-      .set({ state: 'queued', lease_until: null, run: sql`run - 1` })
+      .set({
+        state: 'queued',
+        lease_until: null,
+        start_after: sql`now() + ${delaySeconds} * interval '1 second'`,
+        ...(!counts && { refunded: sql`refunded + 1` }),
+      })
       .where('id', '=', id)
       .where('run', '=', run)
       .where('state', '=', 'processing')
@@ -162,31 +194,35 @@ export type Ending = {
 
 export type JobEnd = { ending: Ending; delivery: NewDelivery | null };
 
+/** `already`: this very run's end is in the row, by a commit whose answer was lost. `lost`: another run has the job. */
+export type Finished = 'written' | 'already' | 'lost';
+
 /**
- * Writes the end, opens the callback and marks its endpoint due in ONE transaction. False when this run no longer
- * owns the job: nothing was written. Everything was rendered before: a transaction is no place for long work.
+ * Writes the end, opens the callback and marks its endpoint due in ONE transaction, once, however often it is asked for.
+ * Everything was rendered before: a transaction is no place for long work.
  */
 export async function finishJob(
   db: TellingDb,
   id: string,
   run: number,
   { ending, delivery }: JobEnd,
-): Promise<boolean> {
-  return db.commit(async (trx) => {
+): Promise<Finished> {
+  return db.commit(async (trx): Promise<Finished> => {
     const owned = await trx
       .selectFrom('job')
-      .select(['audio_id', 'fetched'])
+      .select(['state', 'audio_id', 'fetched'])
       .where('id', '=', id)
       .where('run', '=', run)
-      .where('state', '=', 'processing')
       .forUpdate()
       .executeTakeFirst();
-    if (!owned) return false;
+    if (!owned) return 'lost';
+    const end = 'result' in ending ? 'done' : 'error';
+    if (owned.state !== 'processing') return owned.state === end ? 'already' : 'lost';
     if (owned.fetched) await settleFetched(trx, owned.audio_id, ending);
     const { change } = await trx
       .updateTable('job')
       .set({
-        state: 'result' in ending ? 'done' : 'error',
+        state: end,
         lease_until: null,
         completed_at: sql`now()`,
         filename: ending.filename,
@@ -201,7 +237,7 @@ export async function finishJob(
       .executeTakeFirstOrThrow();
     trx.changed.push(change);
     if (delivery) await openDelivery(trx, delivery);
-    return true;
+    return 'written';
   });
 }
 
@@ -307,8 +343,7 @@ export async function expireRuns(
       .execute();
     let failed = 0;
     for (const row of rows) {
-      // The run that downloaded it came to its end.
-      if (row.run - (row.fetched ? 1 : 0) < MAX_RUNS) {
+      if (runsOf(row) < MAX_RUNS) {
         const { change } = await trx
           .updateTable('job')
           .set({ state: 'queued', lease_until: null })

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { Batches } from './batches.ts';
 import type { Db, Trx } from './database.ts';
+import { LIVES } from './liveness.ts';
 import { prepared } from './prepared.ts';
 
 export type KeyRow = {
@@ -35,7 +36,7 @@ export function newKey(): string {
   return `rb_${randomBytes(20).toString('base64url')}`;
 }
 
-function hashOf(key: string): Buffer {
+export function hashOfKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
@@ -53,7 +54,7 @@ export function accountFinder(db: Db): (key: string) => Promise<string | undefin
 }
 
 async function findAccounts(db: Db, keys: readonly string[]): Promise<(string | undefined)[]> {
-  const hashes = new Map([...new Set(keys)].map((key) => [key, hashOf(key)]));
+  const hashes = new Map([...new Set(keys)].map((key) => [key, hashOfKey(key)]));
   const { rows } = await sql<{
     id: string;
     account_id: string;
@@ -97,7 +98,7 @@ async function insertKey(
     (await trx.insertInto('account').values({ name }).returning('id').executeTakeFirstOrThrow()).id;
   const { id } = await trx
     .insertInto('api_key')
-    .values({ account_id: account, name, prefix: key.slice(0, PREFIX_LENGTH), hash: hashOf(key), source })
+    .values({ account_id: account, name, prefix: key.slice(0, PREFIX_LENGTH), hash: hashOfKey(key), source })
     .returning('id')
     .executeTakeFirstOrThrow();
   return { id, accountId: account };
@@ -181,20 +182,27 @@ export async function revokeKey(db: Db, id: string): Promise<boolean> {
   return result.numUpdatedRows === 1n;
 }
 
+export type SettledKeys = {
+  /** The first key there is, to be shown this once. */
+  created: string | null;
+  /** Prefixes of those in force only because another living server has them in its setting. */
+  elsewhere: string[];
+};
+
 /**
- * Makes the table agree with RINGBACK_API_KEYS: each key there opens an account, a key gone from there no longer does.
- * With no key anywhere, makes one and returns it to be shown this once.
+ * Makes the table agree with RINGBACK_API_KEYS: each key there opens an account, one that no living server has there no
+ * longer does. With no key anywhere, makes one.
  */
-export function settleKeys(db: Db, configured: readonly string[]): Promise<{ created: string | null }> {
+export function settleKeys(db: Db, configured: readonly string[]): Promise<SettledKeys> {
   return db.transaction().execute(async (trx) => {
     // Two processes that start at once must not both make the first key.
     await sql`LOCK TABLE api_key IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
-    const hashes = configured.map(hashOf);
+    const hashes = configured.map(hashOfKey);
     for (const [index, key] of configured.entries()) {
       const known = await trx
         .updateTable('api_key')
         .set({ revoked_at: null })
-        .where('hash', '=', hashOf(key))
+        .where('hash', '=', hashOfKey(key))
         .executeTakeFirst();
       if (known.numUpdatedRows === 0n)
         await insertKey(trx, {
@@ -204,22 +212,48 @@ export function settleKeys(db: Db, configured: readonly string[]): Promise<{ cre
           accountId: undefined,
         });
     }
-    let gone = trx
-      .updateTable('api_key')
-      .set({ revoked_at: sql`now()` })
+    await revokeUnconfigured(trx, hashes);
+    const elsewhere = await trx
+      .selectFrom('api_key')
+      .select('prefix')
       .where('source', '=', 'setting')
-      .where('revoked_at', 'is', null);
-    if (hashes.length > 0) gone = gone.where('hash', 'not in', hashes);
-    await gone.execute();
+      .where('revoked_at', 'is', null)
+      .where('hash', '<>', sql<Buffer>`ALL(${hashes}::bytea[])`)
+      .execute()
+      .then((rows) => rows.map(({ prefix }) => prefix));
     const usable = await trx
       .selectFrom('api_key')
       .select('id')
       .where('revoked_at', 'is', null)
       .limit(1)
       .executeTakeFirst();
-    if (usable) return { created: null };
+    if (usable) return { created: null, elsewhere };
     const key = newKey();
     await insertKey(trx, { key, name: 'first', source: 'created', accountId: undefined });
-    return { created: key };
+    return { created: key, elsewhere };
   });
+}
+
+/** Keys of the setting that neither these are nor any living server has: refused from now on. Returns their prefixes. */
+export async function revokeUnconfigured(db: Db | Trx, hashes: readonly Buffer[] = []): Promise<string[]> {
+  const rows = await db
+    .updateTable('api_key')
+    .set({ revoked_at: sql`now()` })
+    .where('source', '=', 'setting')
+    .where('revoked_at', 'is', null)
+    .where('hash', '<>', sql<Buffer>`ALL(${hashes}::bytea[])`)
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('process')
+            .select('process.id')
+            .where(LIVES)
+            .whereRef('api_key.hash', '=', sql`ANY(process.key_hashes)`),
+        ),
+      ),
+    )
+    .returning('prefix')
+    .execute();
+  return rows.map(({ prefix }) => prefix);
 }

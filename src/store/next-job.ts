@@ -44,6 +44,9 @@ const STAGES: Record<Stage, Rules> = {
   },
 };
 
+/** One that was put back for want of something waits for its time. */
+const READY = sql`(start_after IS NULL OR start_after <= now())`;
+
 /** Accounts looked at for one start: more than one, because others may be starting their jobs at the same instant. */
 const CANDIDATES = 16;
 const TRIES = 5;
@@ -68,9 +71,9 @@ async function fairest(db: Db, stage: Stage, { most, full }: NextJob): Promise<s
   const { waits, underWay, limited, index } = STAGES[stage];
   const { rows } = await sql<{ id: string }>`
     WITH RECURSIVE waiting AS (
-      (SELECT account_id FROM job WHERE ${waits} ORDER BY account_id LIMIT 1)
+      (SELECT account_id FROM job WHERE ${waits} AND ${READY} ORDER BY account_id LIMIT 1)
       UNION ALL
-      SELECT (SELECT job.account_id FROM job WHERE ${waits} AND job.account_id > waiting.account_id
+      SELECT (SELECT job.account_id FROM job WHERE ${waits} AND ${READY} AND job.account_id > waiting.account_id
               ORDER BY account_id LIMIT 1)
       FROM waiting WHERE waiting.account_id IS NOT NULL
     ), busy AS (
@@ -103,7 +106,7 @@ async function startOf(
     if ((rows[0]?.count ?? 0) >= most) return undefined;
   }
   const { rows } = await sql<{ id: string; state: JobState }>`
-    SELECT id, state FROM job WHERE account_id = ${account} AND ${waits}
+    SELECT id, state FROM job WHERE account_id = ${account} AND ${waits} AND ${READY}
     ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`.execute(trx);
   const [next] = rows;
   if (!next) return undefined;

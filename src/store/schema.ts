@@ -57,6 +57,10 @@ export type Schema = {
     state: Generated<JobState>;
     /** Counts starts; the token that fences every later write of that start. */
     run: Generated<number>;
+    /** Of these starts, those that do not count: handed back, or ended for want of something of our own. */
+    refunded: Generated<number>;
+    /** Put back for want of something of ours, it waits until then. */
+    start_after: Date | null;
     lease_until: Date | null;
     audio_url: string;
     /** Set when `audio_url` is one of our own uploads, and once it has been downloaded. */
@@ -192,6 +196,24 @@ export type Schema = {
     single: Generated<true>;
     /** Names this database to the storage folder. */
     id: Generated<string>;
+    /** The storage folder that belongs to it; null until a process has used one. */
+    storage_id: string | null;
+    /** SHA-256 of the signing secrets that a process last started with. */
+    secret_prints: Generated<string[]>;
+  };
+  /** Servers on this database; one that has not been heard of for a while is dead. */
+  process: {
+    id: string;
+    host: string;
+    pid: number;
+    /** Within which `pid` is a number of its own: a container. */
+    pid_space: string | null;
+    roles: string[];
+    /** Of the keys in its RINGBACK_API_KEYS. */
+    key_hashes: Buffer[];
+    secret_prints: string[];
+    started_at: Generated<Date>;
+    beat_at: Generated<Date>;
   };
   idempotency_key: {
     account_id: string;

@@ -1,12 +1,13 @@
 // Brings the audio of an `audio_url` to a file: streamed, within limits, through the same guard as callbacks. Redirects are
-// followed here (object stores and CDNs redirect), each hop judged like the first. Throws only JobError, apart from errors
-// of the local disk.
+// followed here (object stores and CDNs redirect), each hop judged like the first. Throws only JobError, apart from
+// errors of the local disk and other shortages of our own.
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { JobError } from '../errors.ts';
 import type { Failure } from '../outbound/failure.ts';
 import type { Exchange, Head, Outbound, Step } from '../outbound/request.ts';
+import { ShortageError } from '../shortage.ts';
 import { formatBytes } from '../units.ts';
 import { type MinimumRate, Pace } from './slow-host.ts';
 
@@ -146,6 +147,7 @@ async function download(
   if (head.status < 200 || head.status > 299)
     throw new JobError('audio_http_error', statusSentence(head.status));
   // audio_unreachable rather than audio_corrupt: the line broke, the file may be whole, and a second try can help.
+  if (exchange.bodyFailure?.class === 'shortage') throw failed(exchange.bodyFailure, hop);
   if (exchange.body !== 'complete') {
     const aborted = exchange.bodyFailure?.class === 'aborted';
     const total = announced === null ? '' : ` of ${announced}`;
@@ -169,7 +171,9 @@ function tooSlow({ bytesPerSecond, windowMs }: MinimumRate): JobError {
   );
 }
 
-function failed(failure: Failure, hop: number): JobError {
+function failed(failure: Failure, hop: number): Error {
+  if (failure.class === 'shortage')
+    return new ShortageError(failure.shortage ?? 'descriptors', failure.message, { cause: failure });
   const cause = { cause: new Error(`${failure.class} ${failure.code ?? ''} ${failure.detail ?? ''}`) };
   if (failure.class === 'blocked_address')
     return new JobError(

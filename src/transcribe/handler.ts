@@ -1,15 +1,21 @@
 // One start of a job to its end: keep its lease, download or transcribe, write what came of it. What a run returns or
-// throws decides the end; doing and recording fail apart, so a database blip never turns good work into a failed job.
+// throws decides the end; doing and recording fail apart, so a database blip never turns good work into a failed job. A
+// run that meets a shortage of our own is no end at all: the job goes back to the queue.
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { JobError } from '../errors.ts';
+import { MAX_RUNS } from '../job.ts';
+import { isSuspect, shortageOf } from '../shortage.ts';
+import type { ShortageLog } from '../shortage-log.ts';
 import type { AudioFolder, NewAudio } from '../store/audio.ts';
 import type { Database } from '../store/database.ts';
-import { finishJob, handBackJob, type JobEnd, parkFetched, type Started } from '../store/jobs.ts';
+import { finishJob, handBackJob, type JobEnd, parkFetched, runsOf, type Started } from '../store/jobs.ts';
 import { type CallbackSettings, renderDelivery } from './callback.ts';
 import { type DownloadDeps, downloadAudio } from './download.ts';
 import type { HeldRuns } from './held-runs.ts';
 import { renderResult } from './result.ts';
 import { type RunDeps, type RunOutcome, runJob } from './run.ts';
+import type { ShortageWaits } from './waits.ts';
 
 export type HandlerDeps = RunDeps &
   DownloadDeps & {
@@ -17,6 +23,8 @@ export type HandlerDeps = RunDeps &
     audio: AudioFolder;
     callback: CallbackSettings;
     runs: HeldRuns;
+    shortages: ShortageLog;
+    waits: ShortageWaits;
     log: Logger;
   };
 
@@ -34,16 +42,19 @@ async function runToEnd(deps: HandlerDeps, job: Started, { stopping, signal }: S
   const started = performance.now();
   const ended = await endOf(deps, job, { signal, stopping, started });
   if (signal.aborted) {
-    if (stopping.aborted) await handBackJob(deps.db, job.id, job.run);
+    if (stopping.aborted) await persist(deps, job, stopping, () => handBackJob(deps.db, job));
     return;
   }
+  if (ended !== null && 'short' in ended) return putBack(deps, job, ended.short, stopping);
+  deps.waits.over(job.id);
   const took_ms = Math.round(performance.now() - started);
   if (ended === null) return deps.log.info({ job: job.id, run: job.run, took_ms }, 'audio downloaded');
   const { end, envelopes } = ended;
   const { ending } = end;
-  const written =
-    (await persist(deps, job, stopping, () => finishJob(deps.db, job.id, job.run, end))) ?? false;
-  if (written && job.fetched && job.audio_id !== null && 'error' in ending)
+  const written = await persist(deps, job, stopping, () => finishJob(deps.db, job.id, job.run, end));
+  // Not after an unknown outcome: the row may still name the file. If it does not, the sweep of orphans finds it.
+  const isWritten = written === 'written' || written === 'already';
+  if (isWritten && job.fetched && job.audio_id !== null && 'error' in ending)
     await deps.audio.remove(job.audio_id);
   deps.log.info(
     {
@@ -64,9 +75,12 @@ type Run = Signals & {
   /** By performance.now(). */
   started: number;
 };
-type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] };
+type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] } | { short: unknown };
 
-/** The job run, and its end rendered: what fails in either is the job's end too. Null: downloaded, it waits for a place. */
+/**
+ * The job run, and its end rendered: what fails in either is the job's end too, but for what we are short of. Null: it is
+ * downloaded, and waits for a place.
+ */
 async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended | null> {
   try {
     if (job.audio_id === null) {
@@ -76,6 +90,7 @@ async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended |
     const outcome = await runJob(deps, job, run.signal);
     return { end: await renderDone(deps, job, outcome, run), envelopes: outcome.envelopes };
   } catch (error) {
+    if (shortageOf(error) !== null && !isLastRun(job, error)) return { short: error };
     return {
       end: renderFailure(deps, job, failureOf(deps, job, { error, signal: run.signal })),
       envelopes: {},
@@ -104,6 +119,18 @@ function failedAddons(envelopes: RunOutcome['envelopes']): { addons_failed?: Rec
 
 type Failure = { code: JobError['code']; message: string };
 
+/** A file whose process is killed each time must end some day; what is merely short is waited for without end. */
+function isLastRun(job: Started, error: unknown): boolean {
+  return isSuspect(error) && runsOf(job) >= MAX_RUNS;
+}
+
+export function diedEachTime(runs: number): Failure {
+  return {
+    code: 'engine_failed',
+    message: `The transcription was started ${runs} times and its process died each time: the file is likely to be the cause; convert it (for example to wav) and submit it again.`,
+  };
+}
+
 function failureOf(
   { log }: HandlerDeps,
   job: Started,
@@ -114,6 +141,10 @@ function failureOf(
     log.info({ job: job.id, code: error.code, cause: error.cause }, error.message);
     return { code: error.code, message: error.message };
   }
+  if (isLastRun(job, error)) {
+    log.error({ err: error, job: job.id }, 'a job was given up: its process died each time');
+    return diedEachTime(runsOf(job));
+  }
   // Interrupted by ourselves: it is handed back or taken over, and nothing has failed.
   if (!signal.aborted) log.error({ err: error, job: job.id }, 'job failed inside Ringback');
   return {
@@ -122,27 +153,49 @@ function failureOf(
   };
 }
 
-const WRITE_TRIES = [0, 250, 1_000, 4_000, 10_000];
+/** Back to the queue, for later; the run counts only when the file may be what used everything up. */
+async function putBack(
+  deps: HandlerDeps,
+  job: Started,
+  error: unknown,
+  stopping: AbortSignal,
+): Promise<void> {
+  const delaySeconds = deps.waits.next(job.id);
+  deps.shortages.met(error, 'a transcription');
+  deps.log.info(
+    { job: job.id, run: job.run, short: shortageOf(error), cause: error, wait_s: delaySeconds },
+    'job put back: it waits until there is enough again',
+  );
+  await persist(deps, job, stopping, () =>
+    handBackJob(deps.db, job, { delaySeconds, counts: isSuspect(error) }),
+  );
+  await wait(deps.waits.restMs, undefined, { signal: stopping }).catch(() => {});
+}
+
+const TRIES_MS = [0, 250, 1_000, 4_000, 10_000];
 
 /**
- * The work is done: a database that is away for a moment must not cost it. Undefined after the last try: whether one was
- * written is not known; where none was, the lease runs out and the job runs again.
+ * Writes what must not be lost: while the database is away, again and again, until we stop; what fails otherwise is a
+ * bug and has a few tries. `unknown` after the last one: it may be written or not.
  */
 async function persist<T>(
-  { log }: HandlerDeps,
+  { log, shortages }: Pick<HandlerDeps, 'log' | 'shortages'>,
   job: Started,
   stopping: AbortSignal,
   write: () => Promise<T>,
-): Promise<T | undefined> {
-  for (const [index, wait] of WRITE_TRIES.entries()) {
-    if (wait > 0 && !stopping.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
+): Promise<T | 'unknown'> {
+  for (let tries = 1; ; tries++) {
     try {
       return await write();
     } catch (error) {
-      log.warn({ err: error, job: job.id, try: index + 1 }, 'could not write the end of a job');
+      shortages.met(error, 'the end of a transcription');
+      log.warn({ err: error, job: job.id, try: tries }, 'could not write what became of a job');
+      const isPatient = shortageOf(error) !== null && !stopping.aborted;
+      if (!isPatient && tries >= TRIES_MS.length) return 'unknown';
+      const ms = TRIES_MS[Math.min(tries, TRIES_MS.length - 1)];
+      await wait(ms, undefined, { signal: stopping }).catch(() => {});
     }
   }
-  return undefined;
 }
 
 async function renderDone(

@@ -2,10 +2,11 @@
 // what a dead process had in its hands.
 import { type Chore, startChore } from '../chore.ts';
 import { Shares } from '../fair-places.ts';
-import { expireRuns } from '../store/jobs.ts';
+import { shortageOf } from '../shortage.ts';
+import { expireRuns, runsOf } from '../store/jobs.ts';
 import { type NextJob, type Stage, startNext } from '../store/next-job.ts';
 import { renderDelivery } from './callback.ts';
-import { type HandlerDeps, handleJob } from './handler.ts';
+import { diedEachTime, type HandlerDeps, handleJob } from './handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from './held-runs.ts';
 import { StageWorker } from './stage.ts';
 
@@ -52,7 +53,15 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
     if (news.kind === 'job') runs.heard(news);
     if (news.kind === 'missed' || (news.kind === 'job' && news.status === 'queued')) wake();
   });
-  const reconcile: Chore = startChore('reconcile jobs', JOB_LEASE_MS / 4, log, () => reconcileJobs(deps));
+  const lastAway = { at: Number.NEGATIVE_INFINITY };
+  const reconcile: Chore = startChore('reconcile jobs', JOB_LEASE_MS / 4, log, async () => {
+    try {
+      if (performance.now() - lastAway.at > SETTLED_MS) await reconcileJobs(deps);
+    } catch (error) {
+      if (shortageOf(error) === 'database') lastAway.at = performance.now();
+      throw error;
+    }
+  });
   return async () => {
     deaf();
     await Promise.all([reconcile.stop(), ...stages.map((one) => one.stop())]);
@@ -60,12 +69,12 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
   };
 }
 
+/** After the database was away, living runs get so long to renew the leases that ran out meanwhile. */
+const SETTLED_MS = JOB_LEASE_MS / 2;
+
 async function reconcileJobs({ db, callback, log }: TranscribeDeps): Promise<void> {
   const { requeued, failed } = await expireRuns(db, (job) => {
-    const error = {
-      code: 'engine_failed',
-      message: `The transcription was started ${job.run} times and its process died each time: the file is likely to be the cause; convert it (for example to wav) and submit it again.`,
-    } as const;
+    const error = diedEachTime(runsOf(job));
     return { error, delivery: renderDelivery(callback, job, { error }) };
   });
   if (requeued + failed > 0) log.warn({ requeued, failed }, 'jobs were put right');

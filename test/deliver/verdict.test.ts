@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Judged, parseRetryAfter, type Verdict, verdict } from '../../src/deliver/verdict.ts';
+import {
+  type Judged,
+  parseRetryAfter,
+  SHORTAGE_WAIT_MS,
+  type Verdict,
+  verdict,
+} from '../../src/deliver/verdict.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../src/outbound/failure.ts';
 
 const NOW = new Date('2026-11-22T09:00:00Z');
@@ -73,8 +79,10 @@ describe('webhook-delivery', () => {
 
 describe('failures', () => {
   it.each(Object.entries(FAILURE_CLASSES))('%s', (errorClass, { blame }) => {
+    const interrupted: Record<string, number> = { aborted: 0, shortage: SHORTAGE_WAIT_MS };
+    const waitMs = interrupted[errorClass];
     expect(judge({ errorClass: errorClass as FailureClass })).toEqual(
-      errorClass === 'aborted' ? { kind: 'interrupted' } : retry(errorClass, blame),
+      waitMs === undefined ? retry(errorClass, blame) : { kind: 'interrupted', waitMs },
     );
   });
 });

@@ -76,13 +76,13 @@ test('a job and its callback from beginning to end, told once each, to their acc
   expect(mine.response.headers.get('access-control-allow-origin')).toBe('*');
   const id = await insert();
   await startJob(api.db, id, 60_000);
-  await handBackJob(api.db, id, 1);
+  await handBackJob(api.db, { id, run: 1 });
   await startJob(api.db, id, 0);
   await expireRuns(api.db, () => {
     throw new Error('this was its first run');
   });
   await startJob(api.db, id, 60_000);
-  await finishJob(api.db, id, 2, {
+  await finishJob(api.db, id, 3, {
     ending: { filename: 'a.mp3', duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: anyDelivery(api.account, 'https://app.example.org/hooks', { jobId: id }),
   });

@@ -9,6 +9,7 @@ import type { Limits } from '../../src/http/limits.ts';
 import { Listeners } from '../../src/http/listeners.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
 import { judgeUrl } from '../../src/outbound/url.ts';
+import { ShortageLog } from '../../src/shortage-log.ts';
 import { generateSecret } from '../../src/signature.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
 import type { TellingDb } from '../../src/store/database.ts';
@@ -44,6 +45,7 @@ export type Call = {
 export type Api = {
   server: FastifyInstance;
   db: TellingDb;
+  databaseUrl: string;
   listeners: Listeners;
   audio: AudioFolder;
   /** Where the audio is. */
@@ -57,7 +59,11 @@ export type Api = {
   stop(): Promise<void>;
 };
 
-export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
+/** `reach`: the database as the server sees it, where that is not the database itself (a proxy that can fail). */
+export async function startApi(
+  deps: Partial<HttpDeps> = {},
+  reach: (url: string) => Promise<TellingDb | null> = async () => null,
+): Promise<Api> {
   const database = await migratedDatabase();
   const { db } = database;
   const folder = await mkdtemp(join(tmpdir(), 'ringback-api-'));
@@ -73,10 +79,12 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     log,
   });
   const deaf = db.teller.hear((news) => listeners.heard(news));
+  const reached = (await reach(database.url)) ?? db;
   const server = await buildServer({
-    db,
-    submit: submitter(db),
-    cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback: CALLBACK }, accountId, id),
+    db: reached,
+    submit: submitter(reached),
+    cancelJob: (accountId, id) =>
+      cancelTranscription({ db: reached, audio, callback: CALLBACK }, accountId, id),
     listeners,
     queueDepth: () => countWaiting(db),
     limits: NO_LIMITS,
@@ -95,6 +103,9 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     serverSecrets: ['whsec_server'],
     newSecret: generateSecret,
     draining: () => false,
+    loading: () => false,
+    shortages: new ShortageLog({ log, now: () => performance.now() }),
+    shortNow: async () => [],
     ...deps,
   });
   const { key, accountId: account } = await createKey(db, 'mine');
@@ -102,6 +113,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
   return {
     server,
     db,
+    databaseUrl: database.url,
     listeners: deps.listeners ?? listeners,
     audio,
     folder,

@@ -21,18 +21,21 @@ export type TcpProxy = {
   setDelay(milliseconds: number): void;
   /** Where new connections go: a restarted database has another port. */
   setTarget(port: number): void;
+  /** The next connection that sends this statement is cut once the answer is there, before a byte of it is passed on. */
+  cutBeforeAnswer(statement: string): Promise<void>;
   /** Ends every connection: `fin` as a server that leaves, `rst` as one that crashed. Returns how many. */
   cut(how: 'fin' | 'rst'): number;
   close(): Promise<void>;
 };
 
-type Pair = { near: Socket; far: Socket | null; dead: boolean };
+type Pair = { near: Socket; far: Socket | null; dead: boolean; doomed?: () => void };
 
 export async function startProxy(targetPort: number): Promise<TcpProxy> {
   let target = targetPort;
   let mode: ProxyMode = 'forward';
   let delayMs = 0;
   let accepted = 0;
+  let doom: { statement: string; done: () => void } | null = null;
   const pairs = new Set<Pair>();
 
   const end = (pair: Pair, how: 'fin' | 'rst') => {
@@ -48,7 +51,15 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       if (delayMs > 0) setTimeout(action, delayMs);
       else action();
     };
-    from.on('data', (chunk) => {
+    from.on('data', (chunk: Buffer) => {
+      if (from === pair.near && doom && chunk.includes(doom.statement)) {
+        pair.doomed = doom.done;
+        doom = null;
+      }
+      if (from === pair.far && pair.doomed) {
+        pair.doomed();
+        return end(pair, 'rst');
+      }
       if (!pair.dead) later(() => to.writable && to.write(chunk));
     });
     from.on('close', () => {
@@ -93,6 +104,11 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     },
     setTarget(port) {
       target = port;
+    },
+    cutBeforeAnswer(statement) {
+      return new Promise((done) => {
+        doom = { statement, done };
+      });
     },
     cut(how) {
       const open = [...pairs];

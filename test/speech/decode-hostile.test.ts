@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { JOB_ERRORS } from '../../src/errors.ts';
 import { decode } from '../../src/speech/decode.ts';
-import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 import { randomFrom } from '../torture/random.ts';
 import { mutate, seedOf } from './mutate.ts';
 
 const folder = new URL('../fixtures/formats/', import.meta.url).pathname;
 const names = (await readdir(folder)).filter((name) => !name.endsWith('.sh')).sort();
-const ffmpeg = await findFfmpeg();
+const { path: ffmpeg } = await findFfmpeg();
 /** Each kind of damage once; `npm run torture -- media` sends a thousand through the pool. */
 const ROUNDS = Number(process.env.HOSTILE_ROUNDS ?? 5);
 

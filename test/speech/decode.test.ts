@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Decoded, type DecodeOptions, decode } from '../../src/speech/decode.ts';
-import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 import type { PcmFile } from '../../src/speech/transcript.ts';
 
 const fixture = (name: string) => new URL(`../fixtures/formats/${name}`, import.meta.url).pathname;
 const jfk = new URL('../fixtures/jfk.wav', import.meta.url).pathname;
-const ffmpeg = await findFfmpeg();
+const { path: ffmpeg } = await findFfmpeg();
 
 const ways = [
   { way: 'wasm', ffmpeg: null, missing: false },

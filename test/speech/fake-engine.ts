@@ -2,6 +2,7 @@
 // model's name, so that a test can make a process crash, hang or grow without a model.
 
 import { readFile } from 'node:fs/promises';
+import { JobError } from '../../src/errors.ts';
 import type { PcmFile, Utterance } from '../../src/speech/transcript.ts';
 
 type Options = { channel: number; onProgress: (seconds: number) => void; signal: AbortSignal };
@@ -13,6 +14,8 @@ export async function loadEngine({ model }: { model: string }) {
       onProgress(1);
       if (model === 'crash') process.abort();
       if (model === 'throw') throw new Error('tensor of the wrong shape');
+      if (model === 'no memory')
+        throw new JobError('engine_failed', 'It failed.', { cause: new Error('std::bad_alloc') });
       if (model === 'deaf') for (;;);
       if (model === 'hog') await grow();
       if (model === 'patient') {

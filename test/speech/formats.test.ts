@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fullTranscript } from '../../src/speech/assemble.ts';
-import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 import { createSpeechPool, type SpeechPool } from '../../src/speech/pool.ts';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/formats/', import.meta.url));
 const WORDS =
   'and so my fellow americans ask not what your country can do for you ask what you can do for your country';
 const FORMATS = (await readdir(FOLDER)).filter((file) => /^(clip|wav)/.test(file));
-const ffmpeg = await findFfmpeg();
+const { path: ffmpeg } = await findFfmpeg();
 
 test('all 19 are here', () => {
   expect(FORMATS).toHaveLength(19);

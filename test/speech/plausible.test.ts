@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { decode, measure } from '../../src/speech/decode.ts';
-import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 
 const FORMATS = new URL('../fixtures/formats/', import.meta.url).pathname;
 const HOURS = 10 * 3_600;
-const ffmpeg = await findFfmpeg();
+const { path: ffmpeg } = await findFfmpeg();
 const folder = await mkdtemp(join(tmpdir(), 'ringback-plausible-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

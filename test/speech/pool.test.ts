@@ -138,7 +138,7 @@ describe('a failure costs its own job only', () => {
     const one = pool('echo');
     await one.ready();
     const [pid] = await children(process.pid, 'worker.ts');
-    const job = one.transcribe({ path: clip, onProgress: () => process.kill(pid ?? 0, 'SIGKILL') });
+    const job = one.transcribe({ path: clip, onProgress: () => process.kill(pid ?? 0, 'SIGSEGV') });
     await expect(job).rejects.toMatchObject({ code: 'audio_corrupt' });
     expect((await one.transcribe({ path: clip })).channels).toBe(1);
   });

@@ -9,6 +9,7 @@ import {
   handBackJob,
   type JobEnd,
   renewJob,
+  runsOf,
   startJob,
 } from '../../src/store/jobs.ts';
 import { insertJob } from '../../src/store/submissions.ts';
@@ -67,10 +68,10 @@ test('a job is started once; its end writes result, delivery and endpoint togeth
   const first = await startJob(database.db, id, LEASE);
   expect(first).toMatchObject({ run: 1, callback: HOOK });
   expect(await startJob(database.db, id, LEASE)).toBe(undefined);
-  expect(await finishJob(database.db, id, 1, end(id))).toBe(true);
+  expect(await finishJob(database.db, id, 1, end(id))).toBe('written');
   expect(await stateOf(id)).toBe('done');
   expect(await deliveriesOf(id)).toEqual([{ state: 'pending', event: 'success' }]);
-  expect(await finishJob(database.db, id, 1, end(id))).toBe(false);
+  expect(await finishJob(database.db, id, 1, end(id))).toBe('already');
   expect(await deliveriesOf(id)).toHaveLength(1);
 });
 
@@ -92,9 +93,9 @@ test('a run that was taken over writes nothing more', async () => {
   expect(await stateOf(id)).toBe('queued');
   expect(await startJob(database.db, id, LEASE)).toMatchObject({ run: 2 });
   expect(await renewJob(database.db, id, 1, LEASE)).toBe(false);
-  expect(await finishJob(database.db, id, 1, end(id))).toBe(false);
+  expect(await finishJob(database.db, id, 1, end(id))).toBe('lost');
   expect(await renewJob(database.db, id, 2, LEASE)).toBe(true);
-  expect(await finishJob(database.db, id, 2, end(id))).toBe(true);
+  expect(await finishJob(database.db, id, 2, end(id))).toBe('written');
 });
 
 test('a file that kills its process every time ends as an error, with its callback', async () => {
@@ -114,6 +115,40 @@ test('a file that kills its process every time ends as an error, with its callba
 test('handed back at shutdown it may start at once, and the run does not count', async () => {
   const id = await insert();
   await startJob(database.db, id, LEASE);
-  await handBackJob(database.db, id, 1);
-  expect(await startJob(database.db, id, LEASE)).toMatchObject({ run: 1 });
+  await handBackJob(database.db, { id, run: 1 });
+  const second = await startJob(database.db, id, LEASE);
+  expect(second).toMatchObject({ run: 2 });
+  expect(runsOf(second as NonNullable<typeof second>)).toBe(1);
+});
+
+test('handing back again, after an answer that was lost, takes nothing from the next run', async () => {
+  const id = await insert();
+  await startJob(database.db, id, LEASE);
+  await handBackJob(database.db, { id, run: 1 });
+  await startJob(database.db, id, LEASE);
+  await handBackJob(database.db, { id, run: 1 });
+  expect(await stateOf(id)).toBe('processing');
+  expect(await finishJob(database.db, id, 2, end(id))).toBe('written');
+});
+
+test('an end that the reconciler wrote is not the end of the run that comes after it', async () => {
+  const id = await insert();
+  for (let run = 1; run <= MAX_RUNS; run++) {
+    await startJob(database.db, id, LEASE);
+    await endAllRuns(database.db);
+    await expireRuns(database.db, (job) => giveUp(job.id));
+  }
+  expect(await finishJob(database.db, id, MAX_RUNS, end(id))).toBe('lost');
+});
+
+test('runs that do not count can be as many as they like', async () => {
+  const id = await insert();
+  for (let run = 1; run <= MAX_RUNS + 2; run++) {
+    await startJob(database.db, id, LEASE);
+    await handBackJob(database.db, { id, run });
+  }
+  await startJob(database.db, id, LEASE);
+  await endAllRuns(database.db);
+  await expireRuns(database.db, (job) => giveUp(job.id));
+  expect(await stateOf(id)).toBe('queued');
 });

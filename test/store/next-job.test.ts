@@ -138,7 +138,7 @@ test('a download counts against nobody’s turn to transcribe, and what was down
   expect(await next('fetch')).toBeDefined();
   // Nothing of the run that downloaded it may touch it any more.
   expect(await renewJob(db, job?.id as string, 1, 60_000)).toBe(false);
-  await handBackJob(db, job?.id as string, 1);
+  await handBackJob(db, { id: job?.id as string, run: 1 });
   await endAllRuns(db);
   await expireRuns(db, () => {
     throw new Error('nothing has failed');

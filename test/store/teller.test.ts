@@ -107,7 +107,7 @@ test('from submission to deletion no statement has a NOTIFY in it, but those of 
   const { db } = here;
   const id = await insertAnyJob(db, account);
   await startJob(db, id, 60_000);
-  await handBackJob(db, id, 1);
+  await handBackJob(db, { id, run: 1 });
   await startJob(db, id, 0);
   await expireRuns(db, () => {
     throw new Error('this was its first run');

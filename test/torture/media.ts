@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JOB_ERRORS } from '../../src/errors.ts';
-import { findFfmpeg } from '../../src/speech/decode-ffmpeg.ts';
+import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 import { createSpeechPool, type SpeechPool } from '../../src/speech/pool.ts';
 import { mutate, seedOf } from '../speech/mutate.ts';
 import { readOptions, tell } from './options.ts';
@@ -24,7 +24,7 @@ export async function media({
   const folder = await mkdtemp(join(tmpdir(), 'ringback-media-'));
   const scratch = join(folder, 'scratch');
   const names = (await readdir(FORMATS)).filter((name) => !name.endsWith('.sh')).sort();
-  const ffmpeg = await findFfmpeg();
+  const { path: ffmpeg } = await findFfmpeg();
   const ways = ffmpeg === null ? [null] : [null, ffmpeg];
   const before = await childrenOf(process.pid);
   const started = performance.now();

@@ -3,10 +3,12 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
+import { ShortageLog } from '../../src/shortage-log.ts';
 import type { Started } from '../../src/store/jobs.ts';
 import { startNext } from '../../src/store/next-job.ts';
 import { type HandlerDeps, handleJob } from '../../src/transcribe/handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from '../../src/transcribe/held-runs.ts';
+import { ShortageWaits } from '../../src/transcribe/waits.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { utterance } from '../text/spoken.ts';
 
@@ -61,6 +63,8 @@ async function run(options: { request?: object; addons?: HandlerDeps['addons'] }
     addons: options.addons ?? (async (utterances) => ({ utterances, envelopes: {} })),
     callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
     runs,
+    shortages: new ShortageLog({ log, now: () => performance.now() }),
+    waits: new ShortageWaits(),
     log,
   };
   // The download, then the transcription.

@@ -26,7 +26,7 @@ export const getLiveness = operation({
 
 export const getReadiness = operation({
   id: 'getReadiness',
-  summary: 'The database answers and the server is not stopping',
+  summary: 'The database answers, nothing is nearly used up, and the server is not stopping',
   answers: { 200: { says: 'Ready.', schema: Health } },
   refusals: ['not_ready'],
   ...about,
