@@ -152,7 +152,7 @@ test('a download counts against nobody’s turn to transcribe, and what was down
     audio_id: audio,
     fetched: true,
   });
-  expect(await end(job?.id as string, 2)).toBe(true);
+  expect(await end(job?.id as string, 2)).toBe('written');
   const row = await db.selectFrom('audio').selectAll().where('id', '=', audio).executeTakeFirst();
   expect(row).toMatchObject({ duration: 1, channels: 1 });
 });

@@ -113,7 +113,7 @@ test('from submission to deletion no statement has a NOTIFY in it, but those of 
     throw new Error('this was its first run');
   });
   await startNext(db, 'fetch', { leaseMs: 60_000, most: 5, full: [] });
-  await finishJob(db, id, 2, {
+  await finishJob(db, id, 3, {
     ending: { filename: null, duration: 1, channels: 1, result: Buffer.from('{}') },
     delivery: anyDelivery(account, 'https://quiet.example.org/', { jobId: id }),
   });
