@@ -233,7 +233,11 @@ async function start(
       room: () => floor.check(),
       listen: (heard) =>
         database.listen(CHANGE_CHANNEL, (payload) => {
-          if (payload !== '') heard(readChanges(payload));
+          try {
+            if (payload !== '') heard(readChanges(payload));
+          } catch (error) {
+            log.warn({ err: error }, 'heard a change that makes no sense');
+          }
         }),
       callback,
       fetchAudio: fetchTo,

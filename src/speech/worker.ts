@@ -65,7 +65,10 @@ async function run(job: Job): Promise<void> {
   const abort = new AbortController();
   current = { id: job.id, abort };
   try {
-    if (job.work === 'measure') return measureJob(job);
+    if (job.work === 'measure') {
+      measureJob(job);
+      return;
+    }
     const distinct: Utterance[][] = [];
     const decoded = await decodeJob(job, abort.signal);
     if (job.work === 'decode') return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
@@ -99,8 +102,8 @@ async function run(job: Job): Promise<void> {
 
 function measureJob({ id, path }: Job): void {
   const measured = measure(path, known().maxDurationSeconds);
-  if (measured === null) return send({ type: 'unmeasured', id });
-  send({ type: 'done', id, transcript: withoutWords({ ...measured, distinct: [] }) });
+  if (measured === null) send({ type: 'unmeasured', id });
+  else send({ type: 'done', id, transcript: withoutWords({ ...measured, distinct: [] }) });
 }
 
 function decodeJob(job: Job, signal: AbortSignal) {
