@@ -95,7 +95,7 @@ export function measure(path: string, maxDurationSeconds: number): Measured | nu
   const found = probe(path);
   accept(found, maxDurationSeconds);
   const { samples, rate, channels } = found;
-  if (samples === null || samples === 0 || rate === null || channels === null) return null;
+  if (samples === null || samples === 0 || !rate || channels === null) return null;
   return { durationSeconds: Math.round((samples / rate) * SAMPLE_RATE) / SAMPLE_RATE, channels };
 }
 

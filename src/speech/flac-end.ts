@@ -5,16 +5,21 @@ import { readFully } from './mp4.ts';
 
 /** Frames of usual encoders have some 10 kB; one that is larger is not looked for. */
 const TAIL = 262_144;
+/** Checksums taken of what begins like a frame: one in 256 places does so by chance, a hostile file everywhere. */
+const MOST_TRIES = 8;
 
 /** Samples of each channel up to the end of the last frame; null when the file does not end with a whole one. */
 export function flacEnd(fd: number, fileBytes: number, fixedBlock: number): number | null {
   const from = Math.max(0, fileBytes - TAIL);
   const bytes = new Uint8Array(fileBytes - from);
   const tail = bytes.subarray(0, readFully(fd, bytes, from));
-  for (let at = tail.length - 8; at >= 0; at--) {
+  let tries = 0;
+  for (let at = tail.length - 8; at >= 0 && tries < MOST_TRIES; at--) {
     if (tail[at] !== 0xff || ((tail[at + 1] ?? 0) & 0xfe) !== 0xf8) continue;
     const end = frameEnd(tail, at, fixedBlock);
-    if (end !== null && crc16(tail.subarray(at)) === 0) return end;
+    if (end === null) continue;
+    if (crc16(tail.subarray(at)) === 0) return end;
+    tries++;
   }
   return null;
 }

@@ -83,29 +83,27 @@ export function soundFormat(moov: Uint8Array): SoundFormat | null {
     if (type !== 'stsd' || !sound || found || end - body < 44 || bytes.getUint16(body + 24) === 2) return;
     const channels = bytes.getUint16(body + 32);
     const rate = bytes.getUint32(body + 40) / 65_536;
-    const config = audioConfig(moov, body + 44, end);
-    const plain =
-      text(moov, body + 12) === 'mp4a' &&
-      config?.type === 2 &&
-      rate > 24_000 &&
-      (config.channels === 1 || config.channels === 2);
-    found = { rate, channels: plain ? config.channels : channels, plain };
+    const simple = lowComplexityChannels(moov, body + 44, end);
+    const plain = text(moov, body + 12) === 'mp4a' && rate > 24_000 && (simple === 1 || simple === 2);
+    found = { rate, channels: plain && simple ? simple : channels, plain };
   });
   return found;
 }
 
-/** Object type and channels of an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1), found by the tag that stands before it. */
-function audioConfig(moov: Uint8Array, from: number, end: number): { type: number; channels: number } | null {
-  for (let at = from; at + 4 <= end; at++) {
-    if (text(moov, at) !== 'esds') continue;
-    for (let tag = at + 8; tag + 3 < end; tag++) {
-      // DecoderSpecificInfo, its length in one byte or in four.
-      if (moov[tag] !== 5) continue;
-      const config = tag + (moov[tag + 1] === 0x80 ? 5 : 2);
-      const [first, second] = [moov[config] ?? 0, moov[config + 1] ?? 0];
-      if (first >> 3 !== 2) continue;
-      return { type: first >> 3, channels: (second >> 3) & 15 };
-    }
+/** Where an `esds` box is looked for, and how long it is at most. */
+const ESDS_WITHIN = 512;
+
+/** Channels by an AudioSpecificConfig of AAC-LC (ISO/IEC 14496-3 §1.6.2.1), found by the tag that stands before it. */
+function lowComplexityChannels(moov: Uint8Array, from: number, end: number): number | null {
+  const entry = moov.subarray(from, Math.min(end, from + ESDS_WITHIN));
+  const esds = entry.findIndex((_, at) => text(entry, at) === 'esds');
+  if (esds < 0) return null;
+  for (let tag = esds + 8; tag + 3 < entry.length; tag++) {
+    // DecoderSpecificInfo, its length in one byte or in four.
+    if (entry[tag] !== 5) continue;
+    const config = tag + (entry[tag + 1] === 0x80 ? 5 : 2);
+    const [first, second] = [entry[config] ?? 0, entry[config + 1] ?? 0];
+    if (first >> 3 === 2) return (second >> 3) & 15;
   }
   return null;
 }

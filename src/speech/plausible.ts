@@ -29,7 +29,8 @@ const BYTES_PER_SAMPLE = 2;
 /** Throws JobError for what is not worth a try. */
 export function refuseImplausible(found: Probe, kind: MediaKind, maxDurationSeconds: number): void {
   const { rate, channels, seconds } = found;
-  if (rate !== null) refuseRate(rate, kind);
+  // MP4 has no room for more than 65,535, and writes 0.
+  if (rate !== null && rate > 0) refuseRate(rate, kind);
   if (channels !== null && channels > MAX_CHANNELS) throw tooManyChannels(channels);
   if (seconds === null || !(found.exact || found.samples !== null)) return;
   if (seconds > maxDurationSeconds + 1) throw tooLong(maxDurationSeconds);

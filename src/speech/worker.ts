@@ -67,7 +67,10 @@ async function run(job: Job): Promise<void> {
   const abort = new AbortController();
   current = { id: job.id, abort };
   try {
-    if (job.work === 'measure') return measureJob(job);
+    if (job.work === 'measure') {
+      measureJob(job);
+      return;
+    }
     const distinct: Utterance[][] = [];
     const decoded = await decodeJob(job, abort.signal);
     if (job.work === 'decode') return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });

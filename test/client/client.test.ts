@@ -143,6 +143,13 @@ test('create, wait, list, callbacks, resend, replay, endpoints, secrets, delete'
   expect(await client.server.live()).toMatchObject({ status: 'ok' });
   expect(await client.server.ready()).toMatchObject({ status: 'ready' });
 
+  expect((await client.transcriptions.cancel(id)).status).toBe('done');
+  const unwanted = await client.transcriptions.create({ audio_url });
+  expect(await client.transcriptions.cancel(unwanted.id)).toMatchObject({
+    status: 'error',
+    error_reason: 'cancelled',
+  });
+
   await client.transcriptions.delete(id);
   await expect(client.transcriptions.get(id)).rejects.toMatchObject({
     reason: 'transcription_unknown',

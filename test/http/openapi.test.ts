@@ -120,7 +120,7 @@ test('every route is in it, with a summary, a tag, its answers and its refusals;
       ids.add(operation.operationId);
       const keyless = operation.security?.length === 0;
       expect(Object.keys(operation.responses), name).toContain(keyless ? '500' : '401');
-      if (method === 'post' && !/\/(?:resend|enable|disable)$/.test(path))
+      if (method === 'post' && !/\/(?:resend|enable|disable|cancel)$/.test(path))
         expect(Object.keys(operation.requestBody?.content ?? {}), name).toContain('application/json');
     }
 });
@@ -176,6 +176,7 @@ test('real answers are as it says, of every operation', async () => {
       await ask('POST', '/api/endpoints/{id}/enable', endpoint.id);
       expect((await ask('GET', '/api/hosts')).items).toHaveLength(1);
     }
+    await ask('POST', '/api/transcriptions/{id}/cancel', failed.id);
     await ask('DELETE', `${base}/{id}`, failed.id);
   }
   const key = await ask('POST', '/api/keys', '', { name: 'ci' });

@@ -129,6 +129,17 @@ describe.each([
   });
 
   test.skipIf(skip || ffmpeg === null)(
+    'an MP4 of 96,000 Hz, which its header cannot write, is decoded',
+    async () => {
+      const path = join(folder, 'high.m4a');
+      const from = join(FORMATS, 'wav-pcm16.wav');
+      execFileSync(ffmpeg as string, ['-v', 'quiet', '-y', '-i', from, '-ar', '96000', path]);
+      expect((await decoded(path, way)).outcome).toMatchObject({ durationSeconds: expect.closeTo(11, 1) });
+      expect(measured(path)).toBe(null);
+    },
+  );
+
+  test.skipIf(skip || ffmpeg === null)(
     '9 hours at 1 Hz in any other container: refused, with little or nothing written',
     async () => {
       const raw = join(folder, 'raw');
@@ -179,6 +190,23 @@ describe.each([
     await writeFile(path, wav(16_000, 9));
     expect(await decoded(path, way)).toMatchObject({ outcome: { code: 'audio_unsupported' }, written: 0 });
   });
+});
+
+test('a FLAC whose end is nothing but beginnings of frames is looked through in no time', async () => {
+  const bytes = await readFile(join(FORMATS, 'clip.flac'));
+  // A header of 16 bytes with its checksum, over and over: each is one, and none of them ends with the file.
+  const header = Buffer.from([0xff, 0xf8, 0xc9, 0x18, 0x00, 0x00]);
+  let crc = 0;
+  for (const byte of header.subarray(0, 5)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x80) !== 0 ? ((crc << 1) ^ 7) & 0xff : crc << 1;
+  }
+  header[5] = crc;
+  const path = join(folder, 'frames.flac');
+  await writeFile(path, Buffer.concat([bytes, ...Array.from({ length: 40_000 }, () => header)]));
+  const started = performance.now();
+  expect(measured(path)).toBe(null);
+  expect(performance.now() - started).toBeLessThan(2_000);
 });
 
 test('a FLAC that claims hours and has the bytes of a second is refused before anything is decoded', async () => {

@@ -63,6 +63,38 @@ describe('a job', () => {
     expect(await readdir(scratch)).toEqual([]);
   });
 
+  it('takes room of its account while it runs, by what its file says of itself, and gives it back', async () => {
+    const one = pool('patient', { size: 2, accountScratchBytes: 300_000 });
+    const stop = new AbortController();
+    // 11 s of one channel: 352 kB of decoded sound.
+    const run = (account: string) =>
+      new Promise<void>((resolve, reject) => {
+        const job = { path: clip, account, signal: stop.signal, onProgress: whenRecognising(resolve) };
+        one.transcribe(job).catch(reject);
+      });
+    expect(one.withoutRoom()).toEqual([]);
+    await run('a');
+    expect(one.withoutRoom()).toEqual(['a']);
+    await run('b');
+    expect(one.withoutRoom()).toEqual(['a', 'b']);
+    const ended = Promise.allSettled([run('a'), run('b')]);
+    stop.abort();
+    await ended;
+    await one.close();
+    expect(one.withoutRoom()).toEqual([]);
+  });
+
+  it('is measured by its container alone where that is exact; damage in its header is told as ever', async () => {
+    const one = pool('unloadable');
+    expect(await one.measure({ path: clip })).toEqual({ durationSeconds: 11, channels: 1 });
+    expect(await one.measure({ path: fixture('clip.webm') })).toBe(null);
+    expect(await one.probe({ path: fixture('clip.webm') })).toEqual({ durationSeconds: 11, channels: 1 });
+    const cut = join(folder, 'cut.mp3');
+    await writeFile(cut, (await readFile(clip)).subarray(0, 20_000));
+    await expect(one.measure({ path: cut })).rejects.toMatchObject({ code: 'audio_corrupt' });
+    expect(await readdir(scratch)).toEqual([]);
+  });
+
   it('runs at low priority', async () => {
     const transcript = await pool('echo').transcribe({ path: clip });
     expect(transcript.utterances[0]?.text).toMatch(/priority 1[0-9]$/);

@@ -1,6 +1,7 @@
 // A job cancelled wherever it is: it ends at once with its error callback, and what worked on it stops within seconds.
 // The whole program, one worker, the real model.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { cancelJob } from '../../src/store/cancel.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
@@ -9,6 +10,7 @@ import { type App, startApp } from '../rig/app.ts';
 import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { insertAnyJob } from '../rig/job.ts';
+import { unmeasuredMp3 } from '../rig/mp3.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
 import { joined, samplesOf, wav } from '../rig/wav.ts';
@@ -23,10 +25,13 @@ let long: string;
 beforeAll(async () => {
   const speech = samplesOf(CLIP);
   const clip = await readFile(CLIP);
+  // An hour, some seconds of decoding.
+  const undecoded = unmeasuredMp3(330);
   dripping = 0;
   receiver = await startReceiver({
     respond({ path }, response, raw) {
       if (path.startsWith('/clip')) return { body: clip };
+      if (path.startsWith('/undecoded')) return { body: undecoded };
       if (!path.startsWith('/drip')) return {};
       dripping++;
       response.writeHead(200);
@@ -112,6 +117,30 @@ test('while its audio drips in: the download ends', async () => {
     (count) => count === 0,
     8_000,
   );
+});
+
+/** Bytes of decoded sound that lie about. */
+async function decodedBytes(): Promise<number> {
+  const scratch = join(app.folder, 'scratch');
+  const names = await readdir(scratch, { recursive: true });
+  const sizes = names.map((name) =>
+    stat(join(scratch, name)).then(
+      (one) => (one.isFile() ? one.size : 0),
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+test.each([
+  ['while it is decoded', '/undecoded.mp3', (bytes: number) => bytes > 0],
+  // 22 minutes of 16,000 samples of two bytes: all of it is decoded.
+  ['while its words are recognised', null, (bytes: number) => bytes >= 120 * 11 * 32_000],
+])('%s: nothing of it is left within seconds', async (_when, path, reached) => {
+  const id = await submit(path === null ? long : `${receiver.url}${path}`);
+  await eventually(decodedBytes, reached, 60_000);
+  await cancelled(id);
+  await eventually(decodedBytes, (bytes) => bytes === 0, 10_000);
 });
 
 test('downloaded, and waiting for a place: its audio goes with it', async () => {

@@ -204,6 +204,28 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await page.close();
   });
 
+  test('a transcription that goes on too long is cancelled, and deleted once it has ended', async () => {
+    receiver.setResponse((request, response) => {
+      if (!request.path.startsWith('/slow')) return {};
+      response.writeHead(200);
+      return undefined;
+    });
+    const { json } = await app.call('POST', '/v2/pre-recorded', { audio_url: `${receiver.url}/slow.wav` });
+    const { page, complaints } = await signedIn({ url: `${app.url}/#/transcriptions/${json.id}` });
+    await page.getByText('It is being transcribed.').waitFor();
+    expect(await page.getByRole('button', { name: 'Delete' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('ends with the error cancelled').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('The transcription was cancelled on request.').waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await heading(page, 'Transcriptions');
+    expect((await app.call('GET', `/v2/pre-recorded/${json.id}`)).status).toBe(404);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test('many are sent again by filter', async () => {
     receiver.setResponse({ status: 410 });
     const gone = [await calledBack('/moved'), await calledBack('/moved')];
