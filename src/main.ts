@@ -10,7 +10,7 @@ import type { LanguageModel } from './addons/chat.ts';
 import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
-import { signingSecrets } from './deliver/secrets.ts';
+import { earlierSecret } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
@@ -31,7 +31,7 @@ import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
 import { openQueue } from './store/queue.ts';
 import { startRetention } from './store/retention.ts';
-import { listSigningSecrets } from './store/signing-secrets.ts';
+import { inheritSecret, secretsInForce } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { startTranscribe } from './transcribe/start.ts';
@@ -43,7 +43,6 @@ export type Ringback = {
   url: string | null;
   /** The API key made at this first start, to be shown this once. */
   createdKey: string | null;
-  signingSecrets: readonly string[];
   /** Drains and stops everything, in reverse order; may be called again. */
   stop(): Promise<void>;
   /** Resolves with the reason when a part we cannot do without is gone (the embedded database crashed). */
@@ -117,7 +116,8 @@ async function start(
   }
   // A worker that was started without RINGBACK_API_KEYS must not revoke them.
   const { created: createdKey } = has('api') ? await settleKeys(db, settings.apiKeys) : { created: null };
-  const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
+  const { signingSecrets } = settings;
+  if (signingSecrets.length === 0) await inheritEarlierSecret(db, settings, log);
 
   const queue = await openQueue({
     connectionString: databaseUrl,
@@ -202,7 +202,7 @@ async function start(
       judge: { audio: judgeAudio, callback: judgeCallback },
       fetchAudio: fetchTo,
       probe: (path, signal) => probes.probe({ path, signal }),
-      serverSecrets: secrets,
+      serverSecrets: signingSecrets,
       newSecret: generateSecret,
       draining: () => draining,
     });
@@ -255,9 +255,14 @@ async function start(
       outbound,
       log,
       secretsOf: accountSecrets({
-        serverSecrets: secrets,
-        list: (account) => listSigningSecrets(own.db, account),
+        serverSecrets: signingSecrets,
+        list: (account) => secretsInForce(own.db, account, signingSecrets.length > 0),
         now: () => performance.now(),
+        onChange: (forget) =>
+          db.teller.hear((news) => {
+            if (news.kind === 'secrets') forget(news.accountId);
+            if (news.kind === 'missed') forget(null);
+          }),
       }),
       version,
       schedule: settings.retrySchedule,
@@ -276,7 +281,22 @@ async function start(
     },
   ]);
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
-  return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
+  return { url, createdKey, stop, broken: broken.promise };
+}
+
+/** Accounts of an earlier version were all signed for with one secret. */
+async function inheritEarlierSecret(
+  db: Parameters<typeof inheritSecret>[0],
+  { dataDirectory }: Settings,
+  log: Logger,
+): Promise<void> {
+  const secret = await earlierSecret(dataDirectory);
+  const accounts = secret === null ? 0 : await inheritSecret(db, secret);
+  if (accounts > 1)
+    log.warn(
+      { accounts },
+      'these accounts share the signing secret they had before, so that their receivers go on verifying: where they do not trust one another, let each rotate it (POST /api/signing-secrets/rotate)',
+    );
 }
 
 function languageModelOf(settings: Settings): LanguageModel | null {

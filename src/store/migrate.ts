@@ -14,6 +14,7 @@ import * as retention from './migrations/0008_retention.ts';
 import * as jobList from './migrations/0009_job_list.ts';
 import * as figures from './migrations/0010_figures.ts';
 import * as retentionOrder from './migrations/0013_retention_order.ts';
+import * as accountSecret from './migrations/0014_account_secret.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0009_job_list': jobList,
   '0010_figures': figures,
   '0013_retention_order': retentionOrder,
+  '0014_account_secret': accountSecret,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -141,6 +141,7 @@ export type Schema = {
     id: Generated<string>;
     account_id: string;
     secret: string;
+    origin: 'account' | 'rotation';
     created_at: Generated<Date>;
     expires_at: Date | null;
   };
