@@ -1,5 +1,5 @@
-// Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it belongs to, and does nothing when
-// another run has taken over.
+// Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it
+// belongs to, and does nothing when another run has taken over.
 import { type Selectable, sql } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';

@@ -54,8 +54,8 @@ export function submitter(db: TellingDb, queue: Pick<Queue, 'sendAll'>): Submit 
     weigh: ({ json }) => 1 + json.length / BYTES_OF_A_ROW,
   });
   return async (submission) => {
-    const refusal = await batches.add(rowOf(submission));
-    if (refusal !== null) throw refusal;
+    const failure = await batches.add(rowOf(submission));
+    if (failure !== null) throw failure;
   };
 }
 
@@ -69,7 +69,7 @@ export function insertJob(
   return commitAll(db, queue, [rowOf({ job, keep })]);
 }
 
-/** Why each was refused; null: it is committed. One that cannot be committed takes nobody with it: the rest is tried by halves. */
+/** Why each failed; null: it is committed. One that cannot be committed takes nobody with it: the rest is tried by halves. */
 async function commitEach(
   db: TellingDb,
   queue: Pick<Queue, 'sendAll'>,
@@ -79,8 +79,7 @@ async function commitEach(
     await commitAll(db, queue, rows);
     return rows.map(() => null);
   } catch (error) {
-    if (!isOfOneRow(error)) throw error;
-    if (rows.length === 1) return [error];
+    if (rows.length === 1 || !isOfOneRow(error)) return rows.map(() => error);
     const middle = rows.length >> 1;
     const [first, second] = [rows.slice(0, middle), rows.slice(middle)];
     return [...(await commitEach(db, queue, first)), ...(await commitEach(db, queue, second))];
