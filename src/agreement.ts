@@ -5,16 +5,13 @@ export type Member = {
   host: string;
   pid: number;
   roles: readonly string[];
-  /** Of its signing secrets; empty where it neither signs nor shows one. */
+  /** Of the signing secrets in its settings; empty: it has none there, and accounts sign with their own. */
   secretPrints: readonly string[];
 };
 
 export type Joining = {
   roles: readonly string[];
   secretPrints: readonly string[];
-  /** The secret was made by us and kept in the data folder: nobody chose it. */
-  secretIsGenerated: boolean;
-  dataDirectory: string;
   storage: string;
   /** What the storage folder says it is; null: nothing yet. */
   storageId: string | null;
@@ -22,8 +19,6 @@ export type Joining = {
 
 export type Agreed = {
   storageId: string | null;
-  /** Of the signing secrets that were last in use. */
-  secretPrints: readonly string[];
   /** Servers that live. */
   members: readonly Member[];
 };
@@ -57,15 +52,12 @@ function storageTrouble({ roles, storage, storageId }: Joining, agreed: Agreed):
   return `RINGBACK_STORAGE: ${storage} is not the folder that holds the audio of this database: it ${found}, and the database knows ${agreed.storageId}. Name the folder that all its servers share (is it mounted?). If the audio was moved without that file, or is lost, write ${agreed.storageId} into ${storage}/storage-id and start again.`;
 }
 
-function secretTrouble(joining: Joining, agreed: Agreed): string | null {
-  const { secretPrints: ours, secretIsGenerated } = joining;
-  if (ours.length === 0) return null;
-  const shares = (prints: readonly string[]) =>
-    prints.length === 0 || prints.some((one) => ours.includes(one));
-  const other = agreed.members.find(({ secretPrints }) => !shares(secretPrints));
-  if (other)
-    return `RINGBACK_SIGNING_SECRET: another server on this database (${other.roles.join(', ')}; process ${other.pid} on ${other.host}) signs with other secrets, so receivers would get signatures they cannot verify. Give all servers the same; to change over, start each with the old and the new one, comma-separated, and later each with the new one alone. (A server that was killed is forgotten after 30 s.)`;
-  if (secretIsGenerated && !shares(agreed.secretPrints))
-    return `RINGBACK_SIGNING_SECRET: not set, and the one made in ${joining.dataDirectory} is not the one that callbacks of this database were signed with so far. Set it to that one (it is in the file signing-secret of the former data folder), or, to go on with the new one on purpose, to the content of ${joining.dataDirectory}/signing-secret.`;
-  return null;
+function secretTrouble({ roles, secretPrints: ours }: Joining, { members }: Agreed): string | null {
+  if (!usesSecrets(roles)) return null;
+  const agrees = (prints: readonly string[]) =>
+    prints.length === 0 ? ours.length === 0 : prints.some((one) => ours.includes(one));
+  const other = members.find((member) => usesSecrets(member.roles) && !agrees(member.secretPrints));
+  if (!other) return null;
+  const they = other.secretPrints.length === 0 ? 'has none set' : 'signs with other secrets';
+  return `RINGBACK_SIGNING_SECRET: another server on this database (${other.roles.join(', ')}; process ${other.pid} on ${other.host}) ${they}, so receivers would get signatures they cannot verify. Give all servers the same; to change over, start each with the old and the new one, comma-separated, and later each with the new one alone. (A server that was killed is forgotten after 30 s.)`;
 }

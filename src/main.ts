@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createAddons } from './addons/addons.ts';
 import type { LanguageModel } from './addons/chat.ts';
-import { usesSecrets, usesStorage } from './agreement.ts';
+import { usesStorage } from './agreement.ts';
 import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
-import { signingSecrets } from './deliver/secrets.ts';
+import { earlierSecret } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
 import { descriptorLimit, shareDescriptors } from './descriptors.ts';
 import { DiskFloor } from './disk-floor.ts';
@@ -48,7 +48,7 @@ import { migrate } from './store/migrate.ts';
 import { countWaiting } from './store/next-job.ts';
 import { forgetOthers, printOf, register } from './store/processes.ts';
 import { startRetention } from './store/retention.ts';
-import { listSigningSecrets } from './store/signing-secrets.ts';
+import { inheritSecret, secretsInForce } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
 import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
@@ -63,7 +63,6 @@ export type Ringback = {
   url: string | null;
   /** The API key made at this first start, to be shown this once. */
   createdKey: string | null;
-  signingSecrets: readonly string[];
   /** Drains and stops everything, in reverse order; may be called again. */
   stop(): Promise<void>;
   /** Resolves with the reason when a part we cannot do without is gone (the embedded database crashed). */
@@ -138,25 +137,17 @@ async function start(
     await endAllLeases(db);
     await forgetOthers(db);
   }
-  const secrets = await signingSecrets(settings.dataDirectory, settings.signingSecrets);
   const audio = await openAudioFolder(settings.storage);
   await joinServers();
   async function joinServers(): Promise<void> {
-    const { roles, dataDirectory, storage } = settings;
+    const { roles, storage } = settings;
     const self = {
       id: randomUUID(),
       roles,
       apiKeys: has('api') ? settings.apiKeys : [],
-      secretPrints: usesSecrets(roles) ? secrets.map(printOf) : [],
+      secretPrints: settings.signingSecrets.map(printOf),
     };
-    // In an embedded database the secret and its database are one folder: there is nothing to differ.
-    const secretIsGenerated = settings.signingSecrets.length === 0 && settings.databaseUrl !== null;
-    await register(
-      db,
-      self,
-      { secretIsGenerated, dataDirectory, storage },
-      usesStorage(roles) ? audio : null,
-    );
+    await register(db, self, storage, usesStorage(roles) ? audio : null);
     stops.push(['membership', startMembership({ db, self, log, now: () => performance.now() })]);
   }
   // A worker that was started without RINGBACK_API_KEYS must not revoke them.
@@ -168,6 +159,8 @@ async function start(
       { keys: elsewhere },
       'these keys are not in RINGBACK_API_KEYS of this server; they stay in force for as long as another running server has them there',
     );
+  const { signingSecrets } = settings;
+  if (signingSecrets.length === 0) await inheritEarlierSecret(db, settings, log);
 
   const scratchDirectory = join(settings.dataDirectory, 'scratch');
   await mkdir(scratchDirectory, { recursive: true, mode: 0o700 });
@@ -259,7 +252,7 @@ async function start(
         downloads.during(account, signal, () => fetchTo(url, path, signal)),
       room: () => floor.check(),
       probe: (path, signal, account) => lengths.of({ path, signal, account }),
-      serverSecrets: secrets,
+      serverSecrets: signingSecrets,
       newSecret: generateSecret,
       draining: () => draining,
       loading: () => loading,
@@ -323,9 +316,14 @@ async function start(
       outbound,
       log,
       secretsOf: accountSecrets({
-        serverSecrets: secrets,
-        list: (account) => listSigningSecrets(own.db, account),
+        serverSecrets: signingSecrets,
+        list: (account) => secretsInForce(own.db, account, signingSecrets.length > 0),
         now: () => performance.now(),
+        onChange: (forget) =>
+          db.teller.hear((news) => {
+            if (news.kind === 'secrets') forget(news.accountId);
+            if (news.kind === 'missed') forget(null);
+          }),
       }),
       version,
       schedule: settings.retrySchedule,
@@ -345,7 +343,22 @@ async function start(
     },
   ]);
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
-  return { url, createdKey, signingSecrets: secrets, stop, broken: broken.promise };
+  return { url, createdKey, stop, broken: broken.promise };
+}
+
+/** Accounts of an earlier version were all signed for with one secret. */
+async function inheritEarlierSecret(
+  db: Parameters<typeof inheritSecret>[0],
+  { dataDirectory }: Settings,
+  log: Logger,
+): Promise<void> {
+  const secret = await earlierSecret(dataDirectory);
+  const accounts = secret === null ? 0 : await inheritSecret(db, secret);
+  if (accounts > 1)
+    log.warn(
+      { accounts },
+      'these accounts share the signing secret they had before, so that their receivers go on verifying: where they do not trust one another, let each rotate it (POST /api/signing-secrets/rotate)',
+    );
 }
 
 function refuseAddressOfNobody(settings: Settings): void {

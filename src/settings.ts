@@ -279,7 +279,7 @@ export const SETTINGS = [
     fallback: null,
     secret: true,
     meaning:
-      'whsec_… (HMAC) and whsk_… (Ed25519), as in Standard Webhooks; a comma-separated list signs with all of them, for rotation; unset: made at the first start, kept in the data folder',
+      "whsec_… (HMAC) and whsk_… (Ed25519), as in Standard Webhooks; shared by all accounts, each of which can then forge to the others' receivers; a comma-separated list signs with all of them; unset: each account has its own",
     parse: (value) => {
       const secrets = items(value);
       for (const secret of secrets)

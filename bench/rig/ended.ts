@@ -26,7 +26,7 @@ async function chunk(db: Db, account: string, from: number, to: number): Promise
   await sql`
     WITH n AS MATERIALIZED (
       SELECT n, gen_random_uuid() AS job_id, gen_random_uuid() AS audio_id, gen_random_uuid() AS delivery_id,
-        '2026-01-01'::timestamptz + n * interval '20 seconds' AS at,
+        now() - interval '400 days' + n * interval '20 seconds' AS at,
         repeat('{"word":"w' || n || '","start":0,"end":1},', 20) AS text
       FROM generate_series(${from}::int, ${to}::int) AS n),
     kept AS (

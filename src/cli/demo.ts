@@ -57,10 +57,11 @@ async function run(
   if (url === null || createdKey === null) throw new Error('the server started without an address or a key');
   const client = createClient({ url, key: createdKey });
 
+  const [signs] = await client.signingSecrets.list();
   const came = Promise.withResolvers<ReceivedCallback>();
   const receiver = await startReceiver({
     port: 0,
-    secret: ringback.signingSecrets[0] ?? null,
+    secret: signs?.secret ?? null,
     status: 200,
     onCallback: came.resolve,
   });

@@ -21,7 +21,9 @@ export function keysCommand(): Command {
     withDatabase(create, async ({ db }) => {
       const made = await createKey(db, name, options.account);
       process.stdout.write(`${made.key}\n`);
-      process.stderr.write(`key ${made.id} of account ${made.accountId}, shown this once\n`);
+      process.stderr.write(
+        `key ${made.id} of account ${made.accountId}, shown this once; what signs its callbacks: GET /api/signing-secrets\n`,
+      );
     }),
   );
 

@@ -21,7 +21,7 @@ export function serveCommand(): Command {
     void ringback.broken.then((why) => ended.resolve({ code: 1, why }));
     if (ringback.createdKey)
       process.stderr.write(
-        `\nYour API key, shown this once (send it as x-gladia-key, or sign in with it at ${ringback.url}/):\n\n    ${ringback.createdKey}\n\n`,
+        `\nYour API key, shown this once (send it as x-gladia-key, or sign in with it at ${ringback.url}/):\n\n    ${ringback.createdKey}\n\nWhat signs your callbacks: GET /api/signing-secrets, or Account in the dashboard.\n\n`,
       );
 
     const { code, why } = await ended.promise;

@@ -1,6 +1,6 @@
-// Which secrets sign for an account: its own, or else the server's; and the server's `whsk_` in every case, as an account
-// rotates its HMAC secret only. Looked up at most every few seconds per account, so
-// a rotation is in force that much later at the latest.
+// Which secrets sign for an account: its own, or else those of the server's setting; and the server's `whsk_` in every
+// case, as an account rotates its HMAC secret only. Looked up at most every few seconds per account: a rotation is in force
+// when it is told, or that much later at the latest.
 import { isSigningKey } from '../signing-key.ts';
 import type { SigningSecret } from '../store/signing-secrets.ts';
 
@@ -11,14 +11,21 @@ export type SecretsOf = (accountId: string) => Promise<readonly string[]>;
 
 type Options = {
   serverSecrets: readonly string[];
-  list: (accountId: string) => Promise<readonly SigningSecret[]>;
+  /** The account's own that sign; empty: the server's do. */
+  list: (accountId: string) => Promise<readonly Pick<SigningSecret, 'secret'>[]>;
+  /** Calls what it is given with each account whose secrets change; null: any account's may have. */
+  onChange?: (forget: (accountId: string | null) => void) => void;
   /** Milliseconds that only ever go forward. */
   now: () => number;
 };
 
-export function accountSecrets({ serverSecrets, list, now }: Options): SecretsOf {
+export function accountSecrets({ serverSecrets, list, now, onChange }: Options): SecretsOf {
   const asymmetric = serverSecrets.filter(isSigningKey);
   const known = new Map<string, { secrets: Promise<readonly string[]>; until: number }>();
+  onChange?.((accountId) => {
+    if (accountId === null) known.clear();
+    else known.delete(accountId);
+  });
   return (accountId) => {
     const at = now();
     const found = known.get(accountId);

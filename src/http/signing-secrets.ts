@@ -1,13 +1,13 @@
 // An account's signing secrets: seen by its owner, and rotated with an overlap of their choice.
 import type { FastifyInstance } from 'fastify';
 import { isSigningKey, readSigningKey } from '../signing-key.ts';
-import type { Db } from '../store/database.ts';
-import { listSigningSecrets, rotateSigningSecret } from '../store/signing-secrets.ts';
+import type { TellingDb } from '../store/database.ts';
+import { rotateSigningSecret, secretsInForce } from '../store/signing-secrets.ts';
 import * as schemas from './schemas/signing-secret.ts';
 
 export type SigningSecretDeps = {
-  db: Db;
-  /** What signs for accounts without secrets of their own. */
+  db: TellingDb;
+  /** The setting's, which all accounts share; empty: each account has its own. */
   serverSecrets: readonly string[];
   newSecret: () => string;
 };
@@ -19,7 +19,7 @@ export function signingSecretRoutes(
   { db, serverSecrets, newSecret }: SigningSecretDeps,
 ): void {
   const show = async (account: string) => {
-    const own = await listSigningSecrets(db, account);
+    const own = await secretsInForce(db, account, serverSecrets.length > 0);
     const symmetric = serverSecrets.filter((secret) => !isSigningKey(secret));
     // Nobody needs the key itself to verify, and its holder could sign for every account.
     const asymmetric = serverSecrets.filter(isSigningKey).map((secret) => ({

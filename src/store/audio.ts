@@ -1,7 +1,7 @@
 // Stored uploads: a file per id in one folder, and the row that owns it. A file without a row is rubbish a crash left.
 import { randomUUID } from 'node:crypto';
 import type { ReadStream } from 'node:fs';
-import { mkdir, open, opendir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, opendir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Selectable } from 'kysely';
 import type { Db } from './database.ts';
@@ -59,8 +59,8 @@ export async function openAudioFolder(folder: string): Promise<AudioFolder> {
       }
     },
     async remove(id) {
-      await rm(path(id), { force: true });
-      await rm(incoming(id), { force: true });
+      await unlink(path(id)).catch(ignoreMissing);
+      await unlink(incoming(id)).catch(ignoreMissing);
     },
     async *files() {
       for (const { name } of await readdir(folder, { withFileTypes: true })) {

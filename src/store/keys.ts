@@ -1,10 +1,12 @@
 // Accounts and their API keys. A key is shown once, when it is made; here only its SHA-256 is kept.
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
+import { generateSecret } from '../signature.ts';
 import { Batches } from './batches.ts';
 import type { Db, Trx } from './database.ts';
 import { LIVES } from './liveness.ts';
 import { prepared } from './prepared.ts';
+import { giveSecret } from './signing-secrets.ts';
 
 export type KeyRow = {
   id: string;
@@ -93,15 +95,20 @@ async function insertKey(
     accountId,
   }: { key: string; name: string; source: 'created' | 'setting'; accountId: string | undefined },
 ): Promise<{ id: string; accountId: string }> {
-  const account =
-    accountId ??
-    (await trx.insertInto('account').values({ name }).returning('id').executeTakeFirstOrThrow()).id;
+  const account = accountId ?? (await insertAccount(trx, name));
   const { id } = await trx
     .insertInto('api_key')
     .values({ account_id: account, name, prefix: key.slice(0, PREFIX_LENGTH), hash: hashOfKey(key), source })
     .returning('id')
     .executeTakeFirstOrThrow();
   return { id, accountId: account };
+}
+
+/** With a signing secret of its own: no account can sign what another's receiver takes for genuine. */
+async function insertAccount(trx: Trx, name: string): Promise<string> {
+  const { id } = await trx.insertInto('account').values({ name }).returning('id').executeTakeFirstOrThrow();
+  await giveSecret(trx, id, generateSecret());
+  return id;
 }
 
 /** Oldest first: every account's, or one's own. */

@@ -16,6 +16,7 @@ import * as figures from './migrations/0010_figures.ts';
 import * as turns from './migrations/0011_turns.ts';
 import * as host from './migrations/0012_host.ts';
 import * as retentionOrder from './migrations/0013_retention_order.ts';
+import * as accountSecret from './migrations/0014_account_secret.ts';
 import * as shortage from './migrations/0015_shortage.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -32,6 +33,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0011_turns': turns,
   '0012_host': host,
   '0013_retention_order': retentionOrder,
+  '0014_account_secret': accountSecret,
   '0015_shortage': shortage,
 };
 

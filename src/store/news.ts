@@ -10,16 +10,18 @@ export type News =
   | { kind: 'due' }
   /** Nothing more is to be sent there. */
   | { kind: 'disabled'; endpointId: string }
+  /** What signs for the account has changed. */
+  | { kind: 'secrets'; accountId: string }
   /** Some news may not have been told: look at the rows. */
   | { kind: 'missed' }
   /** A process ends, and has told everything. */
   | { kind: 'goodbye' };
 
 /** News without particulars: told twice is as good as told once. */
-export type Hint = Extract<News, { kind: 'due' | 'missed' | 'goodbye' }>;
+export type Hint = Extract<News, { kind: (typeof HINTS)[number] }>;
+const HINTS = ['due', 'missed', 'goodbye'] as const;
 
-export const isHint = (news: News): news is Hint =>
-  news.kind === 'due' || news.kind === 'missed' || news.kind === 'goodbye';
+export const isHint = (news: News): news is Hint => (HINTS as readonly string[]).includes(news.kind);
 
 /** At 170 bytes at most each, of the 8,000 that a NOTIFY may have. */
 const PER_PAYLOAD = 40;
@@ -50,6 +52,7 @@ type Parts =
       attempts: number,
     ]
   | ['endpoint_due' | 'disabled', endpointId: string]
+  | ['secrets', accountId: string]
   | [Hint['kind']];
 
 function toParts(news: News): Parts {
@@ -61,6 +64,8 @@ function toParts(news: News): Parts {
     case 'endpoint_due':
     case 'disabled':
       return [news.kind, news.endpointId];
+    case 'secrets':
+      return ['secrets', news.accountId];
     default:
       return [news.kind];
   }
@@ -79,6 +84,8 @@ function fromParts(parts: Parts): News {
     case 'endpoint_due':
     case 'disabled':
       return { kind: parts[0], endpointId: parts[1] };
+    case 'secrets':
+      return { kind: 'secrets', accountId: parts[1] };
     case 'due':
     case 'missed':
     case 'goodbye':

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { sql } from 'kysely';
-import { DisagreementError, disagreements, type Joining } from '../agreement.ts';
+import { DisagreementError, disagreements } from '../agreement.ts';
 import type { AudioFolder } from './audio.ts';
 import type { Db, Trx } from './database.ts';
 import { hashOfKey } from './keys.ts';
@@ -26,7 +26,7 @@ export function printOf(secret: string): string {
 export function register(
   db: Db,
   self: Self,
-  joining: Omit<Joining, 'roles' | 'secretPrints' | 'storageId'>,
+  storage: string,
   /** Null for a server that needs no audio. */
   folder: Pick<AudioFolder, 'identity' | 'identify'> | null,
 ): Promise<void> {
@@ -35,28 +35,21 @@ export function register(
     await removeDead(trx);
     const installation = await trx
       .selectFrom('installation')
-      .select(['id', 'storage_id', 'secret_prints'])
+      .select(['id', 'storage_id'])
       .executeTakeFirstOrThrow();
     const members = await trx.selectFrom('process').selectAll().execute();
     const storageId = (await folder?.identity()) ?? null;
     const problems = disagreements(
-      { ...joining, roles: self.roles, secretPrints: self.secretPrints, storageId },
+      { roles: self.roles, secretPrints: self.secretPrints, storage, storageId },
       {
         storageId: installation.storage_id,
-        secretPrints: installation.secret_prints,
         members: members.map((row) => ({ ...row, secretPrints: row.secret_prints })),
       },
     );
     if (problems.length > 0) throw new DisagreementError(problems);
     const agreedId = installation.storage_id ?? storageId ?? installation.id;
     if (folder && storageId === null) await folder.identify(agreedId);
-    await trx
-      .updateTable('installation')
-      .set({
-        storage_id: folder ? agreedId : installation.storage_id,
-        secret_prints: self.secretPrints.length > 0 ? [...self.secretPrints] : installation.secret_prints,
-      })
-      .execute();
+    if (folder) await trx.updateTable('installation').set({ storage_id: agreedId }).execute();
     await insertSelf(trx, self);
   });
 }

@@ -164,6 +164,7 @@ export type Schema = {
     id: Generated<string>;
     account_id: string;
     secret: string;
+    origin: 'account' | 'rotation';
     created_at: Generated<Date>;
     expires_at: Date | null;
   };
@@ -198,8 +199,6 @@ export type Schema = {
     id: Generated<string>;
     /** The storage folder that belongs to it; null until a process has used one. */
     storage_id: string | null;
-    /** SHA-256 of the signing secrets that a process last started with. */
-    secret_prints: Generated<string[]>;
   };
   /** Servers on this database; one that has not been heard of for a while is dead. */
   process: {

@@ -1,25 +1,64 @@
 // Signing secrets per account, and their rotation: for the overlap the old and the new one both sign, so that a
 // receiver may change over whenever it likes. Secrets must be readable to sign with; guard the database accordingly.
 import { sql } from 'kysely';
-import type { Db, Trx } from './database.ts';
+import { generateSecret } from '../signature.ts';
+import type { Db, TellingDb, Trx } from './database.ts';
 
 export type SigningSecret = {
   id: string;
   secret: string;
+  /** `account`: it came with the account. `rotation`: its owner wanted it. */
+  origin: 'account' | 'rotation';
   created_at: Date;
   /** Null: signs for good. */
   expires_at: Date | null;
 };
 
-/** Those that sign now, newest first; empty when the account has none of its own. */
+/** All of the account that are not over, newest first. */
 export function listSigningSecrets(db: Db, accountId: string): Promise<SigningSecret[]> {
   return db
     .selectFrom('signing_secret')
-    .select(['id', 'secret', 'created_at', 'expires_at'])
+    .select(['id', 'secret', 'origin', 'created_at', 'expires_at'])
     .where('account_id', '=', accountId)
     .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', sql<Date>`now()`)]))
     .orderBy('created_at', 'desc')
     .execute();
+}
+
+/**
+ * Those of the account that sign now. With secrets of the server's setting that all accounts share, only those the owner
+ * asked for: none is what says that the shared ones sign.
+ */
+export async function secretsInForce(db: Db, accountId: string, shared: boolean): Promise<SigningSecret[]> {
+  const own = await listSigningSecrets(db, accountId);
+  const wanted = own.filter(({ origin }) => origin === 'rotation');
+  if (shared || wanted.length > 0) return wanted;
+  if (own.length > 0) return own;
+  // An account from before accounts had any.
+  await giveSecret(db, accountId, generateSecret());
+  return listSigningSecrets(db, accountId);
+}
+
+/** The secret an account begins with; nothing happens to one that has any. */
+export async function giveSecret(db: Db, accountId: string, secret: string): Promise<void> {
+  await db
+    .insertInto('signing_secret')
+    .values({ account_id: accountId, secret, origin: 'account' })
+    .onConflict((conflict) => conflict.column('account_id').where('expires_at', 'is', null).doNothing())
+    .execute();
+}
+
+/**
+ * What signed for all accounts before they had secrets of their own goes on signing for those that were there then: their
+ * receivers know it. How many that were.
+ */
+export async function inheritSecret(db: Db, secret: string): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    INSERT INTO signing_secret (account_id, secret, origin)
+    SELECT id, ${secret}, 'account' FROM account
+    WHERE NOT EXISTS (SELECT FROM signing_secret WHERE account_id = account.id)
+    ON CONFLICT (account_id) WHERE expires_at IS NULL DO NOTHING`.execute(db);
+  return Number(numAffectedRows);
 }
 
 export type Rotation = {
@@ -27,44 +66,64 @@ export type Rotation = {
   secret: string;
   /** How long those before it go on signing. */
   overlapMs: number;
-  /** What signed so far when the account had none of its own: the server's. */
+  /** The shared secrets, which signed so far unless the owner has asked for another before. */
   inherited: readonly string[];
 };
 
 export function rotateSigningSecret(
-  db: Db,
+  db: TellingDb,
   accountId: string,
   { secret, overlapMs, inherited }: Rotation,
 ): Promise<void> {
-  return db.transaction().execute(async (trx) => {
+  return db.commit(async (trx) => {
     // Two rotations at once take turns.
-    await trx.selectFrom('account').select('id').where('id', '=', accountId).forUpdate().execute();
+    await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute();
     const expires = sql<Date>`now() + ${overlapMs} * interval '1 millisecond'`;
-    const retired = await trx
+    if (inherited.length > 0) await retireShared(trx, accountId, inherited, expires);
+    await trx
       .updateTable('signing_secret')
-      .set({ expires_at: expires })
+      .set({ expires_at: expires, origin: 'rotation' })
       .where('account_id', '=', accountId)
       .where('expires_at', 'is', null)
-      .executeTakeFirst();
-    if (retired.numUpdatedRows === 0n) await inherit(trx, accountId, inherited, expires);
+      .execute();
     await trx
       .deleteFrom('signing_secret')
       .where('account_id', '=', accountId)
       .where('expires_at', '<=', sql<Date>`now()`)
       .execute();
-    await trx.insertInto('signing_secret').values({ account_id: accountId, secret }).execute();
+    await trx
+      .insertInto('signing_secret')
+      .values({ account_id: accountId, secret, origin: 'rotation' })
+      .execute();
+    trx.changed.push({ kind: 'secrets', accountId });
   });
 }
 
-async function inherit(
+/** Where the shared ones signed until now, the first one of the account's own did not: they take its place on the way out. */
+async function retireShared(
   trx: Trx,
   accountId: string,
-  inherited: readonly string[],
+  shared: readonly string[],
   expires: ReturnType<typeof sql<Date>>,
 ): Promise<void> {
-  if (inherited.length === 0) return;
+  const wanted = await trx
+    .selectFrom('signing_secret')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .where('origin', '=', 'rotation')
+    .where('expires_at', 'is', null)
+    .executeTakeFirst();
+  if (wanted) return;
+  await trx.deleteFrom('signing_secret').where('account_id', '=', accountId).execute();
   await trx
     .insertInto('signing_secret')
-    .values(inherited.map((secret) => ({ account_id: accountId, secret, expires_at: expires })))
+    .values(
+      shared.map((secret) => ({
+        account_id: accountId,
+        secret,
+        origin: 'rotation' as const,
+        expires_at: expires,
+      })),
+    )
     .execute();
 }

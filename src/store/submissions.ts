@@ -51,8 +51,8 @@ export function submitter(db: TellingDb): Submit {
     weigh: ({ json }) => 1 + json.length / BYTES_OF_A_ROW,
   });
   return async (submission) => {
-    const refusal = await batches.add(rowOf(submission));
-    if (refusal !== null) throw refusal;
+    const failure = await batches.add(rowOf(submission));
+    if (failure !== null) throw failure;
   };
 }
 
@@ -61,14 +61,13 @@ export function insertJob(db: TellingDb, job: NewJob, keep: Submission['keep'] =
   return commitAll(db, [rowOf({ job, keep })]);
 }
 
-/** Why each was refused; null: it is committed. One that cannot be committed takes nobody with it: the rest is tried by halves. */
+/** Why each failed; null: it is committed. One that cannot be committed takes nobody with it: the rest is tried by halves. */
 async function commitEach(db: TellingDb, rows: readonly Row[]): Promise<unknown[]> {
   try {
     await commitAll(db, rows);
     return rows.map(() => null);
   } catch (error) {
-    if (!isOfOneRow(error)) throw error;
-    if (rows.length === 1) return [error];
+    if (rows.length === 1 || !isOfOneRow(error)) return rows.map(() => error);
     const middle = rows.length >> 1;
     const [first, second] = [rows.slice(0, middle), rows.slice(middle)];
     return [...(await commitEach(db, first)), ...(await commitEach(db, second))];

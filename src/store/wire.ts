@@ -31,10 +31,10 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   const { signal } = stopping;
   const first = Promise.withResolvers<void>();
   let listened = false;
-  let client: pg.Client | undefined;
-  const ready = (opened: pg.Client) => {
+  let line: Line | undefined;
+  const ready = (opened: Line) => {
     listened = true;
-    client = opened;
+    line = opened;
     first.resolve();
     options.connected();
   };
@@ -47,7 +47,7 @@ export async function openWire(options: WireOptions): Promise<Wire> {
         if (!listened) return first.reject(error);
         if (!signal.aborted) options.onError(error as Error);
       }
-      client = undefined;
+      line = undefined;
       await wait(RECONNECT_MS, undefined, { signal }).catch(() => {});
     }
   })();
@@ -55,8 +55,8 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   await first.promise;
   return {
     async notify(payloads) {
-      if (!client) throw new Error('There is no connection to the database to send news on');
-      await client.query('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [
+      if (!line) throw new Error('There is no connection to the database to send news on');
+      await line('SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload', [
         options.channel,
         payloads,
       ]);
@@ -68,10 +68,23 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   };
 }
 
+/** Statements on one connection, one after the other. */
+type Line = (text: string, values?: unknown[]) => Promise<unknown>;
+
+function lineOf(client: pg.Client): Line {
+  let last: Promise<unknown> = Promise.resolve();
+  return (text, values) => {
+    const ask = () => client.query(text, values);
+    // Whoever asked before has heard of it when that failed.
+    last = last.then(ask, ask);
+    return last;
+  };
+}
+
 /** One connection from its beginning to its end. */
 async function listenOnce(
   { connection, channel, heard, onError }: WireOptions,
-  ready: (client: pg.Client) => void,
+  ready: (line: Line) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const Client = clientWithin(SILENCE_MS);
@@ -81,11 +94,12 @@ async function listenOnce(
   client.on('notification', (message) => heard(message.payload ?? ''));
   try {
     await client.connect();
-    await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+    const line = lineOf(client);
+    await line(`LISTEN ${client.escapeIdentifier(channel)}`);
     // News need not outlive a crash of the database: they do not wait for its disk.
-    await client.query('SET synchronous_commit = off');
-    ready(client);
-    while (await stillThere(ended, signal)) await client.query('SELECT 1');
+    await line('SET synchronous_commit = off');
+    ready(line);
+    while (await stillThere(ended, signal)) await line('SELECT 1');
   } finally {
     await client.end().catch(() => {});
   }

@@ -40,9 +40,10 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
     createLog('silent'),
   );
   const client = clientOf(ringback.url as string);
+  const secrets = await client.call('GET', '/api/signing-secrets');
   return {
     ...client,
-    signingSecret: ringback.signingSecrets[0] as string,
+    signingSecret: secrets.json.items[0].secret,
     folder,
     async stop() {
       await ringback.stop();

@@ -11,9 +11,7 @@ const STATEMENTS = [
   `ALTER TABLE job ADD COLUMN refunded integer NOT NULL DEFAULT 0`,
   // Put back for want of something, it waits until then.
   `ALTER TABLE job ADD COLUMN start_after timestamptz`,
-  `ALTER TABLE installation
-     ADD COLUMN storage_id uuid,
-     ADD COLUMN secret_prints text[] NOT NULL DEFAULT '{}'`,
+  `ALTER TABLE installation ADD COLUMN storage_id uuid`,
   `CREATE TABLE process (
      id uuid PRIMARY KEY,
      host text NOT NULL,
