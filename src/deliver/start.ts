@@ -48,8 +48,15 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const now = () => performance.now();
-  const attemptDeps = { ...deps, shortages: new ShortageLog({ log, now }) };
   const rest = new ShortageRest(now);
+  const shortageLog = new ShortageLog({ log, now });
+  const shortages: AttemptDeps['shortages'] = {
+    found(shortage, where) {
+      shortageLog.found(shortage, where);
+      // Ports run out for one receiver at a time: nobody else waits for that.
+      if (shortage !== 'network') rest.met();
+    },
+  };
   const mayClaim = () => clock.isRight && !rest.isResting;
   const dispatcher = new Dispatcher({
     store: {
@@ -64,7 +71,11 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     },
     send: async (claimed, signal) => {
       // Stepped between the claim and now: on record as interrupted, not sent.
-      const landed = await attempt(attemptDeps, claimed, clock.isRight ? signal : AbortSignal.abort());
+      const landed = await attempt(
+        { ...deps, shortages },
+        claimed,
+        clock.isRight ? signal : AbortSignal.abort(),
+      );
       const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
       log.info(
@@ -80,8 +91,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
-      if (errorClass === 'shortage') rest.met();
-      else if (status !== null) rest.over();
+      if (status !== null) rest.over();
       outcomes.add(outcome);
       if (landed.health !== 'neither')
         tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);
