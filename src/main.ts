@@ -1,6 +1,5 @@
 // The composition root: builds the parts, starts them in order, stops them in reverse. The binary, the demo and the
 // tests all start the program here; nothing else joins the parts.
-
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -189,7 +188,7 @@ async function start(
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
     scratchDirectory,
-    ffmpeg: await workingFfmpeg(log),
+    ffmpeg: usesStorage(settings.roles) ? await workingFfmpeg(log) : null,
     maxDurationSeconds: settings.maxAudioSeconds,
   };
   const speech = createSpeechPool({ ...speechOptions, size: settings.workers });

@@ -52,12 +52,16 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
   const now = () => performance.now();
-  const attemptDeps: AttemptDeps = {
-    ...deps,
-    readBody: (claimed) => readBody(db, claimed),
-    shortages: new ShortageLog({ log, now }),
-  };
   const rest = new ShortageRest(now);
+  const shortageLog = new ShortageLog({ log, now });
+  const shortages: AttemptDeps['shortages'] = {
+    found(shortage, where) {
+      shortageLog.found(shortage, where);
+      // Ports run out for one receiver at a time: nobody else waits for that.
+      if (shortage !== 'network') rest.met();
+    },
+  };
+  const attemptDeps: AttemptDeps = { ...deps, readBody: (claimed) => readBody(db, claimed), shortages };
   const mayClaim = () => clock.isRight && !rest.isResting;
   const dispatcher = new Dispatcher({
     store: {
@@ -90,8 +94,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
         },
         'callback attempted',
       );
-      if (errorClass === 'shortage') rest.met();
-      else if (status !== null) rest.over();
+      if (status !== null) rest.over();
       outcomes.add(outcome);
       if (landed.health !== 'neither')
         tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);

@@ -152,7 +152,9 @@ function failure(
   if (/not on whitelist|Decoder .* not found|Unknown\/unsupported|unsupported codec/i.test(complaints)) {
     return unsupportedCodec(task.kind, cause);
   }
-  if (end.code === 126 || end.code === 127) return new FfmpegUnusable({ cause });
+  // Its libraries are not there; or prlimit may not set its limits (a lower one binds us), or found nothing to run.
+  if (end.code === 126 || end.code === 127 || complaints.startsWith('prlimit: '))
+    return new FfmpegUnusable({ cause });
   // 255 is ffmpeg's own answer to SIGTERM and SIGINT; SIGKILL is not ours here, so it is the kernel's, short of memory.
   if (end.signal === 'SIGKILL')
     return new ShortageError('memory', 'ffmpeg was killed from outside', { cause, suspect: true });

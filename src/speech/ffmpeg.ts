@@ -1,6 +1,6 @@
 // Which ffmpeg there is, and whether it works: one that is on the PATH may lack a library, be made for another machine, or
 // hang. So each is tried on a tenth of a second of silence before a stranger's file is.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
@@ -42,27 +42,12 @@ export async function* onPath(name: string, path: string): AsyncGenerator<string
   }
 }
 
+const ARGUMENTS = '-nostdin -v error -f wav -i pipe:0 -ar 16000 -f wav pipe:1'.split(' ');
+
 /** Null for one that turns a WAV into a WAV. */
-async function whyBroken(file: string, patienceMs: number): Promise<string | null> {
-  const args = [
-    '-nostdin',
-    '-v',
-    'error',
-    '-f',
-    'wav',
-    '-i',
-    'pipe:0',
-    '-ar',
-    '16000',
-    '-f',
-    'wav',
-    'pipe:1',
-  ];
-  const child = spawn(file, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: patienceMs,
-    killSignal: 'SIGKILL',
-  });
+function whyBroken(file: string, patienceMs: number): Promise<string | null> {
+  // A group of its own: a script may have started others, which would hold its pipes open.
+  const child = spawn(file, ARGUMENTS, { stdio: 'pipe', detached: true });
   let bytes = 0;
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -75,13 +60,29 @@ async function whyBroken(file: string, patienceMs: number): Promise<string | nul
   child.stdin.on('error', () => {});
   child.stdin.end(silence());
   return new Promise((done) => {
-    child.once('error', (error) => done(error.message));
+    const timer = setTimeout(() => {
+      killGroup(child);
+      done(`it did not answer within ${patienceMs / 1_000} s`);
+    }, patienceMs);
+    const end = (why: string | null) => {
+      clearTimeout(timer);
+      done(why);
+    };
+    child.once('error', (error) => end(error.message));
     child.once('close', (code, signal) => {
-      if (signal === 'SIGKILL') done(`it did not answer within ${patienceMs / 1_000} s`);
-      else if (code !== 0) done(`it ended with ${signal ?? code}: ${said.trim()}`);
-      else done(bytes > RATE / 10 ? null : 'it decoded nothing');
+      if (code !== 0) end(`it ended with ${signal ?? code}: ${said.trim()}`);
+      else end(bytes > RATE / 10 ? null : 'it decoded nothing');
     });
   });
+}
+
+function killGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+  for (const stream of child.stdio) stream?.destroy();
 }
 
 /** A tenth of a second of a WAV. */

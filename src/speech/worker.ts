@@ -138,19 +138,19 @@ function withoutWords({
   };
 }
 
-type Failure = Extract<FromChild, { type: 'failed' | 'short' }>;
+type Failed = Omit<Extract<FromChild, { type: 'failed' }>, 'id'>;
+type Short = Omit<Extract<FromChild, { type: 'short' }>, 'id'>;
 
-function asFailure(
-  error: unknown,
-): Omit<Extract<Failure, { type: 'failed' }>, 'id'> | Omit<Extract<Failure, { type: 'short' }>, 'id'> {
+function asFailure(error: unknown): Failed | Short {
   const shortage = shortageOf(error);
-  if (shortage !== null)
-    return { type: 'short', shortage, suspect: isSuspect(error), message: withCauses(error) };
-  if (error instanceof JobError) {
-    if (error.code === 'engine_failed' && saysOutOfMemory(messageOf(error.cause)))
-      return { type: 'short', shortage: 'memory', suspect: true, message: withCauses(error) };
+  const message = withCauses(error);
+  if (shortage !== null) return { type: 'short', shortage, suspect: isSuspect(error), message };
+  const isEngines = !(error instanceof JobError) || error.code === 'engine_failed';
+  // The engine has no code for it.
+  if (isEngines && saysOutOfMemory(message))
+    return { type: 'short', shortage: 'memory', suspect: true, message };
+  if (error instanceof JobError)
     return { type: 'failed', code: error.code, message: error.message, cause: inFull(error.cause) };
-  }
   return {
     type: 'failed',
     code: 'engine_failed',

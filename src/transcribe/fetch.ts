@@ -146,8 +146,8 @@ async function download(
   }
   if (head.status < 200 || head.status > 299)
     throw new JobError('audio_http_error', statusSentence(head.status));
-  // audio_unreachable rather than audio_corrupt: the line broke, the file may be whole, and a second try can help.
   if (exchange.bodyFailure?.class === 'shortage') throw failed(exchange.bodyFailure, hop);
+  // audio_unreachable rather than audio_corrupt: the line broke, the file may be whole, and a second try can help.
   if (exchange.body !== 'complete') {
     const aborted = exchange.bodyFailure?.class === 'aborted';
     const total = announced === null ? '' : ` of ${announced}`;

@@ -366,3 +366,13 @@ test('what no version of us does is said', async () => {
   for (const name of ['moderation', 'diarization'])
     expect(envelopes[name]).toMatchObject({ success: false, error: { status_code: 501 }, results: null });
 });
+
+test.each(['pii_redaction', 'sentiment_analysis'])(
+  '%s without a thread or a descriptor to work with: no answer at all, so that the job waits',
+  async (name) => {
+    const short = Object.assign(new Error('no thread'), { code: 'ERR_WORKER_INIT_FAILED' });
+    const analyse = () => Promise.reject(short);
+    await expect(run({ [name]: true }, { analyse })).rejects.toBe(short);
+    expect(faults).toEqual([]);
+  },
+);

@@ -153,3 +153,11 @@ test.for([
   const error = await failing(one.transcribe({ path: transport }));
   expect([shortageOf(error), isSuspect(error)]).toEqual(['processes', true]);
 });
+
+test('limits that may not be set, because a lower one binds us, are no damaged file', async ({ skip }) => {
+  if (ffmpeg === null) return skip('ffmpeg is not installed');
+  const script = 'echo "prlimit: failed to set the DATA resource limit: Operation not permitted" >&2; exit 1';
+  expect((await pool('echo', { ffmpeg: await fakeFfmpeg(script) }).transcribe({ path: clip })).channels).toBe(
+    1,
+  );
+});
