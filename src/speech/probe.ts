@@ -117,9 +117,10 @@ function readWav(found: Probe, _head: Uint8Array, fd: number): void {
   let frameBytes: number | null = null;
   for (const chunk of riffChunks(fd, 12, found.fileBytes, true)) {
     if (chunk.id === 'fmt ') {
-      const format = readAt(fd, chunk.body, Math.min(chunk.size, 26));
+      const format = readAt(fd, chunk.body, Math.max(16, Math.min(chunk.size, 26)));
       byteRate = view(format).getUint32(8, true);
       frameBytes = readWaveFormat(found, format);
+      found.broken = found.channels === 0 || found.rate === 0 || view(format).getUint16(12, true) === 0;
     }
     if (chunk.id !== 'data') continue;
     // Writers that cannot seek back leave 0, or the largest number they know (ffmpeg 0xFFFFFFFF, sox 0x7FFFF…).
@@ -143,7 +144,6 @@ function readWaveFormat(found: Probe, format: Uint8Array): number | null {
   const bytes = view(format);
   const [channels, rate] = [bytes.getUint16(2, true), bytes.getUint32(4, true)];
   const [block, bits] = [bytes.getUint16(12, true), bytes.getUint16(14, true)];
-  found.broken = channels === 0 || rate === 0 || block === 0;
   found.channels = channels;
   found.rate = rate;
   const tag = bytes.getUint16(0, true);
@@ -165,7 +165,7 @@ function readAiff(found: Probe, _head: Uint8Array, fd: number): void {
   let [frames, frameBytes, held] = [0, 0, 0];
   for (const chunk of riffChunks(fd, 12, found.fileBytes, false)) {
     if (chunk.id === 'COMM') {
-      const bytes = readAt(fd, chunk.body, Math.min(chunk.size, 22));
+      const bytes = readAt(fd, chunk.body, Math.max(18, Math.min(chunk.size, 22)));
       const comm = view(bytes);
       frames = comm.getUint32(2);
       found.channels = comm.getUint16(0);
