@@ -27,12 +27,7 @@ const server = (secret: string, more: Partial<Self> = {}): Self => ({
   ...more,
 });
 const registered = (self: Self) =>
-  register(
-    database.db,
-    self,
-    { secretIsGenerated: false, dataDirectory: '/data', storage: '/audio' },
-    null,
-  ).then(
+  register(database.db, self, '/audio', null).then(
     () => 'registered',
     (error: Error) => error.message,
   );
