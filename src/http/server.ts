@@ -25,6 +25,7 @@ import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { asRefusal, problem } from './problem.ts';
+import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
@@ -98,6 +99,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   });
 
   await describeRoutes(server, deps.version);
+  await referencePage(server);
   endConnectionsOnClose(server, deps.listeners);
 
   await dashboardRoutes(server, deps.dashboardFolder);
