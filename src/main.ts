@@ -12,6 +12,7 @@ import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { signingSecrets } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
+import { descriptorLimit, shareDescriptors } from './descriptors.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
@@ -189,6 +190,7 @@ async function start(
         uploads: settings.maxUploads,
         requestBytes: settings.maxRequestBytes,
       },
+      front: { connections: shareDescriptors(descriptorLimit()).callers },
       audio,
       log,
       version,

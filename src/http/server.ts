@@ -1,5 +1,5 @@
 // Builds the HTTP side; never listens. Requests become rows, rows become responses.
-import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, {
@@ -17,6 +17,7 @@ import { dashboardRoutes } from './dashboard.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
+import { createFront, type FrontLimits } from './front.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
@@ -24,7 +25,9 @@ import type { Limits } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
+import { isUnread } from './patience.ts';
 import { asRefusal, problem } from './problem.ts';
+import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
@@ -48,6 +51,7 @@ export type HttpDeps = JobDeps &
     log: FastifyBaseLogger;
     findAccount: FindAccount;
     limits: Limits;
+    front: FrontLimits;
     /** Of the built dashboard; where the build puts it unless given. */
     dashboardFolder?: string;
   };
@@ -66,12 +70,12 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: deps.limits.requestBytes,
-    // An upload may take long; a client that sends nothing may not.
-    connectionTimeout: 0,
-    requestTimeout: 0,
-    keepAliveTimeout: 72_000,
-    genReqId: () => `G-${randomBytes(4).toString('hex')}`,
+    serverFactory: (handle) => createFront(handle as RequestListener, deps.front),
+    // The front answers what is no HTTP.
+    clientErrorHandler: () => {},
+    genReqId: newRequestId,
     requestIdHeader: false,
+    rewriteUrl: ({ url = '/' }) => originForm(url),
     routerOptions: { ignoreTrailingSlash: true },
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
@@ -86,16 +90,20 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
 
-  server.addHook('onRequest', async (_request, reply) => {
+  server.addHook('onRequest', async (request, reply) => {
     reply.headers(CORS);
+    // Before its body is waited for.
+    if (request.is404) throw unknownRoute(request);
+  });
+  // Answered before the whole request was read: where its rest would end and the next begin, only its sender knows.
+  server.addHook('onSend', async (request, reply) => {
+    if (isUnread(request.raw)) reply.header('connection', 'close');
   });
   server.options('/*', async (_request, reply) => reply.code(204).send());
 
   server.setErrorHandler(refuse);
   server.setNotFoundHandler((request) => {
-    throw new HttpError('route_unknown', {
-      message: `Cannot ${request.method} ${request.url.split('?', 1)[0]}`,
-    });
+    throw unknownRoute(request);
   });
 
   await describeRoutes(server, deps.version);
@@ -153,7 +161,20 @@ function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): v
   });
 }
 
+function unknownRoute({ method, url }: FastifyRequest): HttpError {
+  return new HttpError('route_unknown', { message: `Cannot ${method} ${url.split('?', 1)[0]}` });
+}
+
+/** A request to a proxy names the whole address: this server is meant, whatever host it says (RFC 9112, 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/') || !URL.canParse(target)) return target;
+  const { pathname, search } = new URL(target);
+  return pathname.startsWith('/') ? `${pathname}${search}` : target;
+}
+
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  // The front was faster: it refused a body that came too slowly.
+  if (reply.raw.headersSent) return reply.hijack();
   const refusal = asRefusal(error);
   if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
   else if (refusal.code === 'not_ready') request.log.warn({ err: error }, 'request refused');

@@ -74,6 +74,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     listeners,
     queueDepth: () => queue.depth(db),
     limits: NO_LIMITS,
+    front: { connections: 1_000 },
     audio,
     log,
     version: '0.0.0',
