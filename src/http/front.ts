@@ -10,13 +10,12 @@ import {
 import type { Socket } from 'node:net';
 import { Connections } from './connections.ts';
 import { isUnread, linger, type Patience, USUAL_PATIENCE, watchBody } from './patience.ts';
-import { Pipeline, type PipelineLimits, USUAL_PIPELINE } from './pipeline.ts';
+import { Pipeline } from './pipeline.ts';
 import { refuseMalformed, refuseSlow } from './raw-refusal.ts';
 
 export type FrontLimits = {
   /** Callers connected at a time. */
   connections: number;
-  pipeline?: PipelineLimits;
   patience?: Patience;
 };
 
@@ -28,10 +27,10 @@ const LOOKS = 10;
 type UnderWay = WeakMap<Socket, { request: IncomingMessage; response: ServerResponse }>;
 
 export function createFront(handle: RequestListener, limits: FrontLimits): Server {
-  const { pipeline: pipelineLimits = USUAL_PIPELINE, patience = USUAL_PATIENCE } = limits;
+  const { patience = USUAL_PATIENCE } = limits;
   const connections = new Connections(limits.connections);
   const underWay: UnderWay = new WeakMap();
-  const pipeline = new Pipeline(pipelineLimits, (request, response) => {
+  const pipeline = new Pipeline((request, response) => {
     const { socket } = request;
     underWay.set(socket, { request, response });
     connections.busy(socket);
@@ -57,6 +56,7 @@ export function createFront(handle: RequestListener, limits: FrontLimits): Serve
   );
   server.on('connection', (socket) => {
     lingerWhenUnread(socket, underWay, patience);
+    pipeline.connect(socket);
     connections.admit(socket);
   });
   // Emitted when nothing was read and nothing written for so long.
@@ -68,6 +68,7 @@ export function createFront(handle: RequestListener, limits: FrontLimits): Serve
   server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, underWay, patience));
   // We are no proxy. Node has given up the connection to whoever listens: us.
   server.on('connect', (_request, socket) => {
+    pipeline.disconnect(socket as Socket);
     socket.on('error', () => socket.destroy());
     socket.end('HTTP/1.1 405 Method Not Allowed\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     (socket as Socket).destroySoon();

@@ -1,67 +1,100 @@
 // One request of a connection at a time. A client may write its next requests before it has read the answers ("HTTP
-// pipelining"), and Node starts a handler for each at once: 64 kB hold 1,600 of them, and nobody need read an answer.
-// Here the next is handled when the answer before it has been written; meanwhile the connection is not read from.
+// pipelining"), and Node makes a request of each of them at once: one read of 64 kB holds 1,600, and nobody need read an
+// answer. Here what was read is parsed piece by piece, the next request is handled when the answer before it is written,
+// and as long as one waits, the connection is not read from.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isUnread } from './patience.ts';
+
+/** Holds some 50 of the shortest requests. */
+const PIECE = 2_048;
+/** Of the body of a request that is being handled: so that uploads are not chopped. */
+const BODY_PIECE = 16_384;
 
 type Exchange = [request: IncomingMessage, response: ServerResponse];
 
-/** Requests that wait behind the one being answered: of one connection, and of all. One takes some 2 kB. */
-export type PipelineLimits = { ofConnection: number; ofAll: number };
-
-export const USUAL_PIPELINE: PipelineLimits = { ofConnection: 256, ofAll: 10_000 };
+type Line = {
+  /** Being answered; null: nothing is. */
+  current: IncomingMessage | null;
+  /** Parsed, and waiting for its turn. */
+  waiting: Exchange[];
+  /** Read, and not parsed yet. */
+  rest: Buffer | null;
+  /** Node's own listener to what was read. */
+  parse: (piece: Buffer) => void;
+};
 
 export class Pipeline {
-  readonly #limits: PipelineLimits;
   readonly #handle: RequestListener;
-  /** Of connections with an answer under way: what waits behind it. */
-  readonly #waiting = new Map<Socket, Exchange[]>();
-  #inAll = 0;
+  readonly #lines = new WeakMap<Socket, Line>();
 
-  constructor(limits: PipelineLimits, handle: RequestListener) {
-    this.#limits = limits;
+  constructor(handle: RequestListener) {
     this.#handle = handle;
   }
 
-  /** A connection with more requests in one burst than the limits allow is closed. */
+  /** A new connection, to which Node listens already. */
+  connect(socket: Socket): void {
+    const [listener] = socket.listeners('data');
+    if (listener === undefined) throw new Error('Node does not listen to a new connection');
+    const parse = listener.bind(socket) as Line['parse'];
+    const line: Line = { current: null, waiting: [], rest: null, parse };
+    this.#lines.set(socket, line);
+    socket.off('data', listener as Line['parse']);
+    socket.on('data', (chunk: Buffer) => this.#parse(socket, line, chunk));
+    // By us, or by Node when a slow answer was taken at last.
+    socket.on('resume', () => {
+      const { rest } = line;
+      line.rest = null;
+      if (rest) this.#parse(socket, line, rest);
+    });
+  }
+
+  /** Nothing that comes on this connection is a request any more. */
+  disconnect(socket: Socket): void {
+    this.#lines.delete(socket);
+  }
+
   take(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    if (socket.destroyed) return;
-    const waiting = this.#waiting.get(socket);
-    if (waiting === undefined) {
-      this.#waiting.set(socket, []);
-      this.#begin(socket, [request, response]);
-    } else if (waiting.length >= this.#limits.ofConnection || this.#inAll >= this.#limits.ofAll) {
-      this.#forget(socket);
-      socket.destroy();
-    } else {
-      waiting.push([request, response]);
-      this.#inAll++;
-      // The request before is here to its last byte, or this one would not have come.
-      socket.pause();
+    const line = this.#lines.get(request.socket);
+    if (!line || request.socket.destroyed) return;
+    if (line.current === null) this.#begin(line, [request, response]);
+    else line.waiting.push([request, response]);
+  }
+
+  #parse(socket: Socket, line: Line, chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (socket.destroyed || this.#lines.get(socket) !== line) return;
+      if (line.waiting.length > 0 || socket.isPaused()) {
+        line.rest = chunk.subarray(at);
+        socket.pause();
+        return;
+      }
+      const size = line.current !== null && isUnread(line.current) ? BODY_PIECE : PIECE;
+      const piece = chunk.subarray(at, at + size);
+      at += piece.length;
+      line.parse(piece);
     }
   }
 
-  #begin(socket: Socket, [request, response]: Exchange): void {
+  #begin(line: Line, [request, response]: Exchange): void {
+    line.current = request;
     // Emitted when all of it is written, and when the connection is gone.
-    response.once('close', () => this.#next(socket));
+    response.once('close', () => this.#next(request.socket, line));
     this.#handle(request, response);
   }
 
-  #next(socket: Socket): void {
-    const waiting = this.#waiting.get(socket);
-    const exchange = socket.destroyed ? undefined : waiting?.shift();
-    if (waiting === undefined || exchange === undefined) {
-      this.#forget(socket);
+  #next(socket: Socket, line: Line): void {
+    const exchange = socket.destroyed ? undefined : line.waiting.shift();
+    if (exchange === undefined) {
+      line.current = null;
       return;
     }
-    this.#inAll--;
-    if (waiting.length === 0) socket.resume();
-    this.#begin(socket, exchange);
-  }
-
-  #forget(socket: Socket): void {
-    this.#inAll -= this.#waiting.get(socket)?.length ?? 0;
-    this.#waiting.delete(socket);
+    // After everybody else's turn: one connection's 5,000 cheap answers in a row would hold up all others for seconds.
+    setImmediate(() => {
+      if (socket.destroyed) return;
+      this.#begin(line, exchange);
+      if (line.waiting.length === 0) socket.resume();
+    });
   }
 }
