@@ -28,7 +28,7 @@ import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
 import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
-import { findAccount, settleKeys } from './store/keys.ts';
+import { findAccounts, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { migrate } from './store/migrate.ts';
 import { openQueue } from './store/queue.ts';
@@ -196,7 +196,7 @@ async function start(
       version,
       publicUrl,
       maxBytes: settings.maxAudioBytes,
-      findAccount: (key) => findAccount(db, key),
+      findAccounts: (keys) => findAccounts(db, keys),
       judge: { audio: judgeAudio, callback: judgeCallback },
       fetchAudio: fetchTo,
       probe: (path, signal) => probes.probe({ path, signal }),

@@ -11,15 +11,18 @@ import Fastify, {
 } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { withoutNulls } from '../nulls.ts';
-import { authenticate, type FindAccount } from './auth.ts';
+import { serverVersion } from '../store/database.ts';
+import { authenticate } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { dashboardRoutes } from './dashboard.ts';
+import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
 import { createFront, type FrontLimits } from './front.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
+import { type FindAccounts, KeyLookups } from './key-lookups.ts';
 import { keyRoutes } from './keys.ts';
 import type { Limits } from './limits.ts';
 import type { Listeners } from './listeners.ts';
@@ -49,7 +52,7 @@ export type HttpDeps = JobDeps &
   MetricsDeps &
   HealthDeps & {
     log: FastifyBaseLogger;
-    findAccount: FindAccount;
+    findAccounts: FindAccounts;
     limits: Limits;
     front: FrontLimits;
     /** Of the built dashboard; where the build puts it unless given. */
@@ -111,11 +114,13 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   endConnectionsOnClose(server, deps.listeners);
 
   await dashboardRoutes(server, deps.dashboardFolder);
-  healthRoutes(server, deps);
-  metricsRoutes(server, deps);
+  const database = databaseProbe(() => serverVersion(deps.db));
+  healthRoutes(server, { ...deps, database });
+  metricsRoutes(server, { ...deps, database });
+  const keys = new KeyLookups(deps.findAccounts);
   await server.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => {
-      request.account = await authenticate(request, deps.findAccount);
+      request.account = await authenticate(request, (key) => keys.find(key));
     });
     const { requestsPerMinute } = deps.limits;
     if (requestsPerMinute !== null)

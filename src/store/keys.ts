@@ -37,19 +37,25 @@ function hashOf(key: string): Buffer {
   return createHash('sha256').update(key).digest();
 }
 
-/** The account a key opens; undefined for an unknown or revoked one. */
-export async function findAccount(db: Db, key: string): Promise<string | undefined> {
-  const row = await db
+/** The accounts that keys open; an unknown or revoked one is left out. */
+export async function findAccounts(db: Db, keys: readonly string[]): Promise<Map<string, string>> {
+  const byHash = new Map(keys.map((key) => [hashOf(key).toString('hex'), key]));
+  const rows = await db
     .selectFrom('api_key')
-    .select(['id', 'account_id', 'last_used_at'])
-    .where('hash', '=', hashOf(key))
+    .select(['id', 'account_id', 'hash', 'last_used_at'])
+    .where('hash', '=', sql<Buffer>`ANY(${keys.map(hashOf)}::bytea[])`)
     .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (!row) return undefined;
+    .execute();
   // Once a minute is enough to see that a key is in use, and spares a write per request.
-  if (row.last_used_at === null || Date.now() - row.last_used_at.getTime() > 60_000)
-    await db.updateTable('api_key').set({ last_used_at: sql`now()` }).where('id', '=', row.id).execute();
-  return row.account_id;
+  const used = rows.filter(({ last_used_at: at }) => at === null || Date.now() - at.getTime() > 60_000);
+  if (used.length > 0)
+    await sql`
+      UPDATE api_key SET last_used_at = now() WHERE id IN (
+        SELECT id FROM api_key WHERE id = ANY(${used.map(({ id }) => id)}::uuid[])
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)`.execute(db);
+  return new Map(
+    rows.map(({ hash, account_id }) => [byHash.get(hash.toString('hex')) as string, account_id]),
+  );
 }
 
 /** A new account with its first key. The key is not stored: hand it on now. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { findAccount } from '../../src/store/keys.ts';
+import { findAccounts } from '../../src/store/keys.ts';
 import { type Api, startApi } from '../rig/api.ts';
 
 let api: Api;
@@ -15,7 +15,7 @@ beforeAll(async () => {
     onError: () => {},
   });
   api = await startApi({
-    findAccount: (key) => findAccount(away ? gone.db : api.db, key),
+    findAccounts: (keys) => findAccounts(away ? gone.db : api.db, keys),
   });
 });
 

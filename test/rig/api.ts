@@ -14,7 +14,7 @@ import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
 import { CHANGE_CHANNEL } from '../../src/store/changes.ts';
 import type { Db } from '../../src/store/database.ts';
 import { unfinishedAmong } from '../../src/store/jobs.ts';
-import { createKey, findAccount } from '../../src/store/keys.ts';
+import { createKey, findAccounts } from '../../src/store/keys.ts';
 import { openQueue, type Queue } from '../../src/store/queue.ts';
 import { migratedDatabase } from './postgres.ts';
 
@@ -80,7 +80,7 @@ export async function startApi(deps: Partial<HttpDeps> = {}): Promise<Api> {
     version: '0.0.0',
     publicUrl: () => 'https://stt.example.org',
     maxBytes: 1_000_000,
-    findAccount: (given) => findAccount(db, given),
+    findAccounts: (given) => findAccounts(db, given),
     judge: { audio: judge, callback: judge },
     fetchAudio: async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
