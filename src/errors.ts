@@ -110,6 +110,11 @@ export const HTTP_ERRORS = {
     integer: 429,
     says: 'As many event streams are open as this account may have: close one, or share one.',
   },
+  replays_too_many: {
+    status: 429,
+    integer: 429,
+    says: 'This account has 5 replays running, as many as it may: wait for one to end, or call one off.',
+  },
   replay_unknown: { status: 404, integer: 404, says: 'There is no such replay, or its record has expired.' },
   request_too_slow: {
     status: 408,
