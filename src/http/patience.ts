@@ -1,6 +1,6 @@
 // How long a connection may keep us waiting: for the rest of a request, for taking an answer, for going away. Each open
 // connection costs a file descriptor and memory, and a caller who does nothing must not hold them for ever.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export type Patience = {
@@ -25,13 +25,13 @@ export const USUAL_PATIENCE: Patience = {
   lingerBytes: 64_000_000,
 };
 
-export function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** Whether some of its body is still to come. */
 export function isUnread(request: IncomingMessage): boolean {
-  return !request.complete && hasBody(request);
+  return !request.complete && hasBody(request.headers);
 }
 
 /** Calls `tooSlow` once, when less of the body came within `bodyMs` than has to. */
