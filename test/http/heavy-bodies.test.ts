@@ -98,6 +98,5 @@ test.each(Object.entries(BODIES))('%s', async (_what, body) => {
   expect(body.length).toBeLessThanOrEqual(BYTES);
   // The first time, the code is not compiled yet.
   const blocks = [await longestBlock(body), await longestBlock(body)];
-  if (process.env.SHOW_BLOCKS) process.stderr.write(`${blocks.map(Math.round).join(' ')} ms: ${_what}\n`);
   expect(Math.min(...blocks)).toBeLessThan(MOST_MS);
 });
