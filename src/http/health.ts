@@ -6,8 +6,8 @@ import { getHealth, getLiveness, getReadiness } from './schemas/server.ts';
 
 export type HealthDeps = { version: string; draining: () => boolean };
 
-/** Those who ask give up after a few seconds, and take silence for a dead process. */
-const READY_MS = 2_000;
+/** Those who ask give up after a few seconds, and take silence for a dead process: 2 s are promised. */
+const READY_MS = 1_500;
 
 export function healthRoutes(
   server: FastifyInstance,
