@@ -34,21 +34,27 @@ async function ask(path: string): Promise<{ status: number; text: string; ms: nu
   return { status: response.status, text, ms: performance.now() - started };
 }
 
+const hundred = (path: string) => Promise.all(Array.from({ length: 100 }, () => ask(path)));
+/** What this machine makes at this moment of a hundred requests that need nothing. */
+const calm = async () => Math.max(...(await hundred('/healthz')).map(({ ms }) => ms));
+
 test('/readyz says 503 within 2 s, to a hundred at once, over one connection', async () => {
-  const answers = await Promise.all(Array.from({ length: 100 }, () => ask('/readyz')));
+  const most = 2_000 + (await calm());
+  const answers = await hundred('/readyz');
   for (const { status, text, ms } of answers) {
     expect([status, JSON.parse(text).error.reason]).toEqual([503, 'not_ready']);
-    expect(ms).toBeLessThan(2_500);
+    expect(ms).toBeLessThan(most);
   }
   expect(proxy.open).toBe(1);
 });
 
 test('/metrics says within 2 s that the database is away', async () => {
+  const most = 2_000 + (await calm());
   const { status, text, ms } = await ask('/metrics');
   expect(status).toBe(200);
   expect(text).toContain('ringback_database_up 0');
   expect(text).not.toContain('ringback_jobs{');
-  expect(ms).toBeLessThan(2_500);
+  expect(ms).toBeLessThan(most);
 });
 
 test.each(['/health', '/healthz', '/openapi.json', '/docs', '/'])('%s needs no database', async (path) => {
