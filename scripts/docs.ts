@@ -79,6 +79,7 @@ async function openApiDocument(): Promise<string> {
     version: readVersion(),
     log: pino({ level: 'silent' }),
     limits: { requestBytes: 1, requestsPerMinute: null, uploads: null, queuedJobs: null },
+    front: { connections: 1 },
     listeners: { drain() {} },
   } as unknown as HttpDeps;
   const server = await buildServer(deps);

@@ -111,7 +111,22 @@ export const HTTP_ERRORS = {
     integer: 429,
     says: 'As many event streams are open as this account may have: close one, or share one.',
   },
+  replays_too_many: {
+    status: 429,
+    integer: 429,
+    says: 'This account has 5 replays running, as many as it may: wait for one to end, or call one off.',
+  },
   replay_unknown: { status: 404, integer: 404, says: 'There is no such replay, or its record has expired.' },
+  request_too_slow: {
+    status: 408,
+    integer: 408,
+    says: 'The request did not come: of its body, at least 1,000 bytes a second have to.',
+  },
+  headers_too_large: {
+    status: 431,
+    integer: 431,
+    says: "The request's first line and headers have more than 16 KiB: put what is long into the body.",
+  },
   request_too_large: { status: 413, integer: 413, says: 'The request has more bytes than allowed.' },
   media_type_unsupported: {
     status: 415,

@@ -240,6 +240,7 @@ async function start(
         uploads: settings.maxUploads,
         requestBytes: settings.maxRequestBytes,
       },
+      front: { connections: shareDescriptors(descriptorLimit()).callers },
       audio,
       log,
       version,

@@ -1,10 +1,9 @@
 // The dashboard at `/`: files that `npm run build` made of `web/`. They need no key and hold no data: the page asks its
 // user for a key and calls the same routes as everybody.
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { HttpError } from '../errors.ts';
+import { type Fixed, readFixed, sendFixed } from './fixed.ts';
 import { getDashboard } from './schemas/server.ts';
 
 /** Where the build writes. */
@@ -21,27 +20,25 @@ const HEADERS = {
 } as const;
 
 export async function dashboardRoutes(server: FastifyInstance, folder = BUILT): Promise<void> {
-  const built = await access(join(folder, PAGE)).then(
-    () => true,
-    () => false,
-  );
-  if (built)
-    await server.register(fastifyStatic, {
-      root: join(folder, 'assets'),
-      prefix: '/assets/',
-      cacheControl: false,
-      index: false,
-      setHeaders(reply, path) {
-        reply.headers(HEADERS);
-        // The page names the files of one build: it is asked for at every visit, they never change.
-        const fresh = path.endsWith(PAGE) ? 'no-cache' : 'public, max-age=31536000, immutable';
-        reply.header('cache-control', fresh);
-      },
-    });
-  server.get('/', { schema: getDashboard }, async (_request, reply) => {
-    if (built) return reply.sendFile(PAGE, folder);
+  const page = (await readBuilt(folder)).get(PAGE);
+  server.get('/', { schema: getDashboard }, async (request, reply) => {
+    if (page) return sendFixed(request, reply.headers(HEADERS), page);
     throw new HttpError('route_unknown', {
       message: 'The dashboard is not built here: run `npm run build`, then start again.',
     });
   });
+  // The page names the files of one build: it is asked for at every visit, they never change.
+  const headers = { ...HEADERS, 'cache-control': 'public, max-age=31536000, immutable' };
+  for (const [name, file] of page ? await readBuilt(join(folder, 'assets')) : [])
+    server.get(`/assets/${name}`, async (request, reply) => sendFixed(request, reply.headers(headers), file));
+}
+
+/** Empty where nothing was built. */
+async function readBuilt(folder: string): Promise<Map<string, Fixed>> {
+  try {
+    return await readFixed(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    throw error;
+  }
 }

@@ -2,11 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import { HttpError } from '../errors.ts';
 import { SHORT_OF, type Shortage } from '../shortage.ts';
-import { type Db, serverVersion } from '../store/database.ts';
+import type { DatabaseProbe } from './database-probe.ts';
 import { getHealth, getLiveness, getReadiness } from './schemas/server.ts';
 
 export type HealthDeps = {
-  db: Db;
   version: string;
   draining: () => boolean;
   /** The speech model is not loaded yet. */
@@ -15,20 +14,19 @@ export type HealthDeps = {
   shortNow: () => Promise<readonly Shortage[]>;
 };
 
+/** Those who ask give up after a few seconds, and take silence for a dead process: 2 s are promised. */
+const READY_MS = 1_500;
+
 export function healthRoutes(
   server: FastifyInstance,
-  { db, version, draining, loading, shortNow }: HealthDeps,
+  { database, version, draining, loading, shortNow }: HealthDeps & { database: DatabaseProbe },
 ): void {
   // The hosted service's own; some clients try it.
   server.get('/health', { schema: getHealth }, async () => ({ health: 'OK' }));
   server.get('/healthz', { schema: getLiveness }, async () => ({ status: 'ok', version }));
   server.get('/readyz', { schema: getReadiness }, async () => {
     if (draining()) throw new HttpError('not_ready', { message: 'Ringback is shutting down.' });
-    try {
-      await serverVersion(db);
-    } catch (cause) {
-      throw new HttpError('not_ready', { cause });
-    }
+    await database.answers(READY_MS);
     if (loading()) throw new HttpError('not_ready', { message: 'Ringback loads its speech model.' });
     const short = await shortNow();
     if (short.length > 0)

@@ -24,12 +24,17 @@ export function idempotencyKey(
 
 /** SHA-256 of a JSON body. The order of an object's keys does not count: several languages shuffle it. */
 export function hashJson(body: unknown): Buffer {
-  const sorted = JSON.stringify(body, (_key, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(`json\0${sorted}`).digest();
+  return createHash('sha256')
+    .update(`json\0${sortedJson(body)}`)
+    .digest();
+}
+
+function sortedJson(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`;
+  const object = value as Record<string, unknown>;
+  const fields = Object.keys(object).sort();
+  return `{${fields.map((name) => `${JSON.stringify(name)}:${sortedJson(object[name])}`).join(',')}}`;
 }
 
 /** The answer this request was given before; throws `idempotency_key_reused`. */

@@ -6,9 +6,17 @@ import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
-import { listJobs, type RecordRow, readListed } from '../store/job-list.ts';
+import {
+  BATCH_BYTES,
+  findRecord,
+  listJobs,
+  type RecordRow,
+  readListed,
+  readResult,
+} from '../store/job-list.ts';
 import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
 import type { Submit } from '../store/submissions.ts';
+import { AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
@@ -39,8 +47,9 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   const queueLimit = new QueueLimit(deps.limits.queuedJobs, (accountId, most) =>
     countQueued(deps.db, accountId, most),
   );
+  const room = new AnswerRoom();
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
-    server.register(async (routes) => family(routes, { ...deps, queueLimit }), { prefix: base });
+    server.register(async (routes) => family(routes, { ...deps, queueLimit, room }), { prefix: base });
   server.post<{ Params: { id: string } }>(
     '/api/transcriptions/:id/cancel',
     { schema: schemas.cancelJob },
@@ -53,10 +62,8 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   );
 }
 
-function family(
-  routes: FastifyInstance,
-  { db, submit, queueLimit, audio, judge, publicUrl, listeners }: JobDeps & { queueLimit: QueueLimit },
-): void {
+function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimit; room: AnswerRoom }): void {
+  const { db, submit, queueLimit, room, audio, judge, publicUrl, listeners } = deps;
   routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
     const keyed = key && { ...key, bodyHash: hashJson(request.sent) };
@@ -113,6 +120,8 @@ function family(
       current: page(filter.offset),
       next: listed.length > filter.limit ? page(filter.offset + filter.limit) : null,
     };
+    const atOnce = withResults ? bytesAtOnce(listed.map(({ bytes }) => bytes)) : 0;
+    if (!(await hasRoom(request, reply, atOnce))) return reply.hijack();
     const shown = { accountId: request.account, withResults };
     const body = listBody(links, readListed(db, shown, listed.slice(0, filter.limit)));
     return reply.type('application/json').send(Readable.from(body, { objectMode: false }));
@@ -121,9 +130,13 @@ function family(
   routes.get<{ Params: { id: string } }>('/:id', { schema: schemas.getJob }, async (request, reply) => {
     const waitSeconds = readWait(request.query as Record<string, unknown>);
     if (waitSeconds > 0 && !(await waitForEnd(request, reply, waitSeconds))) return reply.hijack();
-    const job = isUuid(request.params.id) ? await findJob(db, request.account, request.params.id) : undefined;
+    const { id } = request.params;
+    const job = isUuid(id) ? await findRecord(db, request.account, id, SMALL_ANSWER) : undefined;
     if (!job) throw new HttpError('transcription_unknown');
-    return reply.type('application/json').send(jobRecord(job));
+    if (!(await hasRoom(request, reply, job.result_bytes))) return reply.hijack();
+    const result = job.result_bytes > SMALL_ANSWER ? await readResult(db, request.account, id) : job.result;
+    if (result === undefined) throw new HttpError('transcription_unknown');
+    return reply.type('application/json').send(jobRecord({ ...job, result }));
   });
 
   routes.delete<{ Params: { id: string } }>('/:id', { schema: schemas.deleteJob }, async (request, reply) => {
@@ -141,6 +154,11 @@ function family(
     if (!job) throw new HttpError('transcription_unknown');
     return sendAudio(reply, audio, job.audio_id);
   });
+
+  /** False when nobody is there any more to be answered. */
+  async function hasRoom(request: FastifyRequest, reply: FastifyReply, bytes: number): Promise<boolean> {
+    return bytes <= SMALL_ANSWER || room.enter(request.account, bytes, reply.raw);
+  }
 
   /** False when nobody is there any more to be answered. */
   async function waitForEnd(
@@ -161,6 +179,12 @@ function family(
     reply.raw.off('close', close);
     return !gone.signal.aborted;
   }
+}
+
+/** Of a list's records, two batches are in memory at a time; a single one may be larger than a batch. */
+function bytesAtOnce(sizes: readonly number[]): number {
+  const all = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  return Math.min(all, Math.max(2 * BATCH_BYTES, ...sizes));
 }
 
 async function* listBody(links: object, batches: AsyncIterable<RecordRow[]>): AsyncGenerator<string> {

@@ -31,6 +31,7 @@ export function replayRoutes(server: FastifyInstance, { db }: { db: Db }): void 
       problems.push('filter.endpoint must be the id of one of your endpoints: there is none with this id');
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
     const row = await createReplay(db, request.account, plainTimes(filter), rate ?? USUAL_RATE);
+    if (!row) throw new HttpError('replays_too_many', { retryAfterSeconds: 30 });
     return reply.code(201).send(showReplay(row));
   });
 

@@ -1,5 +1,6 @@
 // Builds the HTTP side; never listens. Requests become rows, rows become responses.
-import { randomBytes } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import multipart from '@fastify/multipart';
 import rateLimit from '@fastify/rate-limit';
 import Fastify, {
@@ -12,12 +13,15 @@ import Fastify, {
 import { HttpError } from '../errors.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
+import { serverVersion } from '../store/database.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { dashboardRoutes } from './dashboard.ts';
+import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
 import { fileRoutes } from './files.ts';
+import { createFront, type FrontLimits } from './front.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { hostRoutes } from './hosts.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
@@ -26,11 +30,15 @@ import type { Limits } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
+import { hasBody, isUnread } from './patience.ts';
 import { asRefusal, problem } from './problem.ts';
+import { newRequestId } from './raw-refusal.ts';
+import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
-import { sentences, unstorable } from './validation.ts';
+import { unstorable } from './validation.ts';
+import { validatorCompiler } from './validator.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -50,6 +58,7 @@ export type HttpDeps = JobDeps &
     shortages: ShortageLog;
     findAccount: FindAccount;
     limits: Limits;
+    front: FrontLimits;
     /** Of the built dashboard; where the build puts it unless given. */
     dashboardFolder?: string;
   };
@@ -69,44 +78,47 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: deps.limits.requestBytes,
-    // An upload may take long; a client that sends nothing may not.
-    connectionTimeout: 0,
-    requestTimeout: 0,
-    keepAliveTimeout: 72_000,
-    genReqId: () => `G-${randomBytes(4).toString('hex')}`,
+    serverFactory: (handle) => createFront(handle as RequestListener, deps.front),
+    // The front answers what is no HTTP.
+    clientErrorHandler: () => {},
+    genReqId: newRequestId,
     requestIdHeader: false,
+    rewriteUrl: ({ url = '/' }) => originForm(url),
     routerOptions: { ignoreTrailingSlash: true },
-    ajv: {
-      customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: true },
-    },
     // What is no request at all (a path that cannot be decoded) is answered like any other refusal.
     frameworkErrors: (error, request, reply) => void refuse(error, request, reply.headers(CORS)),
-    schemaErrorFormatter: (errors) => new HttpError('request_invalid', { sentences: sentences(errors) }),
   });
+  server.setValidatorCompiler(validatorCompiler());
   server.removeContentTypeParser('text/plain');
   acceptEmptyJson(server);
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
 
-  server.addHook('onRequest', async (_request, reply) => {
+  server.addHook('onRequest', async (request, reply) => {
     reply.headers(CORS);
+    // Before its body is waited for.
+    if (request.is404) throw unknownRoute(request);
+  });
+  // Answered before the whole request was read: where its rest would end and the next begin, only its sender knows.
+  server.addHook('onSend', async (request, reply) => {
+    if (isUnread(request.raw)) reply.header('connection', 'close');
   });
   server.options('/*', async (_request, reply) => reply.code(204).send());
 
   server.setErrorHandler(refuse);
   server.setNotFoundHandler((request) => {
-    throw new HttpError('route_unknown', {
-      message: `Cannot ${request.method} ${request.url.split('?', 1)[0]}`,
-    });
+    throw unknownRoute(request);
   });
 
   await describeRoutes(server, deps.version);
+  await referencePage(server);
   endConnectionsOnClose(server, deps.listeners);
 
   await dashboardRoutes(server, deps.dashboardFolder);
-  healthRoutes(server, deps);
-  metricsRoutes(server, deps);
+  const database = databaseProbe(() => serverVersion(deps.db));
+  healthRoutes(server, { ...deps, database });
+  metricsRoutes(server, { ...deps, database });
   await server.register(async (guarded) => {
     guarded.addHook('onRequest', async (request) => {
       request.account = await authenticate(request, deps.findAccount);
@@ -123,9 +135,17 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     guarded.addHook('preValidation', async (request) => {
       request.sent = request.body;
       if (request.isMultipart()) return;
+      // To read 1 MB of small values, and each of these steps, takes up to 80 ms: others have their turns in between.
+      const turn = isLarge(request) ? () => setImmediate() : async () => {};
+      await turn();
       const trouble = unstorable(request.body);
       if (trouble !== null) throw new HttpError('request_invalid', { sentences: [trouble] });
+      await turn();
       request.body = withoutNulls(request.body);
+      await turn();
+    });
+    guarded.addHook('preHandler', async (request) => {
+      if (isLarge(request)) await setImmediate();
     });
     uploadRoutes(guarded, deps);
     fileRoutes(guarded, deps);
@@ -156,11 +176,31 @@ function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): v
   });
 }
 
+const LARGE_BYTES = 100_000;
+
+/** Of what comes in chunks, nobody has said. */
+function isLarge({ headers }: FastifyRequest): boolean {
+  return hasBody(headers) && !(Number(headers['content-length']) <= LARGE_BYTES);
+}
+
+function unknownRoute({ method, url }: FastifyRequest): HttpError {
+  return new HttpError('route_unknown', { message: `Cannot ${method} ${url.split('?', 1)[0]}` });
+}
+
+/** A request to a proxy names the whole address: this server is meant, whatever host it says (RFC 9112, 3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/') || !URL.canParse(target)) return target;
+  const { pathname, search } = new URL(target);
+  return pathname.startsWith('/') ? `${pathname}${search}` : target;
+}
+
 type Refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
 
 const refuseWith =
   (shortages: ShortageLog): Refuse =>
   (error, request, reply) => {
+    // The front was faster: it refused a body that came too slowly.
+    if (reply.raw.headersSent) return reply.hijack();
     const refusal = asRefusal(error);
     if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
     else shortages.met(error, 'a request');

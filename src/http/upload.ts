@@ -151,10 +151,12 @@ async function receivePart(
   { maxBytes }: UploadDeps,
 ): Promise<Received> {
   // +1: a file of exactly the limit is still allowed, and one byte more is seen.
-  const part = await request.file({
-    limits: { fileSize: maxBytes + 1, files: 1, fields: 20 },
-    throwFileSizeLimit: false,
-  });
+  const part = await asMultipart(() =>
+    request.file({
+      limits: { fileSize: maxBytes + 1, files: 1, fields: 20 },
+      throwFileSizeLimit: false,
+    }),
+  );
   if (part?.fieldname !== 'audio') {
     part?.file.resume();
     throw new HttpError('request_invalid', {
@@ -163,15 +165,17 @@ async function receivePart(
   }
   const filename = nameOnly(part.filename) || 'audio';
   const hash = createHash('sha256').update(`file\0${filename}\0`);
-  await pipeline(
-    part.file,
-    async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        if (hashed) hash.update(chunk);
-        yield chunk;
-      }
-    },
-    createWriteStream(path, { mode: 0o600 }),
+  await asMultipart(() =>
+    pipeline(
+      part.file,
+      async function* (chunks: AsyncIterable<Buffer>) {
+        for await (const chunk of chunks) {
+          if (hashed) hash.update(chunk);
+          yield chunk;
+        }
+      },
+      createWriteStream(path, { mode: 0o600 }),
+    ),
   );
   if (part.file.truncated || part.file.bytesRead > maxBytes)
     throw new JobError(
@@ -179,6 +183,19 @@ async function receivePart(
       `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
     );
   return { filename, sourceUrl: null, bodyHash: hash.digest() };
+}
+
+/** The parser's own errors have no code, unlike those of the system and of Node: the body is no multipart/form-data. */
+async function asMultipart<T>(parse: () => Promise<T>): Promise<T> {
+  try {
+    return await parse();
+  } catch (error) {
+    if (!(error instanceof Error) || 'code' in error) throw error;
+    throw new HttpError('request_invalid', {
+      sentences: [`body must be multipart/form-data (RFC 7578): ${error.message}`],
+      cause: error,
+    });
+  }
 }
 
 async function receiveUrl(

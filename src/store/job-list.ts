@@ -95,7 +95,42 @@ const SHOWN = [
 /** What a job's record shows. */
 export type RecordRow = Pick<JobRow, (typeof SHOWN)[number] | 'result'>;
 
-const BATCH_BYTES = 4_000_000;
+/** A job's record without its result where that has more than `most` bytes, and how many it has. */
+export function findRecord(
+  db: Db,
+  accountId: string,
+  id: string,
+  most: number,
+): Promise<(RecordRow & { result_bytes: number }) | undefined> {
+  return db
+    .selectFrom('job')
+    .select(SHOWN)
+    .select([
+      sql<RecordRow['result']>`CASE WHEN octet_length(result) <= ${most} THEN result END`.as('result'),
+      sql<number>`coalesce(octet_length(result), 0)`.as('result_bytes'),
+    ])
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** Undefined when the job is gone. */
+export async function readResult(
+  db: Db,
+  accountId: string,
+  id: string,
+): Promise<RecordRow['result'] | undefined> {
+  const row = await db
+    .selectFrom('job')
+    .select('result')
+    .where('account_id', '=', accountId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return row?.result;
+}
+
+/** Also as much as a list has in memory at a time, about. */
+export const BATCH_BYTES = 4_000_000;
 const BATCH_ROWS = 100;
 
 /**

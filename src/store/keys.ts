@@ -50,7 +50,7 @@ export function accountFinder(db: Db): (key: string) => Promise<string | undefin
   const batches = new Batches<string, string | undefined>({
     run: (keys) => findAccounts(db, keys),
     lanes: 2,
-    most: 500,
+    most: 1_000,
   });
   return (key) => batches.add(key);
 }
@@ -68,7 +68,11 @@ async function findAccounts(db: Db, keys: readonly string[]): Promise<(string | 
   // Once a minute is enough to see that a key is in use, and spares a write per request.
   const stale = rows.filter((row) => row.stale).map(({ id }) => id);
   if (stale.length > 0)
-    await db.updateTable('api_key').set({ last_used_at: sql`now()` }).where('id', 'in', stale).execute();
+    await sql`
+      UPDATE api_key SET last_used_at = now() WHERE id IN (
+        SELECT id FROM api_key WHERE id = ANY(${stale}::uuid[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)`.execute(
+      db,
+    );
   const accounts = new Map(rows.map(({ hash, account_id }) => [hash.toString('hex'), account_id]));
   return keys.map((key) => accounts.get(hashes.get(key)?.toString('hex') ?? ''));
 }

@@ -35,17 +35,32 @@ export async function ownsEndpoint(db: Db, accountId: string, id: string): Promi
   return found !== undefined;
 }
 
-export async function createReplay(
+/** Replays of one account that run at a time: each looks through the account's deliveries at its own rate. */
+export const MOST_REPLAYS = 5;
+
+/** Undefined when as many of the account run as may. */
+export function createReplay(
   db: Db,
   accountId: string,
   filter: ReplayFilter,
   rate: number,
-): Promise<ReplayRow> {
-  return db
-    .insertInto('replay')
-    .values({ account_id: accountId, filter: JSON.stringify(filter), rate })
-    .returning([...SHOWN, placeAt.as('place_at')])
-    .executeTakeFirstOrThrow();
+): Promise<ReplayRow | undefined> {
+  return db.transaction().execute(async (trx) => {
+    // Those of one account take turns, or several would find room for the last one.
+    await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute();
+    const { running } = await trx
+      .selectFrom('replay')
+      .select(sql<number>`count(*)`.as('running'))
+      .where('account_id', '=', accountId)
+      .where('state', '=', 'running')
+      .executeTakeFirstOrThrow();
+    if (running >= MOST_REPLAYS) return undefined;
+    return trx
+      .insertInto('replay')
+      .values({ account_id: accountId, filter: JSON.stringify(filter), rate })
+      .returning([...SHOWN, placeAt.as('place_at')])
+      .executeTakeFirstOrThrow();
+  });
 }
 
 export function findReplay(db: Db, accountId: string, id: string): Promise<ReplayRow | undefined> {

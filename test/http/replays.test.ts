@@ -161,3 +161,17 @@ test('a query that cannot be meant is refused', async () => {
     ],
   ]);
 });
+
+test('five replays of an account run at a time, however many are asked for at once; one that ends makes room', async () => {
+  const { key: as } = await createKey(api.db, 'eager');
+  const asked = await Promise.all(
+    Array.from({ length: 20 }, () => replay({ filter: { event: 'error' } }, as)),
+  );
+  const made = asked.filter(({ status }) => status === 201);
+  expect(made).toHaveLength(5);
+  for (const { headers, json } of asked.filter(({ status }) => status !== 201))
+    expect([headers['retry-after'], json.error.reason]).toEqual(['30', 'replays_too_many']);
+  expect((await replay({ filter: { event: 'error' } }, api.stranger)).status).toBe(201);
+  await api.call({ method: 'DELETE', url: `/api/replays/${made[0]?.json.id}`, as });
+  expect((await replay({ filter: { event: 'error' } }, as)).status).toBe(201);
+});

@@ -88,6 +88,7 @@ export async function startApi(
     listeners,
     queueDepth: () => countWaiting(db),
     limits: NO_LIMITS,
+    front: { connections: 1_000 },
     audio,
     log,
     version: '0.0.0',

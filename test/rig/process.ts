@@ -17,9 +17,17 @@ export type Served = ReturnType<typeof clientOf> & {
   logged(message: string): Promise<Record<string, unknown>>;
 };
 
-/** Resolves once it listens; rejects with what it wrote when it ends before. */
-export async function serve(dataDirectory: string, settings: Record<string, string> = {}): Promise<Served> {
-  const child = spawn(process.execPath, [BINARY, 'serve'], {
+/**
+ * Resolves once it listens; rejects with what it wrote when it ends before. `descriptors`: file descriptors that the
+ * system allows it.
+ */
+export async function serve(
+  dataDirectory: string,
+  settings: Record<string, string> = {},
+  { descriptors }: { descriptors?: number } = {},
+): Promise<Served> {
+  const limit = descriptors === undefined ? '' : `ulimit -n ${descriptors} && `;
+  const child = spawn('sh', ['-c', `${limit}exec "$0" "$1" serve`, process.execPath, BINARY], {
     env: {
       PATH: process.env.PATH,
       RINGBACK_DATA_DIR: dataDirectory,

@@ -61,7 +61,8 @@ async function make({
 }
 
 async function start(filter: ReplayFilter, rate = 1_000): Promise<string> {
-  return (await createReplay(database.db, account, filter, rate)).id;
+  const made = await createReplay(database.db, account, filter, rate);
+  return (made as NonNullable<typeof made>).id;
 }
 
 /** Steps as often as there is something to do, without waiting for the rate. */

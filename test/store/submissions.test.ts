@@ -117,6 +117,16 @@ test('keys of requests that come together are looked up together; one revoked me
   ]);
 });
 
+test('10,000 different wrong keys at a time cost a statement for each thousand, and a right one is found among them', async () => {
+  const { key, accountId } = await createKey(database.db, 'right');
+  const find = accountFinder(database.db);
+  const spy = vi.spyOn(pg.Client.prototype, 'query');
+  const wrong = Array.from({ length: 10_000 }, (_, n) => find(`rb_wrong_${n}`));
+  expect(await find(key)).toBe(accountId);
+  expect(new Set(await Promise.all(wrong))).toEqual(new Set([undefined]));
+  expect(spy.mock.calls.length).toBeLessThan(16);
+});
+
 test('a batch collects while another runs; what fails is told to those in it alone', async () => {
   const ran: number[][] = [];
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];

@@ -49,7 +49,7 @@ export const createReplay = operation(
     tag,
     summary: 'Send many callbacks again, by filter, at a rate',
     answers: { 201: shown },
-    refusals: ['request_invalid', 'media_type_unsupported'],
+    refusals: ['request_invalid', 'media_type_unsupported', 'replays_too_many'],
   },
   ReplayRequest,
 );
