@@ -20,6 +20,17 @@ export type Receiver = {
 
 export type Place = { readonly receiver: Receiver; readonly bytes: number };
 
+/** Whose end may make room: of an attempt at the same host, or of any. */
+export type NoPlace = 'host' | 'pool';
+
+/** Of an endpoint that answers as it does (null: nobody knows) at this host. */
+export function laneOf(host: Host, isQuickItself: boolean | null): Lane {
+  if (host.health.silent > 0) return 'slow';
+  const quick = isQuickItself ?? host.usual.quick;
+  if (quick === null) return 'unproven';
+  return quick ? 'quick' : 'slow';
+}
+
 export type CapacityOptions = {
   /** Attempts under way at a time. */
   places: number;
@@ -77,20 +88,25 @@ export class Capacity {
   }
 
   /** How many more attempts may begin at this receiver at this moment, as far as its host and its account go. */
-  room({ host, lane, isQuickItself }: Receiver): number {
-    const { accountId } = host;
-    if (!poolsOf(this.#places, lane).every((pool) => pool.admits(accountId, 1))) return 0;
+  room(receiver: Receiver): number {
+    const { host, lane } = receiver;
+    if (!poolsOf(this.#places, lane).every((pool) => pool.admits(host.accountId, 1))) return 0;
+    return this.#roomOfHost(receiver);
+  }
+
+  #roomOfHost({ host, isQuickItself }: Receiver): number {
     if (host.health.state === 'open') return 0;
     if (host.health.state === 'half_open') return Math.max(0, 1 - host.open);
     const all = QUICK_HOST * this.#concurrency - host.open;
     return Math.max(0, isQuickItself ? all : Math.min(all, this.#limitOfOthers(host) - host.openOthers));
   }
 
-  /** Null: not now. What it gives must be given back. */
-  take(receiver: Receiver, bytes: number): Place | null {
+  /** What it gives must be given back. */
+  take(receiver: Receiver, bytes: number): Place | NoPlace {
     const { host, lane } = receiver;
-    if (this.room(receiver) === 0) return null;
-    if (!poolsOf(this.#bytes, lane).every((pool) => pool.admits(host.accountId, bytes))) return null;
+    if (this.#roomOfHost(receiver) === 0) return 'host';
+    if (this.room(receiver) === 0) return 'pool';
+    if (!poolsOf(this.#bytes, lane).every((pool) => pool.admits(host.accountId, bytes))) return 'pool';
     for (const pool of poolsOf(this.#places, lane)) pool.take(host.accountId, 1);
     for (const pool of poolsOf(this.#bytes, lane)) pool.take(host.accountId, bytes);
     host.open++;
@@ -108,7 +124,7 @@ export class Capacity {
 
   /** Whether none of the host's endpoints could be sent anything, but for those known to be quick themselves. */
   isFull(host: Host): boolean {
-    return this.room({ host, lane: 'quick', isQuickItself: false }) === 0;
+    return this.room({ host, lane: laneOf(host, null), isQuickItself: false }) === 0;
   }
 
   /** Accounts of which only quick receivers may have more. */

@@ -18,7 +18,7 @@ import type {
   RecordedHealths,
 } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
-import { Capacity, type Place } from './capacity.ts';
+import { Capacity, type Place, type Receiver } from './capacity.ts';
 import { firstRoom, HeldEndpoint, type Wanted } from './held.ts';
 import { Hosts } from './hosts.ts';
 
@@ -89,10 +89,12 @@ export class Dispatcher {
   #told = new Set<string>();
   /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
   #passedOver: ReadonlySet<string> = new Set();
-  /** Something claimed could not begin for want of a place: whatever frees one may let it. */
+  /** Hosts at which something claimed could not begin for want of a place there; and whether any place was wanted. */
+  readonly #starvedHosts = new Set<string>();
   #starved = false;
   readonly #hosts = new Hosts();
   readonly #capacity: Capacity;
+  readonly #places = (receiver: Receiver) => this.#capacity.room(receiver);
   /** When a retry that we recorded ourselves falls due (performance.now); polling would find it up to POLL_MS late. */
   #soonest = Number.POSITIVE_INFINITY;
   /** When due endpoints were last looked for. */
@@ -190,7 +192,7 @@ export class Dispatcher {
       at: performance.now(),
       // A share for each.
       ahead: Math.min(AHEAD_OF_ONE, Math.floor(AHEAD / this.#held.size)),
-      places: (receiver) => this.#capacity.room(receiver),
+      places: this.#places,
     };
   }
 
@@ -202,6 +204,7 @@ export class Dispatcher {
     // Whatever else this turn of the event loop brings: answers come by the dozen, and one look serves them all.
     await tick();
     this.#starved = false;
+    this.#starvedHosts.clear();
     for (const held of this.#held.values()) this.#launch(held);
     const since = performance.now();
     if (since < this.#soonest && since - this.#looked < POLL_MS) return;
@@ -279,10 +282,17 @@ export class Dispatcher {
 
   /** Where a look for due endpoints is of use, and where first. */
   #choice(): HostChoice {
-    const full: string[] = [];
-    for (const host of this.#hosts.busy()) if (this.#capacity.isFull(host)) full.push(host.id);
     const fullAccounts = this.#capacity.fullAccounts();
-    this.#passedOver = new Set([...full, ...fullAccounts]);
+    const passedOver = new Set(fullAccounts);
+    const full: string[] = [];
+    for (const host of this.#hosts) {
+      // Not due, or left out with its account.
+      const isLeftOut = passedOver.has(host.accountId) && host.usual.quick !== true;
+      if (host.health.state === 'open' || isLeftOut) continue;
+      if (this.#capacity.isFull(host)) full.push(host.id);
+    }
+    for (const id of full) passedOver.add(id);
+    this.#passedOver = passedOver;
     return { quick: this.#hosts.quick(), full, fullAccounts };
   }
 
@@ -307,11 +317,10 @@ export class Dispatcher {
     while (!this.#stopped) {
       const claimed = held.next(now, at);
       if (!claimed) return;
-      const place = this.#isOpen ? this.#capacity.take(held.receiver, claimed.bytes) : null;
-      if (!place) {
-        this.#starved = true;
-        return;
-      }
+      const place = this.#isOpen ? this.#capacity.take(held.receiver, claimed.bytes) : 'pool';
+      if (place === 'pool') this.#starved = true;
+      if (place === 'host') this.#starvedHosts.add(held.host.id);
+      if (typeof place === 'string') return;
       held.begin();
       this.#send(held, claimed, place);
     }
@@ -327,7 +336,7 @@ export class Dispatcher {
         held.landed(landed, this.#now(), performance.now());
         this.#launch(held);
         if (this.#unrecorded.length === 1 || !this.#awaitsCompany()) this.#recordBell.ring();
-        if (this.#starved || this.#wantsAttention(held)) this.#claimBell.ring();
+        if (this.#wantsAttention(held)) this.#claimBell.ring();
       },
       (error: unknown) => {
         // A bug in building or judging the attempt: it stays claimed, and the reminder puts it back.
@@ -342,9 +351,9 @@ export class Dispatcher {
   #leave(place: Place): void {
     this.#capacity.give(place);
     const { host } = place.receiver;
-    if (!this.#passedOver.has(host.id) && !this.#passedOver.has(host.accountId)) return;
-    this.#look = true;
-    this.#claimBell.ring();
+    const wasPassedOver = this.#passedOver.has(host.id) || this.#passedOver.has(host.accountId);
+    if (wasPassedOver) this.#look = true;
+    if (wasPassedOver || this.#starved || this.#starvedHosts.has(host.id)) this.#claimBell.ring();
   }
 
   /** There is nothing to record. */
@@ -386,7 +395,7 @@ export class Dispatcher {
 
   /** Answers may wait for others: they would not fill a batch, and nothing waits for them. */
   #awaitsCompany(): boolean {
-    return !this.#stopped && this.#unrecorded.length < BATCH && !this.#starved;
+    return !this.#stopped && this.#unrecorded.length < BATCH && this.#isOpen;
   }
 
   /** Whether the claiming loop has something to do for this endpoint now. */

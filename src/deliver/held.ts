@@ -3,7 +3,7 @@ import type { EndpointHealth } from '../delivery.ts';
 import type { Claimed, LeasedEndpoint } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
 import { nextHealth, paused, rampBudget } from './breaker.ts';
-import type { Lane, Receiver } from './capacity.ts';
+import { laneOf, type Receiver } from './capacity.ts';
 import type { Host } from './hosts.ts';
 import type { UsualTime } from './usual-time.ts';
 
@@ -77,14 +77,9 @@ export class HeldEndpoint {
   }
 
   get receiver(): Receiver {
-    return { host: this.host, lane: this.#lane(), isQuickItself: this.#usual.quick === true };
-  }
-
-  #lane(): Lane {
-    if (this.health.failures > 0 || this.host.health.silent > 0) return 'slow';
-    const quick = this.#usual.quick ?? this.host.usual.quick;
-    if (quick === null) return 'unproven';
-    return quick ? 'quick' : 'slow';
+    const { quick } = this.#usual;
+    const lane = this.health.failures > 0 ? 'slow' : laneOf(this.host, quick);
+    return { host: this.host, lane, isQuickItself: quick === true };
   }
 
   /** Nothing more under this lease. */

@@ -10,8 +10,6 @@ export class Host {
   readonly id: string;
   readonly accountId: string;
   health: HostHealth;
-  /** Changed since it was last written. */
-  unwritten = false;
   /** Attempts under way. */
   open = 0;
   /** Those of them at endpoints that are not known to answer quickly themselves. */
@@ -19,18 +17,23 @@ export class Host {
   /** Something has answered here in the life of this process. */
   answers = false;
   readonly usual = new UsualTime();
+  readonly #onChange: (host: Host) => void;
 
-  constructor({ accountId, host }: Pick<LeasedEndpoint, 'accountId' | 'host'>) {
+  constructor(
+    { accountId, host }: Pick<LeasedEndpoint, 'accountId' | 'host'>,
+    onChange: (host: Host) => void = () => {},
+  ) {
     this.id = host.id;
     this.accountId = accountId;
     this.health = host.health;
+    this.#onChange = onChange;
   }
 
   landed(outcome: HostOutcome, now: Date): void {
     if (outcome === 'answered') this.answers = true;
     const before = this.health;
     this.health = nextHostHealth(before, outcome, now);
-    if (this.health !== before) this.unwritten = true;
+    if (this.health !== before) this.#onChange(this);
   }
 }
 
@@ -43,16 +46,22 @@ export class Hosts {
   /** Those heard of last at the end. */
   readonly #hosts = new Map<string, Host>();
   readonly #endpoints = new Map<string, UsualTime>();
+  /** Those whose health has changed since it was last written. */
+  readonly #unwritten = new Set<Host>();
 
   /** The host of an endpoint that has just been leased. Where nothing is under way, the database knows its health best. */
   of(leased: LeasedEndpoint): Host {
     const known = this.#hosts.get(leased.host.id);
-    const host = known ?? new Host(leased);
-    if (known && known.open === 0 && !known.unwritten) known.health = leased.host.health;
+    const host = known ?? new Host(leased, (changed) => this.#unwritten.add(changed));
+    if (known && this.#isAtRest(known)) known.health = leased.host.health;
     this.#hosts.delete(host.id);
     this.#hosts.set(host.id, host);
-    forget(this.#hosts, (one) => one.open === 0 && !one.unwritten);
+    forget(this.#hosts, (one) => this.#isAtRest(one));
     return host;
+  }
+
+  #isAtRest(host: Host): boolean {
+    return host.open === 0 && !this.#unwritten.has(host);
   }
 
   usualOf(endpointId: string): UsualTime {
@@ -71,14 +80,13 @@ export class Hosts {
     return ids.slice(-NAMED);
   }
 
-  /** Those with attempts under way. */
-  *busy(): Generator<Host> {
-    for (const host of this.#hosts.values()) if (host.open > 0) yield host;
+  [Symbol.iterator](): Iterator<Host> {
+    return this.#hosts.values();
   }
 
   takeUnwritten(): RecordedHost[] {
-    const changed = [...this.#hosts.values()].filter((host) => host.unwritten);
-    for (const host of changed) host.unwritten = false;
+    const changed = [...this.#unwritten];
+    this.#unwritten.clear();
     return changed.map(({ id, health }) => ({ hostId: id, health }));
   }
 }

@@ -93,21 +93,21 @@ let stop: (() => Promise<void>) | undefined;
 afterEach(() => stop?.());
 
 /** Answers come after `answerMs`. */
-function start(store: DispatcherStore, answerMs: () => number) {
+function start(store: DispatcherStore, answerMs: (endpointId: string) => number) {
   const sent = { begun: 0, underWay: 0, most: 0 };
   const dispatcher = new Dispatcher({
     store,
-    send: async ({ endpointId, id }) => {
+    send: async ({ endpointId, id }, signal) => {
       sent.begun++;
       sent.most = Math.max(sent.most, ++sent.underWay);
-      await wait(answerMs());
+      await wait(answerMs(endpointId), undefined, { signal }).catch(() => {});
       sent.underWay--;
       const recorded = { endpointId, token: 1, deliveryId: id, next: { waitMs: null } };
       return {
         recorded,
         health: 'success',
         host: 'answered',
-        tookMs: answerMs(),
+        tookMs: answerMs(endpointId),
         pauseMs: null,
       } as unknown as Landed;
     },
@@ -207,4 +207,14 @@ test('what cannot be recorded does not pile up', async () => {
     () => sent.begun,
     (later) => later > 2 * begun,
   );
+});
+
+test('a host that hangs is passed over by name; one that answers quickly is named to go first', async () => {
+  const store = new Endless(6, (endpointId) => (endpointId === 'endpoint 0' ? 'well' : 'hangs'));
+  start(store, (endpointId) => (endpointId === 'endpoint 0' ? 5 : 600_000));
+  const { full, quick } = await eventually(
+    () => store.choices.at(-1) as HostChoice,
+    (choice) => choice?.full.length > 0 && choice.quick.length > 0,
+  );
+  expect([full, quick]).toEqual([['hangs'], ['well']]);
 });
