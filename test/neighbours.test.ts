@@ -51,6 +51,9 @@ afterAll(async () => {
   await host.close();
 });
 
+/** Some seconds of work for a machine that has nothing else to do; the downloads would take half a minute and more. */
+const BUSY_MS = 25_000;
+
 const submit = async (client: Pick<App, 'call'>, audio_url: string): Promise<string> =>
   (await client.call('POST', '/v2/pre-recorded', { audio_url })).json.id;
 /** Milliseconds until its end. */
@@ -71,11 +74,11 @@ test('80 dripping hosts of one account: another’s uploads and downloads go on,
   await eventually(
     () => dripping,
     (count) => count === 32,
-    20_000,
+    60_000,
   );
   const upload = await other.upload(wav(samplesOf(CLIP)), 'clip.wav');
-  expect(await tookToEnd(await submit(other, upload.json.audio_url))).toBeLessThan(15_000);
-  expect(await tookToEnd(await submit(other, `${host.url}/clip.wav`))).toBeLessThan(15_000);
+  expect(await tookToEnd(await submit(other, upload.json.audio_url))).toBeLessThan(BUSY_MS);
+  expect(await tookToEnd(await submit(other, `${host.url}/clip.wav`))).toBeLessThan(BUSY_MS);
   expect([dripping, begun]).toEqual([32, 32]);
   // Whichever are cancelled, others of the same account come in their place.
   await Promise.all(ids.map((id) => app.call('POST', `/api/transcriptions/${id}/cancel`)));
@@ -84,7 +87,7 @@ test('80 dripping hosts of one account: another’s uploads and downloads go on,
     (count) => count === 0,
     20_000,
   );
-}, 90_000);
+}, 180_000);
 
 test('300 quick jobs of one account: another’s one is next but one at the latest', async () => {
   const quick = await app.upload(wav(silence(1)), 'quick.wav');

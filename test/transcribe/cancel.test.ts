@@ -100,7 +100,7 @@ test('queued behind another, while that one runs, which is cancelled after it: t
   const started = performance.now();
   const next = await submit(`${receiver.url}/clip.wav`);
   expect((await app.ended(next)).status).toBe('done');
-  expect(performance.now() - started).toBeLessThan(15_000);
+  expect(performance.now() - started).toBeLessThan(40_000);
   expect(await record(running)).toMatchObject({ status: 'error', error_reason: 'cancelled' });
 });
 
