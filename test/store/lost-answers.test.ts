@@ -122,7 +122,11 @@ test('a rotation asked for twice: what signed before goes on signing for the ove
   ).toBe('database');
   await cut;
   await rotateSigningSecret(far.db, api.account, { ...rotation, secret: 'whsec_second' });
-  const rows = await api.db.selectFrom('signing_secret').select(['secret', 'expires_at']).execute();
+  const rows = await api.db
+    .selectFrom('signing_secret')
+    .select(['secret', 'expires_at'])
+    .where('account_id', '=', api.account)
+    .execute();
   expect(rows.map(({ secret, expires_at }) => [secret, expires_at !== null]).sort()).toEqual([
     ['whsec_before', true],
     ['whsec_first', true],
