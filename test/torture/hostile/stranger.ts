@@ -8,6 +8,8 @@ export type StrangerOptions = { connections: number; requests: number };
 
 export type StrangerFigures = {
   memory_growth_mb: number;
+  /** While nobody does anything: what the machine makes of it. */
+  healthz_alone_ms: number;
   worst_healthz_ms: number;
   descriptors_more: number;
   /** Of requests that make no sense, answers of 500 and above. */
@@ -23,6 +25,8 @@ const PATHS = [
   '/no/such/route',
   '/v2/pre-recorded',
 ];
+
+const ALONE_MS = 3_000;
 
 const MALFORMED = [
   'GET http://other.example.org/healthz HTTP/1.1\r\nhost: other.example.org\r\n\r\n',
@@ -50,6 +54,7 @@ export async function stranger(
   { url, attacker, watched }: Ground,
   { connections, requests }: StrangerOptions,
 ): Promise<StrangerFigures> {
+  const alone = await watched(() => new Promise((resolve) => setTimeout(resolve, ALONE_MS)));
   const { result, worstHealthMs, growthMb, descriptors } = await watched(async () => {
     for (const path of PATHS) {
       const sockets = await Promise.all(Array.from({ length: connections }, () => deaf(url)));
@@ -74,6 +79,7 @@ export async function stranger(
   });
   return {
     memory_growth_mb: growthMb,
+    healthz_alone_ms: alone.worstHealthMs,
     worst_healthz_ms: worstHealthMs,
     descriptors_more: descriptors,
     server_errors: result.filter((status) => status !== null && status >= 500).length,
