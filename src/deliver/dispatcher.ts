@@ -105,7 +105,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#capacity = new Capacity(options);
+    this.#capacity = new Capacity({ ...options, now: () => performance.now() });
     ({ leaseMs: this.#leaseMs, sliceMs: this.#sliceMs } = leaseTimes(options.attemptMs));
   }
 
@@ -317,7 +317,9 @@ export class Dispatcher {
     while (!this.#stopped) {
       const claimed = held.next(now, at);
       if (!claimed) return;
-      const place = this.#isOpen ? this.#capacity.take(held.receiver, claimed.bytes) : 'pool';
+      // Small bodies are here already, and bounded by the places.
+      const bytes = claimed.body === null ? claimed.bytes : 0;
+      const place = this.#isOpen ? this.#capacity.take(held.receiver, bytes) : 'pool';
       if (place === 'pool') this.#starved = true;
       if (place === 'host') this.#starvedHosts.add(held.host.id);
       if (typeof place === 'string') return;
@@ -350,7 +352,7 @@ export class Dispatcher {
   /** An attempt has ended: whoever was passed over for want of its place is looked at again. */
   #leave(place: Place): void {
     this.#capacity.give(place);
-    const { host } = place.receiver;
+    const { host } = place;
     const wasPassedOver = this.#passedOver.has(host.id) || this.#passedOver.has(host.accountId);
     if (wasPassedOver) this.#look = true;
     if (wasPassedOver || this.#starved || this.#starvedHosts.has(host.id)) this.#claimBell.ring();

@@ -186,7 +186,7 @@ export class HeldEndpoint {
   }
 
   #limit(): number {
-    if (this.host.health.state === 'open') return 0;
+    if (this.host.health.state === 'open' && this.#usual.quick !== true) return 0;
     switch (this.health.state) {
       case 'closed':
         return this.#concurrency;

@@ -33,8 +33,8 @@ export type DeliverDeps = Omit<AttemptDeps, 'readBody' | 'shortages'> & {
 
 /** Requests at a time in one process. One that waits for a receiver that hangs costs some 30 kB. */
 const PLACES = 8_192;
-/** Bytes of their bodies in memory. */
-const BODY_BYTES = 64 * 2 ** 20;
+/** Bytes of their large bodies in memory; one account alone comes to half of it. */
+const BODY_BYTES = 256 * 2 ** 20;
 const SETTLE_MS = 1_000;
 const REMIND_MS = 15_000;
 const COUNT_MS = 2_000;

@@ -24,7 +24,7 @@ function showHost(row: HostRow): schemas.Host {
     silent_in_a_row: row.silent,
     open_until: row.breaker === 'closed' ? null : (row.open_until?.toISOString() ?? null),
     endpoints: row.endpoints,
-    undelivered: row.undelivered,
+    waiting_endpoints: row.waiting_endpoints,
     created_at: row.created_at.toISOString(),
   };
 }

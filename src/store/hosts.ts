@@ -38,12 +38,12 @@ export async function tryAgain(trx: Trx, hostId: string): Promise<void> {
 export type HostRow = Pick<
   Selectable<Schema['host']>,
   'id' | 'origin' | 'breaker' | 'silent' | 'open_until' | 'created_at'
-> & { place_at: number; endpoints: number; undelivered: number };
+> & { place_at: number; endpoints: number; waiting_endpoints: number };
 
-/** Counting stops here: it is a number to look at, whatever somebody has sent. */
-const MOST_COUNTED = 10_000;
+/** Counting stops here, so that a page is a few thousand index entries, whatever somebody has sent. */
+const MOST_COUNTED = 100;
 
-/** An account's hosts, newest first, each with how many endpoints it has and how many callbacks wait there. */
+/** An account's hosts, newest first, each with how many endpoints it has, and at how many something waits. */
 export function listHosts(
   db: Db,
   accountId: string,
@@ -57,9 +57,8 @@ export function listHosts(
       sql<number>`(SELECT count(*) FROM (
         SELECT FROM endpoint WHERE host_id = host.id LIMIT ${MOST_COUNTED}) AS counted)`.as('endpoints'),
       sql<number>`(SELECT count(*) FROM (
-        SELECT FROM endpoint JOIN delivery ON delivery.endpoint_id = endpoint.id
-        WHERE host_id = host.id AND (state = 'pending' OR state = 'delivering')
-        LIMIT ${MOST_COUNTED}) AS counted)`.as('undelivered'),
+        SELECT FROM endpoint WHERE host_id = host.id AND next_due IS NOT NULL
+        LIMIT ${MOST_COUNTED}) AS counted)`.as('waiting_endpoints'),
     ])
     .where('account_id', '=', accountId);
   if (page.after) query = query.where(olderThan(page.after));

@@ -8,7 +8,9 @@ const PLACES = 8_192;
 const BYTES = 64 * 2 ** 20;
 const CONCURRENCY = 4;
 
-const capacity = () => new Capacity({ places: PLACES, bytes: BYTES, concurrency: CONCURRENCY });
+const now = 0;
+const capacity = () =>
+  new Capacity({ places: PLACES, bytes: BYTES, concurrency: CONCURRENCY, now: () => now });
 const host = (accountId: string, id: string) => new Host({ accountId, host: { id, health: answering } });
 const known = (accountId: string, id: string) => Object.assign(host(accountId, id), { answers: true });
 const at = (on: Host, lane: Lane, isQuickItself = lane === 'quick'): Receiver => ({

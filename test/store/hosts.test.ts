@@ -63,7 +63,9 @@ test('paths of one scheme, name and port are one host of their account', async (
   await open('http://a.example.org/1');
   await open('https://a.example.org/1', await insertAccount(database.db));
   const mine = await listHosts(database.db, account, { limit: 10 });
-  expect(mine.map(({ origin, endpoints, undelivered }) => [origin, endpoints, undelivered]).sort()).toEqual([
+  expect(
+    mine.map(({ origin, endpoints, waiting_endpoints: waiting }) => [origin, endpoints, waiting]).sort(),
+  ).toEqual([
     ['http://a.example.org', 1, 1],
     ['https://a.example.org', 2, 2],
     ['https://a.example.org:8443', 1, 1],

@@ -13,10 +13,10 @@ export const Host = Type.Object(
       description: 'Attempts in a row, at any of its endpoints, that no answer came to.',
     }),
     open_until: nullable(Time),
-    endpoints: Type.Integer({ minimum: 0, description: 'Counted up to 10,000.' }),
-    undelivered: Type.Integer({
+    endpoints: Type.Integer({ minimum: 0, description: 'Counted up to 100.' }),
+    waiting_endpoints: Type.Integer({
       minimum: 0,
-      description: 'Callbacks that wait or are being sent, counted up to 10,000.',
+      description: 'Those at which callbacks wait or are being sent, counted up to 100.',
     }),
     created_at: Time,
   },
