@@ -16,6 +16,7 @@ import type {
   LeasedEndpoint,
   Recorded,
   RecordedHealths,
+  Told,
 } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
 import { Capacity, type Place, type Receiver } from './capacity.ts';
@@ -57,6 +58,9 @@ const ENDPOINTS = 64;
  */
 const AHEAD = 640;
 const AHEAD_OF_ONE = 64;
+/** An endpoint that has come due goes before those that have waited for so long; of so many the earliest are forgotten. */
+const TOLD_MS = 30_000;
+const MOST_TOLD = 1_000;
 /** From one record to the next, unless a batch is full: while answers pour in, those of so long share a statement and a commit. */
 const RECORD_MS = 10;
 /** While a slow start holds deliveries back, the loop looks this often. */
@@ -85,8 +89,8 @@ export class Dispatcher {
   /** Attempts begun and not yet on record. */
   #open = 0;
   #look = true;
-  /** Endpoints that came due since the last look. */
-  #told = new Set<string>();
+  /** Endpoints that have come due and were not had yet, and until when they go first (performance.now). */
+  readonly #told = new Map<string, number>();
   /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
   #passedOver: ReadonlySet<string> = new Set();
   /** Hosts at which something claimed could not begin for want of a place there; and whether any place was wanted. */
@@ -126,7 +130,7 @@ export class Dispatcher {
       const held = this.#held.get(endpointId);
       if (held) held.more = true;
       else {
-        this.#told.add(endpointId);
+        this.#told.set(endpointId, performance.now() + TOLD_MS);
         this.#look = true;
       }
     }
@@ -250,10 +254,11 @@ export class Dispatcher {
       endpoints: ENDPOINTS,
       room: roomOf,
       leaseMs: this.#leaseMs,
-      told: this.#takeTold(),
+      told: this.#toldOf(at),
       hosts: this.#choice(),
     });
     if (now === null) return;
+    for (const { endpointId } of leases) this.#told.delete(endpointId);
     if (leases.length >= ENDPOINTS) this.#look = true;
     this.#clock = { database: now.getTime(), at };
     const byEndpoint = Map.groupBy(claimed, (item) => item.endpointId);
@@ -274,10 +279,14 @@ export class Dispatcher {
     }
   }
 
-  #takeTold(): string[] {
-    const told = [...this.#told].slice(-ENDPOINTS);
-    this.#told.clear();
-    return told;
+  /** The latest, as many as one look may take. */
+  #toldOf(at: number): Told[] {
+    for (const [id, until] of this.#told) {
+      if (until > at && this.#told.size <= MOST_TOLD) break;
+      this.#told.delete(id);
+    }
+    const latest = [...this.#told.keys()].slice(-ENDPOINTS);
+    return latest.map((endpointId) => ({ endpointId, isQuick: this.#hosts.isQuick(endpointId) }));
   }
 
   /** Where a look for due endpoints is of use, and where first. */

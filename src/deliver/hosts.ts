@@ -64,6 +64,10 @@ export class Hosts {
     return host.open === 0 && !this.#unwritten.has(host);
   }
 
+  isQuick(endpointId: string): boolean {
+    return this.#endpoints.get(endpointId)?.quick === true;
+  }
+
   usualOf(endpointId: string): UsualTime {
     const usual = this.#endpoints.get(endpointId) ?? new UsualTime();
     this.#endpoints.delete(endpointId);

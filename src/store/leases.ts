@@ -54,10 +54,16 @@ export type ClaimOptions = {
   /** How many deliveries to take at once of a leased endpoint. */
   room: (leased: LeasedEndpoint, now: Date) => number;
   leaseMs: number;
-  /** Ids of endpoints that have just come due: before those that have waited, for up to half of `endpoints`. */
-  told: readonly string[];
+  /** Endpoints that have just come due: before those that have waited, for up to half of `endpoints`. */
+  told: readonly Told[];
   /** Which hosts to look at. */
   hosts: HostChoice;
+};
+
+export type Told = {
+  endpointId: string;
+  /** It answers quickly itself: it is taken whatever is known of its host, where other paths may hang. */
+  isQuick: boolean;
 };
 
 /** Ids. What is known of hosts in the process that claims: which may have more attempts, and who goes first. */
@@ -114,7 +120,8 @@ export async function claimEndpoints(db: TellingDb, options: ClaimOptions): Prom
     choice AS MATERIALIZED (
       SELECT ${plainArray(quick)}::uuid[] AS quick, ${plainArray(full)}::uuid[] AS full_hosts,
         ${plainArray(fullAccounts)}::uuid[] AS full_accounts, ${options.endpoints}::int AS most,
-        ${plainArray(options.told)}::uuid[] AS told),
+        ${plainArray(options.told.map(({ endpointId }) => endpointId))}::uuid[] AS told,
+        ${plainArray(options.told.map(({ isQuick }) => isQuick))}::bool[] AS told_quick),
     ready AS MATERIALIZED (
       SELECT host.id, host.next_due, host.breaker, host.id = ANY(choice.quick) AS quick,
         -- Accounts take turns: the second of each comes after the first of all.
@@ -130,9 +137,10 @@ export async function claimEndpoints(db: TellingDb, options: ClaimOptions): Prom
         LIMIT CASE WHEN ready.breaker <> 'closed' THEN 1 WHEN ready.quick THEN ${OF_QUICK_HOST}::int ELSE ${OF_HOST}::int END) AS found
       ORDER BY ready.quick DESC, ready.turn, ready.next_due LIMIT (SELECT most FROM choice)),
     fresh AS MATERIALIZED (
-      SELECT endpoint.id FROM choice, unnest(choice.told) AS told (id)
-      JOIN endpoint ON endpoint.id = told.id JOIN ready ON ready.id = endpoint.host_id AND ready.breaker = 'closed'
-      WHERE leased_until IS NULL AND endpoint.next_due <= now() AND disabled_at IS NULL
+      SELECT endpoint.id FROM choice CROSS JOIN LATERAL unnest(choice.told, choice.told_quick) AS told (id, quick)
+      JOIN endpoint ON endpoint.id = told.id LEFT JOIN ready ON ready.id = endpoint.host_id AND ready.breaker = 'closed'
+      WHERE (ready.id IS NOT NULL OR told.quick)
+        AND leased_until IS NULL AND endpoint.next_due <= now() AND disabled_at IS NULL
       LIMIT (SELECT most / 2 FROM choice)),
     -- Their holders died.
     forsaken AS MATERIALIZED (
@@ -147,7 +155,7 @@ export async function claimEndpoints(db: TellingDb, options: ClaimOptions): Prom
     -- An open host is due only once its time is over: this claim is the probe, and others leave it alone meanwhile.
     probed AS (
       UPDATE host SET breaker = 'half_open', next_due = now() + ${options.leaseMs} * interval '1 millisecond'
-      WHERE id IN (SELECT host_id FROM due) AND breaker = 'open')
+      WHERE id IN (SELECT host_id FROM due) AND breaker = 'open' AND open_until <= now())
     UPDATE endpoint SET token = token + 1, leased_until = now() + ${options.leaseMs} * interval '1 millisecond',
       -- It is due only once its time is over: this claim is the probe.
       breaker = CASE endpoint.breaker WHEN 'open' THEN 'half_open' ELSE endpoint.breaker END
@@ -158,24 +166,31 @@ export async function claimEndpoints(db: TellingDb, options: ClaimOptions): Prom
       host.open_until AS host_open_until`.execute(db);
   const now = rows[0]?.now;
   if (now === undefined) return { now: null, leases: [], claimed: [] };
-  const leases = rows.map((row) => ({
-    endpointId: row.id,
-    token: row.token,
-    health: healthOf(row),
-    accountId: row.account_id,
-    host: {
-      id: row.host_id,
-      health: {
-        state: row.host_breaker === 'open' ? ('half_open' as const) : row.host_breaker,
-        silent: row.host_silent,
-        trips: row.host_trips,
-        openUntil: row.host_open_until,
+  const leases = rows.map(
+    (row): LeasedEndpoint => ({
+      endpointId: row.id,
+      token: row.token,
+      health: healthOf(row),
+      accountId: row.account_id,
+      host: {
+        id: row.host_id,
+        health: {
+          state:
+            row.host_breaker === 'open' && isOver(row.host_open_until, now) ? 'half_open' : row.host_breaker,
+          silent: row.host_silent,
+          trips: row.host_trips,
+          openUntil: row.host_open_until,
+        },
       },
-    },
-  }));
+    }),
+  );
   if (rows.some((row) => row.taken_over)) db.teller.tell(await putBack(db, leases));
   const wanted = leases.map((lease) => ({ ...lease, room: options.room(lease, now) }));
   return { now, leases, claimed: await claimDeliveries(db, wanted) };
+}
+
+function isOver(time: Date | null, now: Date): boolean {
+  return time !== null && time <= now;
 }
 
 type HealthRow = Pick<

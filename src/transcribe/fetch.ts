@@ -38,6 +38,8 @@ export type FetchedAudio = {
 };
 
 const MAX_REDIRECTS = 5;
+/** Connections that turn out to be stale, one after the other; after so many it is the host's doing. */
+const MOST_STALE = 5;
 /** Signed URLs of object stores, as they come in redirects, are long. */
 const MAX_REDIRECT_URL = 8_192;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
@@ -46,7 +48,7 @@ export async function fetchAudio(options: FetchAudioOptions): Promise<FetchedAud
   const deadline = performance.now() + options.totalMs;
   let url = options.url;
   for (let hop = 0; ; hop++) {
-    const result = await download(url, hop, deadline, options);
+    const result = await downloadFresh(url, hop, deadline, options);
     if ('bytes' in result) return result;
     if (hop === MAX_REDIRECTS)
       throw new JobError(
@@ -57,12 +59,32 @@ export async function fetchAudio(options: FetchAudioOptions): Promise<FetchedAud
   }
 }
 
+type Downloaded = FetchedAudio | { next: string };
+
+/** A kept connection that its host was just closing says nothing of the file: it is asked for again on another. */
+async function downloadFresh(
+  url: string,
+  hop: number,
+  deadline: number,
+  options: FetchAudioOptions,
+): Promise<Downloaded> {
+  for (let tries = 1; ; tries++) {
+    const result = await download(url, hop, deadline, options);
+    if (result !== 'stale') return result;
+    if (tries === MOST_STALE)
+      throw new JobError(
+        'audio_unreachable',
+        'The audio host closed each connection as it was asked: try again later.',
+      );
+  }
+}
+
 async function download(
   url: string,
   hop: number,
   deadline: number,
   options: FetchAudioOptions,
-): Promise<FetchedAudio | { next: string }> {
+): Promise<Downloaded | 'stale'> {
   const { maxBytes, path, minimumRate, onProgress } = options;
   const tooLarge = () =>
     new JobError(
@@ -132,6 +154,7 @@ async function download(
   await finished(file);
 
   if (refusal) throw refusal;
+  if (exchange.failure?.class === 'stale_connection') return 'stale';
   if (exchange.failure) throw failed(exchange.failure, hop);
   const { head } = exchange;
   if (!head) throw new JobError('audio_unreachable', 'The audio host sent no answer.');
@@ -148,7 +171,8 @@ async function download(
     throw new JobError('audio_http_error', statusSentence(head.status));
   if (exchange.bodyFailure?.class === 'shortage') throw failed(exchange.bodyFailure, hop);
   // audio_unreachable rather than audio_corrupt: the line broke, the file may be whole, and a second try can help.
-  if (exchange.body !== 'complete') {
+  // A host that closes right after the last byte it announced has sent everything.
+  if (exchange.body !== 'complete' && exchange.bodyBytes !== announced) {
     const aborted = exchange.bodyFailure?.class === 'aborted';
     const total = announced === null ? '' : ` of ${announced}`;
     const why = exchange.bodyFailure?.class === 'timeout' ? ', then the time ran out' : '';

@@ -8,7 +8,7 @@ const PLACES = 8_192;
 const BYTES = 64 * 2 ** 20;
 const CONCURRENCY = 4;
 
-const now = 0;
+let now = 0;
 const capacity = () =>
   new Capacity({ places: PLACES, bytes: BYTES, concurrency: CONCURRENCY, now: () => now });
 const host = (accountId: string, id: string) => new Host({ accountId, host: { id, health: answering } });
@@ -95,4 +95,35 @@ test('what is given back can be taken again', () => {
   for (const place of first) all.give(place);
   expect([all.open, one.open, one.openOthers]).toEqual([0, 0, 0]);
   expect(takeAll(all, at(one, 'slow', false))).toHaveLength(first.length);
+});
+
+test('receivers that were quick and hang leave places to others at once, and count as slow once they are overdue', () => {
+  now = 0;
+  const all = capacity();
+  const hosts = Array.from({ length: 200 }, (_, n) => known('a', `was quick ${n}`));
+  const taken = hosts.flatMap((one) => takeAll(all, at(one, 'quick')));
+  expect(taken.length).toBeGreaterThan(2_000);
+  expect(takeAll(all, at(host('a', 'new'), 'unproven'))).not.toHaveLength(0);
+  expect(takeAll(all, at(known('b', 'quick'), 'quick')).length).toBeGreaterThanOrEqual(64);
+  expect(takeAll(all, at(known('a', 'quick'), 'quick'))).toHaveLength(0);
+  now = 3_000;
+  expect(takeAll(all, at(known('a', 'quick'), 'quick')).length).toBeGreaterThanOrEqual(64);
+  expect(hosts[0]?.openOthers).toBe(hosts[0]?.open);
+  for (const place of taken) all.give(place);
+  expect(hosts.every((one) => one.open === 0 && one.openOthers === 0)).toBe(true);
+});
+
+test('small bodies wait for no memory, whatever large ones hold', () => {
+  const all = capacity();
+  for (let n = 0; n < 100; n++) takeAll(all, at(known('a', `${n}`), 'slow', false), 12_000_000);
+  expect(all.take(at(host('a', 'new'), 'unproven'), 0)).toMatchObject({ bytes: 0 });
+});
+
+test('a path that is known to answer goes on at a host that rests because its other paths hang', () => {
+  const all = capacity();
+  const resting = Object.assign(known('a', 'host'), {
+    health: { state: 'open', silent: 8, trips: 1, openUntil: new Date() },
+  } as const);
+  expect(all.take(at(resting, 'slow', false), 0)).toBe('host');
+  expect(takeAll(all, at(resting, 'slow', true)).length).toBeGreaterThanOrEqual(4);
 });

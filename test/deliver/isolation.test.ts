@@ -2,6 +2,7 @@
 // real sockets; how long attempts may take is as in production, so that whoever had to wait for one would be seen.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { type DeliverRig, startDeliverRig } from '../rig/deliver.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -70,6 +71,33 @@ test('300 hosts that hang hold no place that a healthy endpoint needs', async ()
   );
 }, 60_000);
 
+test('a path that answers is called at once, on a host whose 100 other paths hang until it rests', async () => {
+  rig = await startDeliverRig({ deadlineMs: 1_000, schedule: [0, 60_000] });
+  const open = (url: string) => rig?.open({ url }) as Promise<string>;
+  let hung = 0;
+  const server = createServer((request, response) => {
+    request.resume();
+    if (request.url === '/well') response.end();
+    else hung++;
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  servers.push(server);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await rig.ended(await open(`${url}/well`));
+  await Promise.all(Array.from({ length: 100 }, (_, n) => open(`${url}/hangs/${n}`)));
+  await eventually(
+    async () => hung,
+    (count) => count >= 8,
+    20_000,
+  );
+  for (let n = 0; n < 8; n++) {
+    const since = performance.now();
+    expect(await rig.ended(await open(`${url}/well`))).toMatchObject({ state: 'delivered' });
+    expect(performance.now() - since).toBeLessThan(AT_ONCE_MS);
+    await wait(500);
+  }
+}, 60_000);
+
 test('bodies of 8 MB arrive, as many at a time as memory is set aside for, and small ones go on beside them', async () => {
   rig = await startDeliverRig({ deadlineMs: 30_000 });
   receiver = await startReceiver();
@@ -101,5 +129,5 @@ test('bodies of 8 MB arrive, as many at a time as memory is set aside for, and s
   for (const id of ids) expect(await rig.ended(id, 40_000)).toMatchObject({ state: 'delivered' });
   expect(arrived.length).toBe(COUNT);
   expect(Math.min(...arrived)).toBeGreaterThanOrEqual(8_000_000);
-  expect(most * 8_000_000).toBeLessThanOrEqual(64 * 2 ** 20);
+  expect(most * 8_000_000).toBeLessThanOrEqual(128 * 2 ** 20);
 }, 90_000);

@@ -5,6 +5,7 @@ import { enableEndpoint, markDue } from '../../src/store/endpoints.ts';
 import { listHosts, remindHosts, settleHosts } from '../../src/store/hosts.ts';
 import {
   ANY_HOST,
+  type ClaimOptions,
   claimEndpoints,
   type LeasedEndpoint,
   record,
@@ -28,8 +29,8 @@ beforeEach(async () => {
 });
 
 const open = (url: string, owner = account) => openAnyDelivery(database.db, owner, url);
-const CLAIM = { endpoints: 64, room: () => 4, leaseMs: 60_000, told: [], hosts: ANY_HOST };
-const claim = (particular: Partial<typeof CLAIM & { told: string[]; hosts: typeof ANY_HOST }> = {}) =>
+const CLAIM: ClaimOptions = { endpoints: 64, room: () => 4, leaseMs: 60_000, told: [], hosts: ANY_HOST };
+const claim = (particular: Partial<ClaimOptions> = {}) =>
   claimEndpoints(database.db, { ...CLAIM, ...particular });
 const hosts = () => database.db.selectFrom('host').selectAll().orderBy('origin').execute();
 const claimedUrls = async (particular = {}) =>
@@ -101,7 +102,9 @@ test('what has just come due goes before what has waited, for half of a claim', 
     .select('id')
     .where('url', '=', 'https://h29.example.org/')
     .execute();
-  expect(await claimedUrls({ endpoints: 4, told: told.map(({ id }) => id) })).toContain('h29.example.org/');
+  expect(
+    await claimedUrls({ endpoints: 4, told: told.map(({ id }) => ({ endpointId: id, isQuick: false })) }),
+  ).toContain('h29.example.org/');
 });
 
 test('an open host is left alone; when its time is over one endpoint is the probe; with an answer all the others are due', async () => {
@@ -124,6 +127,24 @@ test('an open host is left alone; when its time is over one endpoint is the prob
   expect((await claim()).leases).toEqual([]);
   await record(database.db, [], { endpoints: [], hosts: [{ hostId: host.id, health: answering }] });
   expect((await claim()).leases.length).toBeGreaterThan(1);
+});
+
+test('a path that is known to answer is taken while its host rests, and is no probe', async () => {
+  for (const path of ['hangs', 'well']) await open(`https://a.example.org/${path}`);
+  const [host] = await hosts();
+  await sql`UPDATE host SET breaker = 'open', silent = 8, open_until = now() + interval '1 hour',
+    next_due = now() + interval '1 hour'`.execute(database.db);
+  const { id } = await database.db
+    .selectFrom('endpoint')
+    .select('id')
+    .where('url', 'like', '%well')
+    .executeTakeFirstOrThrow();
+  const told = (isQuick: boolean) => ({ told: [{ endpointId: id, isQuick }] });
+  expect((await claim(told(false))).leases).toEqual([]);
+  expect((await claim(told(true))).leases).toMatchObject([
+    { endpointId: id, host: { id: host?.id, health: { state: 'open' } } },
+  ]);
+  expect((await hosts())[0]).toMatchObject({ breaker: 'open' });
 });
 
 test('enabling an endpoint probes its host at once', async () => {

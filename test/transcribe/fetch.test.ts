@@ -1,4 +1,6 @@
 // Downloads of audio_url over real sockets to a real disk: what arrives, what is refused, and in which words.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -54,6 +56,39 @@ const refused = (url: string, more: Partial<FetchAudioOptions> = {}) =>
   );
 
 describe('a download', () => {
+  it('is whole when its host closes right after the last byte it announced', async () => {
+    // In a process of its own: the close then comes with the bytes, as it does from another machine.
+    const script = `
+      const server = require('node:net').createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.end('HTTP/1.1 200 OK\\r\\ncontent-length: 123976\\r\\n\\r\\n' + 'x'.repeat(123976)));
+      });
+      server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+    const closing = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    open.push({ close: async () => void closing.kill() });
+    const [port] = await once(closing.stdout, 'data');
+    for (let n = 0; n < 5; n++)
+      expect(await fetching(`http://127.0.0.1:${String(port).trim()}/${n}`)).toMatchObject({
+        bytes: 123_976,
+      });
+    expect((await stat(path)).size).toBe(123_976);
+  });
+
+  it('is asked for again when a kept connection turns out to be closed', async () => {
+    let answered = 0;
+    const late = await startSocketServer((socket) => {
+      socket.on('data', () => {
+        // The second request of a connection meets one that has just been given up.
+        if (socket.bytesWritten > 0) return void socket.resetAndDestroy();
+        answered++;
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\naudio');
+      });
+    });
+    open.push(late);
+    for (let n = 0; n < 4; n++) expect(await fetching(`${late.url}/${n}`)).toMatchObject({ bytes: 5 });
+    expect(answered).toBe(4);
+  });
+
   it('arrives whole, with its name, type and progress', async () => {
     const clip = await readFile(CLIP);
     const { url, next } = await host({
