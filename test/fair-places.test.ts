@@ -1,44 +1,7 @@
 // Places that several accounts share: none holds them all, whoever is new finds one, and those who wait take turns.
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { FairPlaces, Shares } from '../src/fair-places.ts';
-
-function fill(shares: Shares, ...accounts: string[]): Record<string, number> {
-  for (let more = true; more; ) {
-    more = false;
-    for (const account of accounts)
-      if (shares.mayTake(account)) {
-        shares.take(account);
-        more = true;
-      }
-  }
-  return Object.fromEntries(accounts.map((account) => [account, shares.held(account)]));
-}
-
-describe('shares', () => {
-  test.each([
-    [['a'], { a: 32 }],
-    [['a', 'b'], { a: 22, b: 21 }],
-    [['a', 'b', 'c'], { a: 16, b: 16, c: 16 }],
-  ])('of 64 places, %j get %j', (accounts, held) => {
-    expect(fill(new Shares(64), ...accounts)).toEqual(held);
-  });
-
-  test('one after the other, each is left half of what is free: the sixth still finds one', () => {
-    const shares = new Shares(64);
-    const held = ['a', 'b', 'c', 'd', 'e', 'f'].map((account) => fill(shares, account)[account]);
-    expect(held).toEqual([32, 16, 8, 4, 2, 1]);
-  });
-
-  test('a single place is anybody’s, and what is given back is there for others', () => {
-    const shares = new Shares(1);
-    expect(fill(shares, 'a')).toEqual({ a: 1 });
-    expect(shares.full()).toEqual(['a']);
-    shares.give('a');
-    expect(shares.full()).toEqual([]);
-    expect(fill(shares, 'b')).toEqual({ b: 1 });
-  });
-});
+import { FairPlaces } from '../src/fair-places.ts';
 
 type Work = { order: string[]; end: (name: string) => Promise<void> };
 

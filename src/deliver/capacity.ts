@@ -4,10 +4,11 @@
 // An attempt takes a place, and memory for a large body, until its answer is there. Receivers that are known to answer
 // quickly have a part of the places, all others have a part, and those known to be slow or failing a part of that part, so
 // that however many of one kind hang, the other kinds find places. An attempt at a quick receiver that is not answered soon
-// counts as a slow one from then on. Within each part accounts share by dynamic thresholds (pool.ts). And a host has a limit
+// counts as a slow one from then on. Within each part accounts share by dynamic thresholds (shared-pool.ts). And a host has a limit
 // of its own, however many endpoints it has.
+
+import { SharedPool } from '../shared-pool.ts';
 import type { Host } from './hosts.ts';
-import { SharedPool } from './pool.ts';
 import { QUICK_MS } from './usual-time.ts';
 
 /** What is known of the receiver: quick; nothing yet; that it takes long or has failed. */

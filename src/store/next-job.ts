@@ -53,14 +53,28 @@ const TRIES = 5;
 
 /** Starts a job; undefined when there is none that may start now. Any number of processes may ask at once. */
 export async function startNext(db: TellingDb, stage: Stage, options: NextJob): Promise<Started | undefined> {
+  const [job] = await startSeveral(db, stage, { ...options, places: 1 });
+  return job;
+}
+
+/**
+ * The same for as many places as are free: several jobs of the account whose turn it is, in one transaction, but never so
+ * many that the other accounts that wait would find no place.
+ */
+export async function startSeveral(
+  db: TellingDb,
+  stage: Stage,
+  options: NextJob & { places: number },
+): Promise<Started[]> {
   for (let tries = 0; tries < TRIES; tries++) {
     const candidates = await fairest(db, stage, options);
-    if (candidates.length === 0) return undefined;
-    const job = await db.commit((trx) => startOf(trx, stage, candidates, options));
-    if (job) return job;
+    if (candidates.length === 0) return [];
+    const atOnce = Math.max(1, Math.floor(options.places / (2 * candidates.length)));
+    const jobs = await db.commit((trx) => startOf(trx, stage, candidates, { ...options, atOnce }));
+    if (jobs.length > 0) return jobs;
     // Somebody was quicker: who is next may be another account now.
   }
-  return undefined;
+  return [];
 }
 
 /**
@@ -91,11 +105,12 @@ async function startOf(
   trx: TellingTrx,
   stage: Stage,
   candidates: readonly string[],
-  { leaseMs, most }: NextJob,
-): Promise<Started | undefined> {
+  { leaseMs, most, atOnce }: NextJob & { atOnce: number },
+): Promise<Started[]> {
   const account = await lockOne(trx, candidates);
-  if (account === undefined) return undefined;
+  if (account === undefined) return [];
   const { waits, limited, index } = STAGES[stage];
+  let places = atOnce;
   if (most !== null) {
     // Counted again under the lock: starts of one account take turns, so that each sees those before it.
     const { rows } = await sql<{ count: number }>`
@@ -103,15 +118,21 @@ async function startOf(
       WHERE account_id = ${account} AND state = 'processing' AND lease_until > now() AND ${limited}`.execute(
       trx,
     );
-    if ((rows[0]?.count ?? 0) >= most) return undefined;
+    places = Math.min(atOnce, most - (rows[0]?.count ?? 0));
+    if (places <= 0) return [];
   }
   const { rows } = await sql<{ id: string; state: JobState }>`
     SELECT id, state FROM job WHERE account_id = ${account} AND ${waits} AND ${READY}
-    ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED`.execute(trx);
-  const [next] = rows;
-  if (!next) return undefined;
+    ORDER BY created_at, id LIMIT ${places} FOR UPDATE SKIP LOCKED`.execute(trx);
+  if (rows.length === 0) return [];
   await sql`UPDATE account SET ${sql.ref(index)} = clock_timestamp() WHERE id = ${account}`.execute(trx);
-  return next.state === 'queued' ? startQueued(trx, next.id, leaseMs) : startParked(trx, next.id, leaseMs);
+  const started: Started[] = [];
+  for (const { id, state } of rows) {
+    const start = state === 'queued' ? startQueued : startParked;
+    const job = await start(trx, id, leaseMs);
+    if (job) started.push(job);
+  }
+  return started;
 }
 
 /** The first account in which nobody is starting a job at this instant; where there is none, the first, after a wait. */

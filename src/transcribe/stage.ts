@@ -2,15 +2,15 @@
 // now and then in case a ring was not heard.
 import type { Logger } from 'pino';
 import { Bell } from '../bell.ts';
-import type { Shares } from '../fair-places.ts';
+import type { SharedPool } from '../shared-pool.ts';
 import type { Started } from '../store/jobs.ts';
 
 export type StageOptions = {
   name: string;
   /** Who holds how many of the places. */
-  shares: Shares;
-  /** Starts the next job; undefined: nothing is to be done. */
-  next: () => Promise<Started | undefined>;
+  places: SharedPool;
+  /** Starts the next jobs, at most as many as there are places; none: nothing is to be done. */
+  next: (places: number) => Promise<readonly Started[]>;
   /** Never rejects but by a fault of ours, which is logged: the job's lease then runs out. */
   run: (job: Started, stopping: AbortSignal) => Promise<void>;
   log: Logger;
@@ -47,35 +47,36 @@ export class StageWorker {
   async #claim(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const job = this.#options.shares.free > 0 ? await this.#next() : undefined;
-      if (job) this.#start(job);
-      else await this.#bell.rung(POLL_MS);
+      const { free } = this.#options.places;
+      const jobs = free > 0 ? await this.#next(free) : [];
+      for (const job of jobs) this.#start(job);
+      if (jobs.length === 0) await this.#bell.rung(POLL_MS);
     }
   }
 
   /** What is in the way (no database, no disk) is said once, however often it is run into. */
-  async #next(): Promise<Started | undefined> {
+  async #next(places: number): Promise<readonly Started[]> {
     const { next, log, name } = this.#options;
     try {
-      const job = await next();
+      const jobs = await next(places);
       this.#trouble = null;
-      return job;
+      return jobs;
     } catch (error) {
       const { message } = error as Error;
       if (message !== this.#trouble)
         log.warn({ err: error, stage: name }, 'no job can be begun at this moment; it is tried again');
       this.#trouble = message;
-      return undefined;
+      return [];
     }
   }
 
   #start(job: Started): void {
-    const { shares, run, log, name } = this.#options;
-    shares.take(job.account_id);
+    const { places, run, log, name } = this.#options;
+    places.take(job.account_id);
     const running = run(job, this.#stopping.signal)
       .catch((error: unknown) => log.error({ err: error, job: job.id, stage: name }, 'a run broke off'))
       .finally(() => {
-        shares.give(job.account_id);
+        places.give(job.account_id);
         this.#running.delete(running);
         this.#bell.ring();
       });

@@ -1,10 +1,10 @@
 // The transcribe role: downloads and transcriptions in places apart from one another, and the reconciler that puts back
 // what a dead process had in its hands.
 import { type Chore, startChore } from '../chore.ts';
-import { Shares } from '../fair-places.ts';
+import { SharedPool } from '../shared-pool.ts';
 import { shortageOf } from '../shortage.ts';
 import { expireRuns, runsOf } from '../store/jobs.ts';
-import { type NextJob, type Stage, startNext } from '../store/next-job.ts';
+import { type NextJob, type Stage, startSeveral } from '../store/next-job.ts';
 import { renderDelivery } from './callback.ts';
 import { diedEachTime, type HandlerDeps, handleJob } from './handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from './held-runs.ts';
@@ -30,20 +30,20 @@ const MOST_DOWNLOADED = 32;
 export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promise<void>> {
   const { db, log, workers, perAccount, withoutRoom } = deps;
   const runs = new HeldRuns(db, log);
-  const places = { fetch: new Shares(DOWNLOADS), transcribe: new Shares(workers) };
+  const places = { fetch: new SharedPool(DOWNLOADS), transcribe: new SharedPool(workers) };
   const stage = (name: Stage, options: () => Omit<NextJob, 'leaseMs'>) =>
     new StageWorker({
       name,
-      shares: places[name],
-      next: async () => {
+      places: places[name],
+      next: async (free) => {
         await deps.room();
-        return startNext(db, name, { leaseMs: JOB_LEASE_MS, ...options() });
+        return startSeveral(db, name, { leaseMs: JOB_LEASE_MS, places: free, ...options() });
       },
       run: (job, stopping) => handleJob({ ...deps, runs }, job, stopping).then(() => wake()),
       log,
     });
   const stages = [
-    stage('fetch', () => ({ most: MOST_DOWNLOADED, full: places.fetch.full() })),
+    stage('fetch', () => ({ most: MOST_DOWNLOADED, full: [...places.fetch.full()] })),
     stage('transcribe', () => ({ most: perAccount, full: withoutRoom() })),
   ];
   const wake = () => {

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { Shares } from '../../src/fair-places.ts';
+import { SharedPool } from '../../src/shared-pool.ts';
 import { deliveryChange } from '../../src/store/changes.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { resend } from '../../src/store/deliveries.ts';
@@ -12,7 +12,7 @@ import { disableEndpoint, enableEndpoint } from '../../src/store/endpoints.ts';
 import { deleteJob, expireRuns, finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { ANY_HOST, claimEndpoints, endAllLeases, freeDisabledEndpoints } from '../../src/store/leases.ts';
 import { type News, pack, unpack } from '../../src/store/news.ts';
-import { startNext } from '../../src/store/next-job.ts';
+import { startNext, startSeveral } from '../../src/store/next-job.ts';
 import { Outbox } from '../../src/store/outbox.ts';
 import { createReplay, stepReplay } from '../../src/store/replays.ts';
 import { StageWorker } from '../../src/transcribe/stage.ts';
@@ -249,8 +249,8 @@ test('idle workers of another process begin at once, not at their next poll', as
   const handled: string[] = [];
   const worker = new StageWorker({
     name: 'fetch',
-    shares: new Shares(1),
-    next: () => startNext(there.db, 'fetch', { leaseMs: 60_000, most: null, full: [] }),
+    places: new SharedPool(1),
+    next: () => startSeveral(there.db, 'fetch', { leaseMs: 60_000, most: null, full: [], places: 1 }),
     run: async ({ id }) => {
       handled.push(id);
     },

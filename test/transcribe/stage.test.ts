@@ -1,8 +1,8 @@
 // The places of a stage: filled while there are jobs, left empty while something is short, emptied at a stop.
 import { Writable } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
-import { Shares } from '../../src/fair-places.ts';
 import { createLog } from '../../src/log.ts';
+import { SharedPool } from '../../src/shared-pool.ts';
 import { ShortageError } from '../../src/shortage.ts';
 import type { Started } from '../../src/store/jobs.ts';
 import { StageWorker } from '../../src/transcribe/stage.ts';
@@ -25,8 +25,8 @@ function start(places: number, next: () => Promise<Started | undefined>) {
   );
   const worker = new StageWorker({
     name: 'transcribe',
-    shares: new Shares(places),
-    next,
+    places: new SharedPool(places),
+    next: async () => [(await next()) ?? []].flat(),
     run: (job, stopping) =>
       new Promise((resolve, reject) => {
         running.set(job.id, () => {

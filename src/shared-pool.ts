@@ -1,4 +1,4 @@
-// Something there is only so much of (places, bytes of memory), shared by accounts with dynamic thresholds: an account may
+// Something there is only so much of (places, bytes of memory) in this process, shared by accounts with dynamic thresholds: an account may
 // take more while what it has is less than what is free. One account alone comes to half of it, two to a third each, and
 // whoever comes next always finds some, without anybody counting who is there.
 // A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998 (α = 1).
@@ -15,6 +15,10 @@ export class SharedPool {
     return this.#used;
   }
 
+  get free(): number {
+    return this.#size - this.#used;
+  }
+
   usedBy(account: string): number {
     return this.#byAccount.get(account) ?? 0;
   }
@@ -23,19 +27,18 @@ export class SharedPool {
    * Whether the account may take so much now. One that has nothing is let in while anything at all is left: what is
    * larger than the whole (one huge body) must be possible too.
    */
-  admits(account: string, amount: number): boolean {
-    const free = this.#size - this.#used;
+  admits(account: string, amount = 1): boolean {
     const own = this.usedBy(account);
-    if (own === 0) return free > 0;
-    return own + amount <= free;
+    if (own === 0) return this.free > 0;
+    return own + amount <= this.free;
   }
 
-  take(account: string, amount: number): void {
+  take(account: string, amount = 1): void {
     this.#used += amount;
     this.#byAccount.set(account, this.usedBy(account) + amount);
   }
 
-  give(account: string, amount: number): void {
+  give(account: string, amount = 1): void {
     this.#used -= amount;
     const left = this.usedBy(account) - amount;
     if (left > 0) this.#byAccount.set(account, left);
@@ -44,6 +47,6 @@ export class SharedPool {
 
   /** Accounts that may have no more at this moment. */
   *full(): Generator<string> {
-    for (const account of this.#byAccount.keys()) if (!this.admits(account, 1)) yield account;
+    for (const account of this.#byAccount.keys()) if (!this.admits(account)) yield account;
   }
 }

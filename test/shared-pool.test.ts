@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { SharedPool } from '../../src/deliver/pool.ts';
+import { describe, expect, test } from 'vitest';
+import { SharedPool } from '../src/shared-pool.ts';
 
 const fill = (pool: SharedPool, account: string) => {
   let taken = 0;
@@ -52,4 +52,41 @@ test('of any takings and givings: never more than there is, unless one takes mor
       expect([pool.used, pool.usedBy('a'), [...pool.full()]]).toEqual([0, 0, []]);
     }),
   );
+});
+
+function fillByTurns(shares: SharedPool, ...accounts: string[]): Record<string, number> {
+  for (let more = true; more; ) {
+    more = false;
+    for (const account of accounts)
+      if (shares.admits(account)) {
+        shares.take(account);
+        more = true;
+      }
+  }
+  return Object.fromEntries(accounts.map((account) => [account, shares.usedBy(account)]));
+}
+
+describe('shares by turns', () => {
+  test.each([
+    [['a'], { a: 32 }],
+    [['a', 'b'], { a: 22, b: 21 }],
+    [['a', 'b', 'c'], { a: 16, b: 16, c: 16 }],
+  ])('of 64 places, %j get %j', (accounts, held) => {
+    expect(fillByTurns(new SharedPool(64), ...accounts)).toEqual(held);
+  });
+
+  test('one after the other, each is left half of what is free: the sixth still finds one', () => {
+    const shares = new SharedPool(64);
+    const held = ['a', 'b', 'c', 'd', 'e', 'f'].map((account) => fillByTurns(shares, account)[account]);
+    expect(held).toEqual([32, 16, 8, 4, 2, 1]);
+  });
+
+  test('a single place is anybody’s, and what is given back is there for others', () => {
+    const shares = new SharedPool(1);
+    expect(fillByTurns(shares, 'a')).toEqual({ a: 1 });
+    expect([...shares.full()]).toEqual(['a']);
+    shares.give('a');
+    expect([...shares.full()]).toEqual([]);
+    expect(fillByTurns(shares, 'b')).toEqual({ b: 1 });
+  });
 });
