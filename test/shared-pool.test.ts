@@ -90,3 +90,16 @@ describe('shares by turns', () => {
     expect(fillByTurns(shares, 'b')).toEqual({ b: 1 });
   });
 });
+
+test('the room for an account is as many as it would be let have one by one', () => {
+  const uses = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: 0, max: 20 })), {
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 64 }), uses, (size, taken) => {
+      const pool = new SharedPool(size);
+      for (const [account, amount] of taken) if (pool.used + amount <= size) pool.take(account, amount);
+      expect(pool.roomFor('a')).toBe(fill(pool, 'a'));
+    }),
+  );
+});

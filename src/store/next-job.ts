@@ -18,6 +18,13 @@ export type NextJob = {
   full: readonly string[];
 };
 
+type Several = NextJob & {
+  /** Free places in this process. */
+  places: number;
+  /** How many of them this account may take; left out: any number. */
+  roomFor?: (account: string) => number;
+};
+
 type Rules = {
   /** Jobs that wait for this stage; word for word the condition of its index. */
   waits: RawBuilder<unknown>;
@@ -61,16 +68,11 @@ export async function startNext(db: TellingDb, stage: Stage, options: NextJob): 
  * The same for as many places as are free: several jobs of the account whose turn it is, in one transaction, but never so
  * many that the other accounts that wait would find no place.
  */
-export async function startSeveral(
-  db: TellingDb,
-  stage: Stage,
-  options: NextJob & { places: number },
-): Promise<Started[]> {
+export async function startSeveral(db: TellingDb, stage: Stage, options: Several): Promise<Started[]> {
   for (let tries = 0; tries < TRIES; tries++) {
     const candidates = await fairest(db, stage, options);
     if (candidates.length === 0) return [];
-    const atOnce = Math.max(1, Math.floor(options.places / (2 * candidates.length)));
-    const jobs = await db.commit((trx) => startOf(trx, stage, candidates, { ...options, atOnce }));
+    const jobs = await db.commit((trx) => startOf(trx, stage, candidates, options));
     if (jobs.length > 0) return jobs;
     // Somebody was quicker: who is next may be another account now.
   }
@@ -105,12 +107,13 @@ async function startOf(
   trx: TellingTrx,
   stage: Stage,
   candidates: readonly string[],
-  { leaseMs, most, atOnce }: NextJob & { atOnce: number },
+  { leaseMs, most, places: free, roomFor = () => free }: Several,
 ): Promise<Started[]> {
   const account = await lockOne(trx, candidates);
   if (account === undefined) return [];
   const { waits, limited, index } = STAGES[stage];
-  let places = atOnce;
+  const share = Math.max(1, Math.floor(free / (2 * candidates.length)));
+  let places = Math.min(share, roomFor(account));
   if (most !== null) {
     // Counted again under the lock: starts of one account take turns, so that each sees those before it.
     const { rows } = await sql<{ count: number }>`
@@ -118,9 +121,9 @@ async function startOf(
       WHERE account_id = ${account} AND state = 'processing' AND lease_until > now() AND ${limited}`.execute(
       trx,
     );
-    places = Math.min(atOnce, most - (rows[0]?.count ?? 0));
-    if (places <= 0) return [];
+    places = Math.min(places, most - (rows[0]?.count ?? 0));
   }
+  if (places <= 0) return [];
   const { rows } = await sql<{ id: string; state: JobState }>`
     SELECT id, state FROM job WHERE account_id = ${account} AND ${waits} AND ${READY}
     ORDER BY created_at, id LIMIT ${places} FOR UPDATE SKIP LOCKED`.execute(trx);

@@ -31,7 +31,10 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
   const { db, log, workers, perAccount, withoutRoom } = deps;
   const runs = new HeldRuns(db, log);
   const places = { fetch: new SharedPool(DOWNLOADS), transcribe: new SharedPool(workers) };
-  const stage = (name: Stage, options: () => Omit<NextJob, 'leaseMs'>) =>
+  const stage = (
+    name: Stage,
+    options: () => Omit<NextJob, 'leaseMs'> & { roomFor?: (account: string) => number },
+  ) =>
     new StageWorker({
       name,
       places: places[name],
@@ -43,7 +46,11 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
       log,
     });
   const stages = [
-    stage('fetch', () => ({ most: MOST_DOWNLOADED, full: [...places.fetch.full()] })),
+    stage('fetch', () => ({
+      most: MOST_DOWNLOADED,
+      full: [...places.fetch.full()],
+      roomFor: (account) => places.fetch.roomFor(account),
+    })),
     stage('transcribe', () => ({ most: perAccount, full: withoutRoom() })),
   ];
   const wake = () => {
