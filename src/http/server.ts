@@ -16,6 +16,7 @@ import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { clipped } from './clip.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
@@ -184,7 +185,9 @@ function isLarge({ headers }: FastifyRequest): boolean {
 }
 
 function unknownRoute({ method, url }: FastifyRequest): HttpError {
-  return new HttpError('route_unknown', { message: `Cannot ${method} ${url.split('?', 1)[0]}` });
+  return new HttpError('route_unknown', {
+    message: `Cannot ${method} ${clipped(url.split('?', 1)[0] as string)}`,
+  });
 }
 
 /** A request to a proxy names the whole address: this server is meant, whatever host it says (RFC 9112, 3.2.2). */
