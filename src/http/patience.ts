@@ -29,6 +29,14 @@ export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
+/** Bodies up to this size are read wherever they come from. */
+const SMALL_BODY = 64_000;
+
+/** Of what comes in chunks, nobody has said. */
+export function mayBeLarge(headers: IncomingHttpHeaders): boolean {
+  return hasBody(headers) && !(Number(headers['content-length']) <= SMALL_BODY);
+}
+
 /** Whether some of its body is still to come. */
 export function isUnread(request: IncomingMessage): boolean {
   return !request.complete && hasBody(request.headers);
@@ -42,18 +50,28 @@ export function watchBody(
   tooSlow: () => void,
 ): void {
   if (!isUnread(request)) return;
-  let before = request.socket.bytesRead;
+  const { socket } = request;
+  let before = socket.bytesRead;
   const timer = setInterval(() => {
     if (request.complete) return stop();
-    const { bytesRead } = request.socket;
+    const { bytesRead } = socket;
     const came = bytesRead - before;
     before = bytesRead;
-    // What lies here unread is waiting for us, for a slow disk for instance.
-    if (request.readableLength > 0 || came >= (bodyRate * bodyMs) / 1_000) return;
+    // What lies here unread is waiting for us, for a slow disk for instance, and nothing can come while we do not read.
+    if (request.readableLength > 0 || socket.isPaused() || came >= (bodyRate * bodyMs) / 1_000) return;
     stop();
     tooSlow();
   }, bodyMs);
-  const stop = () => clearInterval(timer);
+  // From when we read again.
+  const restart = () => {
+    before = socket.bytesRead;
+    timer.refresh();
+  };
+  socket.on('resume', restart);
+  const stop = () => {
+    clearInterval(timer);
+    socket.off('resume', restart);
+  };
   request.once('end', stop);
   response.once('close', stop);
 }
