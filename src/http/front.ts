@@ -28,7 +28,7 @@ type UnderWay = WeakMap<Socket, { request: IncomingMessage; response: ServerResp
 
 export function createFront(handle: RequestListener, limits: FrontLimits): Server {
   const { patience = USUAL_PATIENCE } = limits;
-  const connections = new Connections(limits.connections);
+  const connections = new Connections(limits.connections, patience.servedMs);
   const underWay: UnderWay = new WeakMap();
   const pipeline = new Pipeline((request, response) => {
     const { socket } = request;

@@ -11,6 +11,8 @@ export type Patience = {
   bodyRate: number;
   /** A reader takes something of an answer within it. */
   answerMs: number;
+  /** Who takes longer over answers without a pause may have to make room for others (connections.ts). */
+  servedMs: number;
   /** After a refusal, the rest of a body is read and thrown away: for so long, and so many bytes. */
   lingerMs: number;
   lingerBytes: number;
@@ -21,6 +23,7 @@ export const USUAL_PATIENCE: Patience = {
   bodyMs: 30_000,
   bodyRate: 1_000,
   answerMs: 60_000,
+  servedMs: 20_000,
   lingerMs: 10_000,
   lingerBytes: 64_000_000,
 };

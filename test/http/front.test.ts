@@ -13,6 +13,7 @@ const PATIENCE: Patience = {
   bodyMs: 500,
   bodyRate: 1_000,
   answerMs: 1_000,
+  servedMs: 1_000,
   lingerMs: 400,
   lingerBytes: 8_000_000,
 };
