@@ -66,7 +66,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     const key = idempotencyKey(request, ROUTE);
     if (!request.isMultipart()) {
       // Nothing is downloaded again for a request that was answered before.
-      const earlier = await earlierAnswer(db, key && { ...key, bodyHash: hashJson(request.sent) });
+      const earlier = await earlierAnswer(db, key && { ...key, bodyHash: await hashJson(request.sent) });
       if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
     }
     await room();
@@ -215,7 +215,7 @@ async function receiveUrl(
   if (trouble !== null)
     throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
   const { filename } = await fetchAudio(url, path, signal, request.account);
-  return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: hashJson(request.sent) };
+  return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: await hashJson(request.sent) };
 }
 
 /** A name to show, never a path to use. */
