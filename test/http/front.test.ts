@@ -310,3 +310,20 @@ test.each([
     expect([...answer.matchAll(/HTTP\/1.1 (\d{3}) /g)].map(([, status]) => Number(status))).toEqual(statuses);
   }
 });
+
+test('a large body whose client asks whether to send it is asked for, and read', async () => {
+  const raw = await openRaw(url);
+  raw.socket.write(
+    head(
+      'POST /v2/pre-recorded HTTP/1.1',
+      withKey(),
+      json,
+      `content-length: ${BODY.length}`,
+      'expect: 100-continue',
+      'connection: close',
+    ),
+  );
+  await expect.poll(raw.text).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\n$/);
+  raw.socket.write(BODY);
+  expect(await raw.closed(SOON)).toMatch(/HTTP\/1.1 201 /);
+});
