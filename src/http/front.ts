@@ -28,7 +28,7 @@ type UnderWay = WeakMap<Socket, { request: IncomingMessage; response: ServerResp
 
 export function createFront(handle: RequestListener, limits: FrontLimits): Server {
   const { patience = USUAL_PATIENCE } = limits;
-  const connections = new Connections(limits.connections);
+  const connections = new Connections(limits.connections, patience.servedMs);
   const underWay: UnderWay = new WeakMap();
   const pipeline = new Pipeline((request, response) => {
     const { socket } = request;
@@ -42,7 +42,11 @@ export function createFront(handle: RequestListener, limits: FrontLimits): Serve
       if (response.headersSent) socket.destroy();
       else refuseSlow(request, response);
     });
-    handle(request, response);
+    // Where a body in chunks ends is known to Node alone, which then throws away what comes after it.
+    if (request.headers.upgrade !== undefined && request.headers['transfer-encoding'] !== undefined)
+      response.shouldKeepAlive = false;
+    if (isExpectingMore(request)) response.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
+    else handle(request, response);
   });
   const server = createServer(
     {
@@ -54,6 +58,8 @@ export function createFront(handle: RequestListener, limits: FrontLimits): Serve
     },
     (request, response) => pipeline.take(request, response),
   );
+  // Node would answer by itself, before those who came first, and wait for the body.
+  server.on('checkExpectation', (request, response) => pipeline.take(request, response));
   server.on('connection', (socket) => {
     lingerWhenUnread(socket, underWay, patience);
     pipeline.connect(socket);
@@ -65,7 +71,9 @@ export function createFront(handle: RequestListener, limits: FrontLimits): Serve
     // Otherwise it is waiting for us.
     if (idle || socket.writableLength > 0) socket.destroy();
   });
-  server.on('clientError', (error, socket) => answerMalformed(error, socket as Socket, underWay, patience));
+  server.on('clientError', (error, socket) =>
+    answerMalformed(error, socket as Socket, pipeline, underWay, patience),
+  );
   // We are no proxy. Node has given up the connection to whoever listens: us.
   server.on('connect', (_request, socket) => {
     pipeline.disconnect(socket as Socket);
@@ -86,10 +94,24 @@ function lingerWhenUnread(socket: Socket, underWay: UnderWay, patience: Patience
   };
 }
 
-function answerMalformed(error: Error, socket: Socket, underWay: UnderWay, patience: Patience): void {
+/** `Expect` knows one word, which Node keeps by itself. */
+function isExpectingMore({ headers: { expect } }: IncomingMessage): boolean {
+  return expect !== undefined && !/(?:^|\W)100-continue(?:$|\W)/i.test(expect);
+}
+
+function answerMalformed(
+  error: Error,
+  socket: Socket,
+  pipeline: Pipeline,
+  underWay: UnderWay,
+  patience: Patience,
+): void {
   // Of what comes after a refusal, nothing can be understood.
   if (socket.destroyed || socket.writableEnded) return;
-  if (!socket.writable || underWay.get(socket)?.response.headersSent) socket.destroy();
+  const busy = underWay.get(socket);
+  if (socket.writable && busy && !isUnread(busy.request))
+    pipeline.finish(socket, () => answerMalformed(error, socket, pipeline, underWay, patience));
+  else if (!socket.writable || busy?.response.headersSent) socket.destroy();
   else {
     refuseMalformed(error, socket);
     linger(socket, patience);

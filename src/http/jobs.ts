@@ -66,7 +66,7 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
   const { db, submit, queueLimit, room, audio, judge, publicUrl, listeners } = deps;
   routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
-    const keyed = key && { ...key, bodyHash: hashJson(request.sent) };
+    const keyed = key && { ...key, bodyHash: await hashJson(request.sent) };
     // Before the rules: what the first request was measured by may have changed since.
     const answer = await answerOnce(db, keyed, () => create(request, keyed));
     return sendAnswer(reply, answer);

@@ -2,6 +2,7 @@
 // brackets, `custom_metadata[user]=Ann`, `custom_metadata[address][city]=Rome`, `custom_metadata[tags][]=new`. Pure.
 import { type MetadataConditions, metadataConditions } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
+import { clipped } from './clip.ts';
 import { unstorable } from './validation.ts';
 
 type Bag = Record<string, Json>;
@@ -74,12 +75,12 @@ function readBrackets(name: string, value: unknown, asked: Bag, problems: string
   if (values.includes('[object Object]')) {
     // What JavaScript makes of an object in a string; some clients do. It would find nothing, without a word.
     problems.push(
-      `${NAME}.${path.join('.')} must be a value: "[object Object]" is a lost object; write it as ${NAME}={…} in JSON`,
+      `${NAME}.${clipped(path.join('.'))} must be a value: "[object Object]" is a lost object; write it as ${NAME}={…} in JSON`,
     );
     return;
   }
   if (!values.every((one) => put(asked, path, one)))
-    problems.push(`${NAME}.${path.join('.')} must be either a value or an object, not both`);
+    problems.push(`${NAME}.${clipped(path.join('.'))} must be either a value or an object, not both`);
 }
 
 /** Lists are written `[]`, `[0]`, or by repeating the name. False when a value stands where an object has to. */

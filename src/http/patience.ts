@@ -11,6 +11,8 @@ export type Patience = {
   bodyRate: number;
   /** A reader takes something of an answer within it. */
   answerMs: number;
+  /** Who takes longer over answers without a pause may have to make room for others (connections.ts). */
+  servedMs: number;
   /** After a refusal, the rest of a body is read and thrown away: for so long, and so many bytes. */
   lingerMs: number;
   lingerBytes: number;
@@ -21,12 +23,21 @@ export const USUAL_PATIENCE: Patience = {
   bodyMs: 30_000,
   bodyRate: 1_000,
   answerMs: 60_000,
+  servedMs: 20_000,
   lingerMs: 10_000,
   lingerBytes: 64_000_000,
 };
 
 export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Bodies up to this size are read wherever they come from. */
+const SMALL_BODY = 64_000;
+
+/** Of what comes in chunks, nobody has said. */
+export function mayBeLarge(headers: IncomingHttpHeaders): boolean {
+  return hasBody(headers) && !(Number(headers['content-length']) <= SMALL_BODY);
 }
 
 /** Whether some of its body is still to come. */
@@ -42,18 +53,28 @@ export function watchBody(
   tooSlow: () => void,
 ): void {
   if (!isUnread(request)) return;
-  let before = request.socket.bytesRead;
+  const { socket } = request;
+  let before = socket.bytesRead;
   const timer = setInterval(() => {
     if (request.complete) return stop();
-    const { bytesRead } = request.socket;
+    const { bytesRead } = socket;
     const came = bytesRead - before;
     before = bytesRead;
-    // What lies here unread is waiting for us, for a slow disk for instance.
-    if (request.readableLength > 0 || came >= (bodyRate * bodyMs) / 1_000) return;
+    // What lies here unread is waiting for us, for a slow disk for instance, and nothing can come while we do not read.
+    if (request.readableLength > 0 || socket.isPaused() || came >= (bodyRate * bodyMs) / 1_000) return;
     stop();
     tooSlow();
   }, bodyMs);
-  const stop = () => clearInterval(timer);
+  // From when we read again.
+  const restart = () => {
+    before = socket.bytesRead;
+    timer.refresh();
+  };
+  socket.on('resume', restart);
+  const stop = () => {
+    clearInterval(timer);
+    socket.off('resume', restart);
+  };
   request.once('end', stop);
   response.once('close', stop);
 }

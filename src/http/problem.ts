@@ -2,21 +2,23 @@
 // "internal" outside, and whole in the log.
 import { ERRORS, HttpError, type HttpErrorCode, JobError } from '../errors.ts';
 import { type Shortage, shortageOf } from '../shortage.ts';
+import { bounded, clipped } from './clip.ts';
 import type { Problem } from './schemas/problem.ts';
 
 export function problem(error: HttpError, request: { url: string; id: string }, now: Date): Problem {
   const { status, integer } = ERRORS[error.code];
+  const sentences = bounded(error.sentences);
   return {
     timestamp: now.toISOString(),
-    path: request.url.split('?', 1)[0] as string,
+    path: clipped(request.url.split('?', 1)[0] as string),
     request_id: request.id,
     statusCode: status,
     message: error.message,
-    ...(error.code === 'request_invalid' && { validation_errors: [...error.sentences] }),
+    ...(error.code === 'request_invalid' && { validation_errors: sentences }),
     error: {
       code: integer,
       reason: error.code,
-      message: error.sentences.length > 0 ? error.sentences.join('; ') : error.message,
+      message: sentences.length > 0 ? sentences.join('; ') : error.message,
     },
   };
 }
@@ -55,6 +57,8 @@ export function asRefusal(error: unknown): HttpError | undefined {
       return new HttpError('request_invalid', { sentences: ['body must be valid JSON'] });
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new HttpError('request_invalid', { sentences: [`request is malformed: ${message}`] });
+    return new HttpError('request_invalid', {
+      sentences: [`request is malformed: ${clipped(message ?? '')}`],
+    });
   return undefined;
 }

@@ -15,7 +15,9 @@ import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
 import { authenticate, type FindAccount } from './auth.ts';
+import { BodyRoom } from './body-room.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { clipped } from './clip.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
@@ -30,7 +32,7 @@ import type { Limits } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
-import { hasBody, isUnread } from './patience.ts';
+import { isUnread, mayBeLarge } from './patience.ts';
 import { asRefusal, problem } from './problem.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
@@ -46,6 +48,8 @@ declare module 'fastify' {
     account: string;
     /** The body as it came, before nulls were taken out for validation. */
     sent: unknown;
+    /** Gives back its place among the large bodies. */
+    bodyIsRead: (() => void) | null;
   }
 }
 
@@ -59,6 +63,7 @@ export type HttpDeps = JobDeps &
     findAccount: FindAccount;
     limits: Limits;
     front: FrontLimits;
+    bodies?: BodyRoom;
     /** Of the built dashboard; where the build puts it unless given. */
     dashboardFolder?: string;
   };
@@ -94,6 +99,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
+  server.decorateRequest('bodyIsRead', null);
 
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(CORS);
@@ -132,11 +138,19 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
         errorResponseBuilder: (_request, { ttl }) =>
           new HttpError('requests_too_many', { retryAfterSeconds: Math.ceil(ttl / 1_000) }),
       });
+    const bodies = deps.bodies ?? new BodyRoom();
+    guarded.addHook('preParsing', async (request, reply) => {
+      if (request.isMultipart() || !mayBeLarge(request.headers)) return;
+      // Refused before it is read.
+      if (Number(request.headers['content-length']) > deps.limits.requestBytes) return;
+      request.bodyIsRead = await bodies.enter(request.account, reply.raw);
+    });
     guarded.addHook('preValidation', async (request) => {
+      request.bodyIsRead?.();
       request.sent = request.body;
       if (request.isMultipart()) return;
       // To read 1 MB of small values, and each of these steps, takes up to 80 ms: others have their turns in between.
-      const turn = isLarge(request) ? () => setImmediate() : async () => {};
+      const turn = mayBeLarge(request.headers) ? () => setImmediate() : async () => {};
       await turn();
       const trouble = unstorable(request.body);
       if (trouble !== null) throw new HttpError('request_invalid', { sentences: [trouble] });
@@ -145,7 +159,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
       await turn();
     });
     guarded.addHook('preHandler', async (request) => {
-      if (isLarge(request)) await setImmediate();
+      if (mayBeLarge(request.headers)) await setImmediate();
     });
     uploadRoutes(guarded, deps);
     fileRoutes(guarded, deps);
@@ -176,15 +190,10 @@ function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): v
   });
 }
 
-const LARGE_BYTES = 100_000;
-
-/** Of what comes in chunks, nobody has said. */
-function isLarge({ headers }: FastifyRequest): boolean {
-  return hasBody(headers) && !(Number(headers['content-length']) <= LARGE_BYTES);
-}
-
 function unknownRoute({ method, url }: FastifyRequest): HttpError {
-  return new HttpError('route_unknown', { message: `Cannot ${method} ${url.split('?', 1)[0]}` });
+  return new HttpError('route_unknown', {
+    message: `Cannot ${method} ${clipped(url.split('?', 1)[0] as string)}`,
+  });
 }
 
 /** A request to a proxy names the whole address: this server is meant, whatever host it says (RFC 9112, 3.2.2). */

@@ -1,5 +1,6 @@
 // Schema failures as the hosted API words them: one sentence a field, beginning with its dotted path. Pure.
 import type { FastifySchemaValidationError } from 'fastify';
+import { clipped } from './clip.ts';
 
 type Failure = Pick<FastifySchemaValidationError, 'keyword' | 'instancePath' | 'params' | 'message'>;
 
@@ -19,7 +20,7 @@ function dotted(pointer: string, last?: string): string {
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
   if (last !== undefined) path.push(last);
-  return path.length === 0 ? 'body' : path.join('.');
+  return path.length === 0 ? 'body' : clipped(path.join('.'));
 }
 
 export function sentence({ keyword, instancePath, params, message }: Failure): string {
@@ -84,14 +85,14 @@ export function unstorable(body: unknown, ...of: string[]): string | null {
   const trouble = troubleIn(body, of.length);
   if (trouble === null) return null;
   const path = [...of, ...trouble.path];
-  const name = path.join('.') || 'body';
+  const name = clipped(path.join('.')) || 'body';
   switch (trouble.kind) {
     case 'value':
       return `${name} must not contain U+0000 or half a surrogate pair`;
     case 'name':
       return `${name} must not have names that contain U+0000 or half a surrogate pair`;
     case 'depth':
-      return `${path[0]} must not be nested deeper than ${MAX_DEPTH} levels`;
+      return `${clipped(String(path[0]))} must not be nested deeper than ${MAX_DEPTH} levels`;
     default:
       return trouble.kind satisfies never;
   }

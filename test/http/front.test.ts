@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { BodyRoom } from '../../src/http/body-room.ts';
 import type { Patience } from '../../src/http/patience.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { openRaw } from '../rig/raw.ts';
@@ -12,16 +13,22 @@ const PATIENCE: Patience = {
   bodyMs: 500,
   bodyRate: 1_000,
   answerMs: 1_000,
+  servedMs: 1_000,
   lingerMs: 400,
   lingerBytes: 8_000_000,
 };
 /** On a busy machine. */
 const SOON = 5_000;
 
+const PLACES = 4;
+
 let api: Api;
 let url: string;
 beforeAll(async () => {
-  api = await startApi({ front: { connections: 100, patience: PATIENCE } });
+  api = await startApi({
+    front: { connections: 100, patience: PATIENCE },
+    bodies: new BodyRoom({ places: PLACES, waitMs: 3_000 }),
+  });
   url = await api.server.listen({ host: '127.0.0.1', port: 0 });
 });
 afterAll(() => api.stop());
@@ -186,4 +193,137 @@ test('a request that waits for us is not taken for one that is idle', async () =
     headers: { 'x-gladia-key': api.key },
   });
   expect(answer.status).toBe(200);
+});
+
+const BODY = `{"audio_url":"https://cdn.example.org/a.mp3","x":"${'x'.repeat(800_000)}"}`;
+const large = (key: string, body = `content-length: ${BODY.length}`) =>
+  head('POST /v2/pre-recorded HTTP/1.1', `x-gladia-key: ${key}`, json, body, 'connection: close');
+
+/** Begins a large body, and then keeps to the rate that is asked of it. */
+async function dripping(key: string, body?: string) {
+  const raw = await openRaw(url);
+  raw.socket.write(large(key, body));
+  const drip = setInterval(
+    () => raw.socket.writable && raw.socket.write(`c8\r\n${' '.repeat(200)}\r\n`),
+    100,
+  );
+  raw.socket.once('close', () => clearInterval(drip));
+  return raw;
+}
+
+test('large bodies are read in a few places, fair by account; who waits is not too slow, and a leaver makes room', async () => {
+  // Half of the places; the third waits.
+  const holders = [await dripping(api.key), await dripping(api.key)];
+  await pause(100);
+  const third = await openRaw(url);
+  third.socket.write(large(api.key) + BODY);
+  const small = await fetch(`${url}/v2/pre-recorded`, {
+    method: 'POST',
+    headers: { 'x-gladia-key': api.key, 'content-type': 'application/json' },
+    body: '{"audio_url":"https://cdn.example.org/a.mp3"}',
+  });
+  expect(small.status).toBe(201);
+  const stranger = await openRaw(url);
+  stranger.socket.write(large(api.stranger) + BODY);
+  expect(await stranger.closed(SOON)).toMatch(/^HTTP\/1.1 201 /);
+  // Longer than a body may bring nothing.
+  await pause(3 * PATIENCE.bodyMs);
+  expect(third.text()).toBe('');
+  // What it wrote lies in the system, and no more of it here than the first packet.
+  expect(third.socket.bytesWritten).toBeGreaterThan(BODY.length);
+  holders[0]?.socket.destroy();
+  expect(await third.closed(SOON)).toMatch(/^HTTP\/1.1 201 /);
+  holders[1]?.socket.destroy();
+});
+
+test('a large body that waits in vain is refused for the moment, and its connection is closed', async () => {
+  const holders = [
+    await dripping(api.key, 'transfer-encoding: chunked'),
+    await dripping(api.key, 'transfer-encoding: chunked'),
+  ];
+  await pause(100);
+  const third = await openRaw(url);
+  third.socket.write(large(api.key) + BODY.slice(0, 500_000));
+  const answer = await third.closed(2 * SOON);
+  expect(answer).toMatch(/^HTTP\/1.1 503 [\s\S]*"reason":"overloaded"/);
+  expect(answer).toMatch(/\r\nretry-after: 5\r\n/i);
+  expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+  for (const { socket } of holders) socket.destroy();
+});
+
+test('small bodies in chunks, one after the other on a connection, are answered', async () => {
+  const raw = await openRaw(url);
+  const body = '{"audio_url":"https://cdn.example.org/a.mp3"}';
+  const chunked = head('POST /v2/pre-recorded HTTP/1.1', withKey(), json, 'transfer-encoding: chunked');
+  const one = `${chunked}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  const created = () => raw.text().split('HTTP/1.1 201 ').length - 1;
+  for (const count of [1, 2]) {
+    raw.socket.write(one);
+    await expect.poll(created).toBe(count);
+  }
+  raw.socket.write(one.repeat(3));
+  await expect.poll(created).toBe(5);
+});
+
+test('another expectation than 100-continue is refused, and the connection is closed', async () => {
+  const raw = await openRaw(url);
+  raw.socket.write(`${head('POST /v2/upload HTTP/1.1', 'expect: x', 'content-length: 100000')}abc`);
+  const answer = await raw.closed(SOON);
+  expect(answer).toMatch(/^HTTP\/1.1 417 /);
+  expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+});
+
+const get = (...headers: string[]) => head('GET /healthz HTTP/1.1', ...headers);
+const upgrade = ['connection: upgrade', 'upgrade: websocket'];
+const post = (...headers: string[]) => {
+  const body = '{"audio_url":"https://cdn.example.org/a.mp3"}';
+  const length = `content-length: ${body.length}`;
+  return head('POST /v2/pre-recorded HTTP/1.1', withKey(), json, length, ...headers) + body;
+};
+const chunkedPost = (...headers: string[]) =>
+  `${head('POST /v2/pre-recorded HTTP/1.1', withKey(), json, 'transfer-encoding: chunked', ...headers)}2\r\n{}\r\n0\r\n\r\n`;
+test.each([
+  ['after an upgrade', () => get(...upgrade) + get() + get('connection: close'), [200, 200, 200]],
+  ['around an upgrade', () => get() + get(...upgrade) + get('connection: close'), [200, 200, 200]],
+  ['after an upgrade with a body', () => post(...upgrade) + get('connection: close'), [201, 200]],
+  ['after an upgrade with a body in chunks: none', () => chunkedPost(...upgrade) + get(), [400]],
+  ['before what is no HTTP', () => `${get()}${get()}BAD BAD\r\n\r\n`, [200, 200, 400]],
+  ['of a body before what is no HTTP', () => `${post()}BAD BAD\r\n\r\n`, [201, 400]],
+  ['of a body in chunks before what is no HTTP', () => `${chunkedPost()}BAD BAD\r\n\r\n`, [400, 400]],
+  ['before a tunnel', () => `${get()}${get()}${head('CONNECT a:1 HTTP/1.1')}`, [200, 200, 405]],
+  ['before another expectation', () => `${get()}${get()}${get('expect: x')}`, [200, 200, 417]],
+  [
+    'around empty lines',
+    () => `\r\n\r\n${get()}\r\n\r\n${post()}\r\n${get('connection: close')}`,
+    [200, 201, 200],
+  ],
+])('every answer that is owed %s', async (_what, requests, statuses) => {
+  // At once, and cut wherever packets may end.
+  for (const size of [100_000, 7, 1]) {
+    const raw = await openRaw(url);
+    const bytes = requests();
+    for (let at = 0; at < bytes.length; at += size) {
+      raw.socket.write(bytes.slice(at, at + size));
+      if (size < bytes.length) await new Promise(setImmediate);
+    }
+    const answer = (await raw.closed(SOON)) ?? 'open';
+    expect([...answer.matchAll(/HTTP\/1.1 (\d{3}) /g)].map(([, status]) => Number(status))).toEqual(statuses);
+  }
+});
+
+test('a large body whose client asks whether to send it is asked for, and read', async () => {
+  const raw = await openRaw(url);
+  raw.socket.write(
+    head(
+      'POST /v2/pre-recorded HTTP/1.1',
+      withKey(),
+      json,
+      `content-length: ${BODY.length}`,
+      'expect: 100-continue',
+      'connection: close',
+    ),
+  );
+  await expect.poll(raw.text).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\n$/);
+  raw.socket.write(BODY);
+  expect(await raw.closed(SOON)).toMatch(/HTTP\/1.1 201 /);
 });

@@ -45,6 +45,12 @@ const BODIES: Record<string, string> = {
     (n) => `"${n.toString(36)}":["a"]`,
     '}}}',
   ),
+  'wrong values under one long name': `${job},"custom_spelling_config":{"spelling_dictionary":{"${'~'.repeat(900_000)}":[${Array(1_900).fill(1)}]}}}`,
+  'wrong values under names of 10 kB': filled(
+    `${job},"custom_spelling_config":{"spelling_dictionary":{`,
+    (n) => `"${`${n}`.padEnd(10_000, '~')}":[${Array(19).fill(1)}]`,
+    '}}}',
+  ),
   'metadata of small values': filled(`${job},"custom_metadata":{`, (n) => `"${n.toString(36)}":1`, '}}'),
   'metadata of one list': filled(`${job},"custom_metadata":{"a":[`, '1', ']}}'),
   'unknown fields': filled(`${job},`, (n) => `"x${n.toString(36)}":1`, '}'),
@@ -88,7 +94,7 @@ async function longestBlock(body: string): Promise<number> {
     },
     body,
   });
-  await response.text();
+  expect((await response.text()).length).toBeLessThan(64_000);
   going = false;
   expect([201, 400]).toContain(response.status);
   return longest;
@@ -99,4 +105,37 @@ test.each(Object.entries(BODIES))('%s', async (_what, body) => {
   // The first time, the code is not compiled yet.
   const blocks = [await longestBlock(body), await longestBlock(body)];
   expect(Math.min(...blocks)).toBeLessThan(MOST_MS);
+});
+
+const long = '\u00e9'.repeat(100_000);
+test.each([
+  ['a long name on the way', { custom_spelling_config: { spelling_dictionary: { [long]: [1, 2] } } }],
+  ['a long name of a field that no database holds', { [long]: '\0' }],
+  ['a long name above what is too deep', { [long]: JSON.parse(`${'['.repeat(70)}${']'.repeat(70)}`) }],
+  ['a long name in metadata', { custom_metadata: { a: { [long]: '\ud800' } } }],
+  [
+    'long names of types',
+    { pii_redaction: true, pii_redaction_config: { entity_types: Array(4).fill(long) } },
+  ],
+  [
+    '200 types',
+    { pii_redaction: true, pii_redaction_config: { entity_types: Array(200).fill('\u0001'.repeat(99)) } },
+  ],
+  ['1,000 languages', { custom_vocabulary: Array(1_000).fill({ value: 'a', language: long.slice(0, 9) }) }],
+  [
+    'long URLs',
+    { audio_url: `ftp://${'\u0001'.repeat(8_000)}`, callback_url: `ftp://${'\u0001'.repeat(8_000)}` },
+  ],
+])('a refusal of %s quotes the beginning of it', async (_what, fields) => {
+  const body = { audio_url: 'https://cdn.example.org/a.mp3', ...fields };
+  const { status, text, json } = await api.call({ method: 'POST', url: '/v2/pre-recorded', body });
+  expect(status).toBe(400);
+  expect(Buffer.byteLength(text)).toBeLessThan(64_000);
+  for (const sentence of json.validation_errors) expect(sentence).not.toMatch(/(.)\1{200}/);
+});
+
+test('a refusal of a long path quotes the beginning of it', async () => {
+  const raw = await fetch(`${url}/${'n'.repeat(15_000)}`);
+  expect(raw.status).toBe(404);
+  expect((await raw.text()).length).toBeLessThan(2_000);
 });

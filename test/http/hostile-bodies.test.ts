@@ -130,7 +130,7 @@ async function trouble(payload: string | Buffer): Promise<string | null> {
 /** Unknown fields may be named in a refusal, too. */
 function namesOf(payload: string | Buffer): string[] {
   try {
-    return Object.keys(JSON.parse(payload.toString())).map((name) => name || '.');
+    return Object.keys(JSON.parse(payload.toString())).map((name) => name.slice(0, 200) || '.');
   } catch {
     return [];
   }

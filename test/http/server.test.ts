@@ -470,6 +470,23 @@ test('upload: the file comes back as it went in, to its owner alone', async () =
   expect(job.rawPayload).toEqual(bytes);
 });
 
+test('upload: text fields are taken and ignored, however long and of whatever type', async () => {
+  const disposition = (name: string) => `--b\r\ncontent-disposition: form-data; name="${name}"`;
+  const fields = Array.from(
+    { length: 19 },
+    (_, number) =>
+      `${disposition(`f${number}`)}\r\ncontent-type: ${number % 2 ? 'application/json' : 'text/plain'}\r\n\r\n"${'x'.repeat(30_000)}"\r\n`,
+  );
+  const payload = `${fields.join('')}${disposition('audio')}; filename="a.mp3"\r\n\r\nany bytes\r\n--b--\r\n`;
+  const response = await server.inject({
+    method: 'POST',
+    url: '/v2/upload',
+    headers: { 'x-gladia-key': key, 'content-type': 'multipart/form-data; boundary=b' },
+    payload,
+  });
+  expect(response.json()).toMatchObject({ audio_metadata: { size: 9 } });
+});
+
 test('upload: a wrong part, no bytes, too many bytes, and a URL that cannot be fetched', async () => {
   expect((await multipart('file', Buffer.from('x'))).json()).toMatchObject({
     statusCode: 400,

@@ -1,0 +1,70 @@
+// Clients that send nearly all of a body and then nothing, at the real program: what they make it hold is bounded, and
+// others are answered meanwhile.
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { API_KEY } from '../rig/app.ts';
+import { freshDatabase } from '../rig/postgres.ts';
+import { type Served, serve } from '../rig/process.ts';
+import { openRaw, type Raw } from '../rig/raw.ts';
+
+let folder: string;
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+let server: Served;
+let opened: Raw[] = [];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ringback-held-'));
+  database = await freshDatabase();
+  server = await serve(folder, { DATABASE_URL: database.url });
+});
+afterEach(() => {
+  for (const { socket } of opened) socket.destroy();
+  opened = [];
+});
+afterAll(async () => {
+  server.child.kill('SIGTERM');
+  await server.exited;
+  await database.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const megabytes = () => {
+  const status = readFileSync(`/proc/${server.child.pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1_000;
+};
+
+const begun = (path: string, type: string) =>
+  `POST ${path} HTTP/1.1\r\nhost: x\r\nx-gladia-key: ${API_KEY}\r\ncontent-type: ${type}\r\n`;
+const FIELD = 1_000_000;
+const field = (number: number) =>
+  `--b\r\ncontent-disposition: form-data; name="f${number}"\r\n\r\n${'€'.repeat(FIELD / 3)}\r\n`;
+
+test.each([
+  [
+    '15 uploads with 19 text fields of a megabyte each',
+    15,
+    `${begun('/v2/upload', 'multipart/form-data; boundary=b')}content-length: 99000000\r\n\r\n${Array.from({ length: 19 }, (_, number) => field(number)).join('')}`,
+  ],
+  [
+    '400 JSON bodies of a megabyte',
+    400,
+    `${begun('/v2/pre-recorded', 'application/json')}content-length: 999000\r\n\r\n{"a":"${'a'.repeat(980_000)}`,
+  ],
+])('%s', async (_what, count, bytes) => {
+  // The code is compiled, and what a request takes anyhow is taken.
+  expect((await server.upload(Buffer.alloc(10), 'a')).status).toBeGreaterThanOrEqual(200);
+  const before = megabytes();
+  opened = await Promise.all(Array.from({ length: count }, () => openRaw(server.url)));
+  for (const { socket } of opened) socket.write(bytes);
+  let most = 0;
+  for (let look = 0; look < 50; look++) {
+    await pause(100);
+    most = Math.max(most, megabytes());
+  }
+  expect(most - before).toBeLessThan(100);
+  const job = await server.call('POST', '/v2/pre-recorded', { audio_url: 'https://cdn.example.org/a.mp3' });
+  expect(job.status).toBe(201);
+});
