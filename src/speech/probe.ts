@@ -4,6 +4,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { flacEnd } from './flac-end.ts';
 import { type Mp4Layout, mp4Layout, readFully, readMoov, soundFormat, soundSeconds } from './mp4.ts';
+import { tablesFit } from './mp4-tables.ts';
 import { type MediaKind, mpegFrame, sniff } from './sniff.ts';
 
 export type Probe = {
@@ -311,6 +312,7 @@ function readMp4(found: Probe, _head: Uint8Array, fd: number): void {
   found.cutShort = layout.cutShort;
   const moov = readMoov(fd, layout);
   if (!moov) return;
+  found.broken = layout.broken || !tablesFit(moov, found.fileBytes);
   found.seconds = soundSeconds(moov);
   found.exact = found.seconds !== null && !layout.fragmented;
   const sound = soundFormat(moov);
