@@ -1,7 +1,8 @@
 // Whether the tables of an MP4's index are as long as they say, and place no more samples than the file has bytes. Decoders
-// take the counts at their word: with a wrong one the built-in one makes lists of billions, for minutes. Pure.
+// take the counts at their word: with a wrong one the built-in one makes lists of billions, for minutes. And whether the
+// times fit the sound. Pure.
 
-import { walk } from './mp4-boxes.ts';
+import { text, walk } from './mp4-boxes.ts';
 
 /** Bytes before the entries, and of one entry. */
 const TABLES: Readonly<Record<string, readonly [head: number, entry: number]>> = {
@@ -64,4 +65,64 @@ export function mostSamples(moov: Uint8Array): number {
     if (type === 'stsz' && end - body >= 12) most = Math.max(most, bytes.getUint32(body + 8));
   });
   return most;
+}
+
+/** Of the first sound track. */
+type Timing = { scale: number; ticks: number; frames: number; bytes: number };
+
+function soundTiming(moov: Uint8Array): Timing | null {
+  const bytes = new DataView(moov.buffer, moov.byteOffset, moov.byteLength);
+  let [scale, sound, done] = [0, false, false];
+  const found: Timing = { scale: 0, ticks: 0, frames: 0, bytes: 0 };
+  walk(moov, 0, moov.length, (type, body, end) => {
+    if (type === 'mdhd' && end - body >= 24) scale = bytes.getUint32(body + (moov[body] === 1 ? 20 : 12));
+    if (type === 'hdlr') {
+      done ||= sound;
+      sound = text(moov, body + 8) === 'soun';
+      if (sound && !done) found.scale = scale;
+    }
+    if (done || !sound) return;
+    if (type === 'stts') found.ticks = ticksOf(bytes, body);
+    if (type === 'stsz' && end - body >= 12) Object.assign(found, sizesOf(bytes, body));
+  });
+  return sound || done ? found : null;
+}
+
+function ticksOf(bytes: DataView, body: number): number {
+  let ticks = 0;
+  for (let i = 0, count = bytes.getUint32(body + 4); i < count; i++)
+    ticks += bytes.getUint32(body + 8 + 8 * i) * bytes.getUint32(body + 12 + 8 * i);
+  return ticks;
+}
+
+function sizesOf(view: DataView, body: number): Pick<Timing, 'frames' | 'bytes'> {
+  const [size, frames] = [view.getUint32(body + 4), view.getUint32(body + 8)];
+  let bytes = size * frames;
+  for (let i = 0; size === 0 && i < frames; i++) bytes += view.getUint32(body + 12 + 4 * i);
+  return { frames, bytes };
+}
+
+/** 768,000 samples a second of 8 channels in 64 bits. */
+const MOST_BYTES_PER_SECOND = 768_000 * 8 * 8;
+/** A frame of AAC; of MP3 and AC-3 it is 576 to 1,536. */
+const FRAME = 1_024;
+
+/**
+ * Whether the clock of the first sound track cannot be meant: none at all, or far too fast or too slow for its frames (a
+ * recording with pauses may last many times the sound in it). ffmpeg cuts such a file to a moment. Needs tables that fit.
+ */
+export function timesAreImpossible(
+  moov: Uint8Array,
+  format: { rate: number; packed: boolean } | null,
+): boolean {
+  const timing = soundTiming(moov);
+  if (!timing) return false;
+  const { scale, ticks, frames, bytes } = timing;
+  if (scale === 0) return true;
+  if (ticks === 0 || frames === 0) return false;
+  const seconds = ticks / scale;
+  if (bytes / seconds > MOST_BYTES_PER_SECOND) return true;
+  if (!format?.packed || format.rate === 0) return false;
+  const expected = (frames * FRAME) / format.rate;
+  return seconds * 4 + 1 < expected || seconds > expected * 100 + 60;
 }

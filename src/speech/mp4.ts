@@ -87,6 +87,8 @@ export type SoundFormat = {
   channels: number;
   /** AAC-LC of one or two channels, without the extensions that a decoder may find only as it goes. */
   plain: boolean;
+  /** AAC, or another format in frames of some 1,024 samples. */
+  packed: boolean;
 };
 
 /** Of the first sound track, from its sample description; null where it cannot be read. */
@@ -102,7 +104,8 @@ export function soundFormat(moov: Uint8Array): SoundFormat | null {
     const rate = bytes.getUint32(body + 40) / 65_536;
     const simple = lowComplexityChannels(moov, body + 44, end);
     const plain = text(moov, body + 12) === 'mp4a' && rate > 24_000 && (simple === 1 || simple === 2);
-    found = { rate, channels: plain && simple ? simple : channels, plain };
+    const packed = text(moov, body + 12) === 'mp4a';
+    found = { rate, channels: plain && simple ? simple : channels, plain, packed };
   });
   return found;
 }

@@ -1,9 +1,11 @@
-// Tables, counts and sizes in a container that are larger than the file: refused at once, by both ways of decoding.
+// What a container cannot mean: tables, counts and sizes larger than the file, clocks and lengths that no sound has. Refused
+// at once where nothing else can be believed, decoded where it can, by both ways of decoding alike.
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { decode } from '../../src/speech/decode.ts';
+import { decode, measure } from '../../src/speech/decode.ts';
 import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
 import { ranIntoItsHeap } from '../../src/speech/memory.ts';
 
@@ -26,6 +28,36 @@ function mended(bytes: Buffer, box: string, offset: number, value: number): Buff
   const copy = Buffer.from(bytes);
   copy.writeUInt32BE(value, bytes.indexOf(box) + offset);
   return copy;
+}
+
+/** Of an Ogg page, ready to be written into it. */
+function pageChecksum(page: Uint8Array): number {
+  let crc = 0;
+  for (const byte of page) {
+    crc ^= byte << 24;
+    for (let bit = 0; bit < 8; bit++) crc = crc < 0 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
+  }
+  return crc >>> 0;
+}
+
+/** The position that the last page of an Ogg file gives for its end. */
+function endingAt(bytes: Buffer, granule: bigint): Buffer {
+  const copy = Buffer.from(bytes);
+  const last = copy.subarray(copy.lastIndexOf('OggS'));
+  last.writeBigInt64LE(granule, 6);
+  last.writeUInt32LE(0, 22);
+  last.writeUInt32LE(pageChecksum(last), 22);
+  return copy;
+}
+
+function measured(bytes: Uint8Array) {
+  const path = join(folder, 'measured');
+  writeFileSync(path, bytes);
+  try {
+    return measure(path, 36_000);
+  } catch (error) {
+    return error;
+  }
 }
 
 const DAMAGED = { name: 'JobError', code: 'audio_corrupt' };
@@ -52,6 +84,47 @@ describe.each([
     // Three files; each took a minute or the whole memory.
     expect(performance.now() - started).toBeLessThan(10_000);
   });
+
+  test.skipIf(skip).each([
+    ['no clock at all', 'mdhd', 16, 0],
+    ['a clock of one tick a second', 'mdhd', 16, 1],
+    ['a clock of 4 billion ticks a second', 'mdhd', 16, 0xffffffff],
+    ['4 billion frames of one length', 'stts', 12, 0xffffffff],
+    ['frames of hours', 'stts', 16, 0x7fffffff],
+  ] as const)('an m4a with %s', async (_, box, offset, value) => {
+    const bytes = mended(await readFile(join(FORMATS, 'clip.m4a')), box, offset, value);
+    expect(await decoded(bytes, way)).toMatchObject(DAMAGED);
+    expect(measured(bytes)).toMatchObject(DAMAGED);
+  });
+
+  test.skipIf(skip)('a rate of less than nothing, and one that is no number', async () => {
+    const caf = await readFile(join(FORMATS, 'clip.caf'));
+    const aiff = await readFile(join(FORMATS, 'clip.aiff'));
+    const files = [-16_000, Number.NaN].map((rate) => {
+      const copy = Buffer.from(caf);
+      copy.writeDoubleBE(rate, 20);
+      return copy;
+    });
+    aiff[aiff.indexOf('COMM') + 16] = 0xc0;
+    for (const bytes of [...files, aiff]) {
+      expect(await decoded(bytes, way)).toMatchObject(DAMAGED);
+      expect(measured(bytes)).toMatchObject(DAMAGED);
+    }
+  });
+
+  test.skipIf(skip).each(['clip.ogg', 'clip.opus'])(
+    '%s, whose end is said to be before its beginning, is as long as it sounds',
+    async (file) => {
+      const bytes = await readFile(join(FORMATS, file));
+      for (const granule of [0n, -1n, 1n]) {
+        const wrong = endingAt(bytes, granule);
+        expect(measured(wrong), `${granule}`).toBe(null);
+        const { durationSeconds } = (await decoded(wrong, way)) as { durationSeconds: number };
+        expect(durationSeconds, `${granule}`).toBeGreaterThan(10);
+        expect(durationSeconds, `${granule}`).toBeLessThan(11.1);
+      }
+    },
+  );
 });
 
 test('only what V8 says of its own limits is the fault of the file that it decodes', () => {
