@@ -1,5 +1,6 @@
 // What a container cannot mean: tables, counts and sizes larger than the file, clocks and lengths that no sound has. Refused
 // at once where nothing else can be believed, decoded where it can, by both ways of decoding alike.
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -125,6 +126,16 @@ describe.each([
       }
     },
   );
+});
+
+test.skipIf(ffmpeg === null)('a fragment that claims more samples than it has room for', async () => {
+  const path = join(folder, 'fragments.m4a');
+  const flags = ['-c', 'copy', '-movflags', 'frag_keyframe+empty_moov', '-frag_duration', '2000000'];
+  execFileSync(ffmpeg as string, ['-v', 'quiet', '-y', '-i', join(FORMATS, 'clip.m4a'), ...flags, path]);
+  const bytes = await readFile(path);
+  expect(await decoded(bytes, null)).toMatchObject({ channels: 1 });
+  for (const claim of [0xffffffff, 1_000])
+    expect(await decoded(mended(bytes, 'trun', 8, claim), null), `${claim}`).toMatchObject(DAMAGED);
 });
 
 test('only what V8 says of its own limits is the fault of the file that it decodes', () => {
