@@ -108,6 +108,16 @@ function url(value: string, protocols: readonly string[]): string {
   return value;
 }
 
+/** Whoever is told to call every interface calls their own machine, or nobody. */
+function addressToCall(value: string): string {
+  const { hostname } = new URL(value);
+  if (isEveryInterface(hostname))
+    throw new Error(
+      `${hostname} means every interface, and is no address to call: name the one at which clients and receivers reach this server, such as https://stt.example.org`,
+    );
+  return value;
+}
+
 const DAY = 86_400_000;
 
 const entry = <K extends keyof Settings>(row: Entry<K>): Entry<K> => row;
@@ -147,7 +157,7 @@ export const SETTINGS = [
     fallback: null,
     meaning:
       'base of result_url, audio_url and list links; unset: the listening address. Needed where that is no address to call: with RINGBACK_HOST 0.0.0.0 or ::, and in a process that transcribes without the api role',
-    parse: (value) => url(value, ['http:', 'https:']).replace(/\/+$/, ''),
+    parse: (value) => addressToCall(url(value, ['http:', 'https:'])).replace(/\/+$/, ''),
     unset: () => null,
     show: (value) => value ?? 'the listening address',
   }),
@@ -207,7 +217,8 @@ export const SETTINGS = [
     variable: 'RINGBACK_MODEL',
     placeholder: 'NAME',
     fallback: 'moonshine-base',
-    meaning: 'moonshine-base, moonshine-tiny, or a folder with a Moonshine model',
+    meaning:
+      'moonshine-base, moonshine-tiny, or a folder with a Moonshine model. Loaded after the other parts listen: one that cannot be ends the server then, and until it is loaded /readyz says 503',
     parse: text,
     show: text,
   }),

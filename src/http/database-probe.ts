@@ -15,13 +15,13 @@ export function databaseProbe(ping: () => Promise<unknown>): DatabaseProbe {
         asking = undefined;
       });
       if (!(await within(asking, withinMs).catch(refuse)))
-        throw new HttpError('not_ready', { cause: new Error(`no answer within ${withinMs} ms`) });
+        refuse(new Error(`no answer within ${withinMs} ms`));
     },
   };
 }
 
 function refuse(cause: unknown): never {
-  throw new HttpError('not_ready', { cause });
+  throw new HttpError('not_ready', { cause, retryAfterSeconds: 5 });
 }
 
 /** False when it is not over in time; it goes on. */

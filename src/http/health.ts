@@ -14,6 +14,9 @@ export type HealthDeps = {
   shortNow: () => Promise<readonly Shortage[]>;
 };
 
+/** As all other routes say of what passes in seconds. */
+const notReady = (message: string) => new HttpError('not_ready', { message, retryAfterSeconds: 5 });
+
 /** Those who ask give up after a few seconds, and take silence for a dead process: 2 s are promised. */
 const READY_MS = 1_500;
 
@@ -25,14 +28,12 @@ export function healthRoutes(
   server.get('/health', { schema: getHealth }, async () => ({ health: 'OK' }));
   server.get('/healthz', { schema: getLiveness }, async () => ({ status: 'ok', version }));
   server.get('/readyz', { schema: getReadiness }, async () => {
-    if (draining()) throw new HttpError('not_ready', { message: 'Ringback is shutting down.' });
+    if (draining()) throw notReady('Ringback is shutting down.');
     await database.answers(READY_MS);
-    if (loading()) throw new HttpError('not_ready', { message: 'Ringback loads its speech model.' });
+    if (loading()) throw notReady('Ringback loads its speech model.');
     const short = await shortNow();
     if (short.length > 0)
-      throw new HttpError('not_ready', {
-        message: `Ringback is short of ${short.map((one) => SHORT_OF[one]).join(' and of ')}.`,
-      });
+      throw notReady(`Ringback is short of ${short.map((one) => SHORT_OF[one]).join(' and of ')}.`);
     return { status: 'ready', version };
   });
 }

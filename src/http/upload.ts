@@ -52,17 +52,22 @@ const LEFT = 'the client hung up before its upload was answered';
 export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
   const { db, audio, publicUrl, room } = deps;
   const places = new Places(deps.limits.uploads, 'uploads_too_many');
-  server.post(ROUTE, { schema: uploadAudio }, (request, reply) =>
-    places
-      .during(request.account, () => receive(request, reply))
+  server.post(ROUTE, { schema: uploadAudio }, (request, reply) => {
+    const gone = goneSignal(request, reply);
+    return places
+      .during(request.account, () => unlessAborted(gone, receive(request, reply, gone)))
       .catch((error: unknown) => {
         // The rest of the file is not waited for.
         if ((error as { code?: unknown }).code === 'uploads_too_many') reply.header('connection', 'close');
         throw error;
-      }),
-  );
+      });
+  });
 
-  async function receive(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function receive(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    gone: AbortSignal,
+  ): Promise<FastifyReply> {
     const key = idempotencyKey(request, ROUTE);
     if (!request.isMultipart()) {
       // Nothing is downloaded again for a request that was answered before.
@@ -70,29 +75,26 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
       if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
     }
     await room();
+    gone.throwIfAborted();
     const id = randomUUID();
     const path = audio.incoming(id);
-    const gone = new AbortController();
-    // Also a client that has sent everything and hangs up while its file is fetched or measured.
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) gone.abort(new HttpError('request_invalid', { sentences: [LEFT] }));
-    });
     let row: Measured | undefined;
     let isStored = false;
     try {
       const received = request.isMultipart()
-        ? await receivePart(request, path, key !== null, deps)
-        : await receiveUrl(request, path, deps, gone.signal);
+        ? await receivePart(request, path, key !== null, deps, gone)
+        : await receiveUrl(request, path, deps, gone);
       const keyed = key && { ...key, bodyHash: received.bodyHash };
       const answer = await answerOnce(db, keyed, async () => {
-        row ??= await keep(request, id, received, deps, gone.signal);
+        row ??= await keep(request, id, received, deps, gone);
         const given = { status: 200, body: JSON.stringify(showUpload(row, publicUrl())) };
         await insertAudio(db, row, keyed && { keyed, answer: given });
         isStored = true;
         return given;
       });
       if (answer.repeated) await audio.remove(id);
-      return sendAnswer(reply, answer);
+      // Of a client that left meanwhile, the refusal is written down already.
+      return gone.aborted ? reply : sendAnswer(reply, answer);
     } catch (error) {
       // A database that went away under the insertion may have committed the row: the file then waits for the sweep of
       // orphans, which removes what has no row.
@@ -101,6 +103,34 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
       throw error;
     }
   }
+}
+
+/**
+ * Aborted when the client hangs up before it is answered, also one that has sent everything while its file is fetched or
+ * measured, and one that was gone before we looked. Whoever ends only their own direction of the connection is gone as
+ * well: Node closes it then, and nothing tells such a client from one that left.
+ */
+function goneSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  const leave = () => gone.abort(new HttpError('request_invalid', { sentences: [LEFT] }));
+  if (reply.raw.destroyed || request.raw.socket.destroyed) leave();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) leave();
+  });
+  return gone.signal;
+}
+
+/**
+ * What `work` gives, or at once the reason of the signal: a place ends with its client, while the work that the signal
+ * ends as well may take a while to stop.
+ */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener('abort', leave, { once: true });
+    work.then(resolve, reject);
+  });
 }
 
 /** Measures what was received and makes it durable. */
@@ -151,6 +181,7 @@ async function receivePart(
   path: string,
   hashed: boolean,
   { maxBytes }: UploadDeps,
+  signal: AbortSignal,
 ): Promise<Received> {
   // +1: a file of exactly the limit is still allowed, and one byte more is seen.
   const part = await asMultipart(() =>
@@ -177,6 +208,7 @@ async function receivePart(
         }
       },
       createWriteStream(path, { mode: 0o600 }),
+      { signal },
     ),
   );
   if (part.file.truncated || part.file.bytesRead > maxBytes)

@@ -19,6 +19,7 @@ import {
 } from './decoder.ts';
 import { machineIsOutOfMemory, saysOutOfMemory } from './memory.ts';
 import { indexFirst, mp4Layout, readFully, readMoov } from './mp4.ts';
+import { mostSamples } from './mp4-tables.ts';
 import { refuseRate } from './plausible.ts';
 import { Resampler } from './resample.ts';
 import { FORMATS, type MediaKind } from './sniff.ts';
@@ -26,6 +27,9 @@ import { SAMPLE_RATE } from './transcript.ts';
 
 type Chunk = { channelData: Float32Array[]; sampleRate: number };
 type StreamDecoder = { (chunk?: Uint8Array): Promise<Chunk>; free(): void };
+
+/** Samples of an MP4 that the decoder can list in its heap of 512 MB. */
+const MOST_LISTED = 30_000_000;
 
 /** FLAC packs silence 300 to 1 and a hostile file far more: small pieces keep one answer small. */
 const PIECE_BYTES: Partial<Record<MediaKind, number>> = { flac: 8192, mp4: 131_072, matroska: 131_072 };
@@ -116,6 +120,9 @@ function* pieces(fd: number, task: WasmTask): Generator<Uint8Array> {
     const layout = mp4Layout(fd, fileBytes);
     const moov = readMoov(fd, layout);
     if (!moov) throw damaged(task.kind, 'no moov');
+    // An hour of PCM, whose every sample has its place in a list: the decoder's own would be too long for its heap.
+    if (mostSamples(moov) > MOST_LISTED)
+      throw needsFfmpeg('So long a recording of PCM in an MP4 or QuickTime file');
     if (layout.moov && layout.moov.start > layout.mediaStart) {
       const plan = indexFirst(layout, moov);
       yield plan.head;

@@ -36,7 +36,15 @@ export type WasmMessage =
   | { type: 'failed'; code: JobErrorCode; message: string; cause: string }
   | { type: 'short'; shortage: Shortage; suspect: boolean; message: string };
 
-const MEMORY_POLL_MS = 200;
+const POLL_MS = 200;
+
+/**
+ * Processor time that a file may take: real ones take 1 s for 50 s of sound or more, and some seconds to begin. What takes
+ * more has the decoder in a loop, and is damaged. Time on the clock would blame a file for a busy machine.
+ */
+function mostProcessorSeconds({ probe, maxDurationSeconds }: DecodeTask): number {
+  return 20 + Math.min(probe.seconds ?? maxDurationSeconds, maxDurationSeconds) / 10;
+}
 
 export const decodeWithWasm: Decoder = async (task) => {
   const format = FORMATS[task.kind];
@@ -76,6 +84,8 @@ function run(task: DecodeTask): Promise<DecodedChannels> {
   return new Promise<DecodedChannels>((resolve, reject) => {
     let settled = false;
     const before = process.memoryUsage.rss();
+    const began = process.cpuUsage();
+    const allowed = mostProcessorSeconds(task);
     const settle = (finish: () => void) => {
       if (settled) return;
       settled = true;
@@ -89,7 +99,9 @@ function run(task: DecodeTask): Promise<DecodedChannels> {
     const timer = setTimeout(() => fail(decodingTimedOut(task.timeoutMs)), task.timeoutMs);
     const poll = setInterval(() => {
       if (process.memoryUsage.rss() - before > MEMORY_LIMIT) fail(tooMuchMemory());
-    }, MEMORY_POLL_MS);
+      const { user, system } = process.cpuUsage(began);
+      if ((user + system) / 1e6 > allowed) fail(damaged(task.kind, `${allowed} s of processor time used up`));
+    }, POLL_MS);
     const onAbort = () => fail(task.signal.reason);
     task.signal.addEventListener('abort', onAbort, { once: true });
 

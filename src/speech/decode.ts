@@ -56,7 +56,7 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
     kind,
     probe: found,
     directory: options.scratchDirectory,
-    maxDurationSeconds: Math.min(maxDurationSeconds, mostSeconds(found.fileBytes)),
+    maxDurationSeconds: Math.min(maxDurationSeconds, mostSeconds(found)),
     timeoutMs,
     signal,
     onProgress: (seconds) => onProgress?.(seconds, found.seconds),
@@ -64,8 +64,8 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   const { decoder, ...result } = await decoded.catch((error: unknown) => {
     // The limit that the decoder ran into may be the file's own.
     const code = error instanceof JobError ? error.code : null;
-    const own = mostSeconds(found.fileBytes) < maxDurationSeconds;
-    throw code === 'audio_too_long' && own ? hollow(kind, found.fileBytes) : error;
+    const own = mostSeconds(found) < maxDurationSeconds;
+    throw code === 'audio_too_long' && own ? hollow(found, kind) : error;
   });
   const durationSeconds = result.samples / SAMPLE_RATE;
   if (result.samples === 0) {

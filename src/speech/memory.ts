@@ -10,6 +10,14 @@ export function saysOutOfMemory(said: string): boolean {
   return SAID.test(said);
 }
 
+/**
+ * The last words of V8 where a list is longer than it makes any, or its heap larger than it may be: what a decoder asked for
+ * by a file's wrong count, however much memory the machine has.
+ */
+export function ranIntoItsHeap(said: string): boolean {
+  return /invalid (?:table size|array length)|heap limit/i.test(said);
+}
+
 /** Of this machine, or of this container. */
 export function machineIsOutOfMemory(): boolean {
   return process.availableMemory() < LITTLE;

@@ -2,6 +2,8 @@
 // how long is its audio, and an order of its bytes in which the index comes first. Never reads media data.
 
 import { readSync } from 'node:fs';
+import { text, walk } from './mp4-boxes.ts';
+import { fragmentSamples } from './mp4-tables.ts';
 
 type Box = { type: string; start: number; body: number; end: number };
 
@@ -13,6 +15,8 @@ export type Mp4Layout = {
   /** Where the media data starts; Infinity without any. */
   mediaStart: number;
   fragmented: boolean;
+  /** A fragment places more samples than its box, or the file, has room for. */
+  broken: boolean;
 };
 
 /** An index larger than this is not one: ten hours of AAC need 7 MB. */
@@ -26,7 +30,9 @@ export function mp4Layout(fd: number, fileBytes: number): Mp4Layout {
     moov: null,
     mediaStart: Infinity,
     fragmented: false,
+    broken: false,
   };
+  let samples = 0;
   let start = 0;
   for (let n = 0; n < MAX_BOXES && start + 8 <= fileBytes; n++) {
     const box = readBox(fd, start, fileBytes);
@@ -34,11 +40,22 @@ export function mp4Layout(fd: number, fileBytes: number): Mp4Layout {
     if (box.end > fileBytes) layout.cutShort = true;
     if (box.type === 'moov') layout.moov ??= box;
     if (box.type === 'mdat') layout.mediaStart = Math.min(layout.mediaStart, start);
-    if (box.type === 'moof') layout.fragmented = true;
+    if (box.type === 'moof') {
+      layout.fragmented = true;
+      samples += fragmentSamples(readAll(fd, box, fileBytes));
+    }
     start = box.end;
   }
   if (!layout.moov) layout.cutShort = true;
+  // Each has at least a byte.
+  layout.broken = samples > fileBytes;
   return layout;
+}
+
+/** What of a box is in the file, and no more than an index may have. */
+function readAll(fd: number, { start, end }: Box, fileBytes: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(end, fileBytes, start + MAX_MOOV) - start);
+  return bytes.subarray(0, readFully(fd, bytes, start));
 }
 
 /** The index as bytes, or null where it is missing, cut or absurdly large. */
@@ -70,6 +87,8 @@ export type SoundFormat = {
   channels: number;
   /** AAC-LC of one or two channels, without the extensions that a decoder may find only as it goes. */
   plain: boolean;
+  /** AAC, or another format in frames of some 1,024 samples. */
+  packed: boolean;
 };
 
 /** Of the first sound track, from its sample description; null where it cannot be read. */
@@ -85,7 +104,8 @@ export function soundFormat(moov: Uint8Array): SoundFormat | null {
     const rate = bytes.getUint32(body + 40) / 65_536;
     const simple = lowComplexityChannels(moov, body + 44, end);
     const plain = text(moov, body + 12) === 'mp4a' && rate > 24_000 && (simple === 1 || simple === 2);
-    found = { rate, channels: plain && simple ? simple : channels, plain };
+    const packed = text(moov, body + 12) === 'mp4a';
+    found = { rate, channels: plain && simple ? simple : channels, plain, packed };
   });
   return found;
 }
@@ -159,31 +179,6 @@ function readBox(fd: number, start: number, fileBytes: number): Box | null {
   return { type: text(head, 4), start, body, end: start + size };
 }
 
-const CONTAINERS = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'edts']);
-
-/** Calls back for each leaf box within [start, end), in order. */
-function walk(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  visit: (type: string, body: number, end: number) => void,
-): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = start; at + 8 <= end; ) {
-    let size = view.getUint32(at);
-    let body = at + 8;
-    if (size === 1 && at + 16 <= end) {
-      size = Number(view.getBigUint64(at + 8));
-      body = at + 16;
-    } else if (size === 0) size = end - at;
-    if (size < body - at || at + size > end) return;
-    const type = text(bytes, at + 4);
-    if (CONTAINERS.has(type)) walk(bytes, body, at + size, visit);
-    else if (at + size - body >= 8) visit(type, body, at + size);
-    at += size;
-  }
-}
-
 /** Duration of an mvhd or mdhd body; 0 where it is unknown (all ones) or the box is too small. */
 function seconds(bytes: Uint8Array, body: number, end: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -193,10 +188,6 @@ function seconds(bytes: Uint8Array, body: number, end: number): number {
   const duration = wide ? Number(view.getBigUint64(body + 24)) : view.getUint32(body + 16);
   const unknown = duration >= (wide ? 2 ** 63 : 2 ** 32 - 1);
   return scale === 0 || unknown ? 0 : duration / scale;
-}
-
-function text(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 4));
 }
 
 /** Reads until `into` is full or the file ends; gives the number of bytes read. */

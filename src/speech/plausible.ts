@@ -13,10 +13,25 @@ const LOWEST_RATE = 4_000;
 /** The highest of studio equipment. */
 const HIGHEST_RATE = 768_000;
 /**
- * Bytes a second that every real file has. Measured: digital silence in FLAC 27 and more, Opus that falls silent (DTX) 17,
- * AMR 50. A file of less claims to be longer than it can be.
+ * Bytes a second that every real file has, of formats whose frames have a length in time. Measured: Opus that falls silent
+ * (DTX, frames of 120 ms) 17, AMR 50, MPEG audio 1,000. A file of less claims to be longer than it can be.
  */
 const LEAST_BYTES_PER_SECOND = 8;
+/**
+ * Samples that one byte may hold, of formats whose frames have a length in samples. FLAC: 65,536 that are all the same in a
+ * frame of 12 bytes (RFC 9639 §9), whatever container it is in. Vorbis: 4,096 of silence in a byte and its place in the
+ * page. WavPack: 131,072 in a block of 36.
+ */
+const SAMPLES_PER_BYTE: Partial<Record<MediaKind, number>> = {
+  flac: 65_536 / 12,
+  oggflac: 65_536 / 12,
+  ogg: 65_536 / 12,
+  mp4: 65_536 / 12,
+  matroska: 65_536 / 12,
+  caf: 65_536 / 12,
+  vorbis: 4_096 / 2,
+  wavpack: 131_072 / 36,
+};
 /** A short file may be mostly header and yet last a little. */
 const FREE_SECONDS = 60;
 /** Decoded sound of one job: 18 hours of two channels, 9 of four. */
@@ -34,7 +49,7 @@ export function refuseImplausible(found: Probe, kind: MediaKind, maxDurationSeco
   if (channels !== null && channels > MAX_CHANNELS) throw tooManyChannels(channels);
   if (seconds === null || !(found.exact || found.samples !== null)) return;
   if (seconds > maxDurationSeconds + 1) throw tooLong(maxDurationSeconds);
-  if (seconds > mostSeconds(found.fileBytes) + 1) throw hollow(kind, found.fileBytes);
+  if (seconds > mostSeconds(found) + 1) throw hollow(found, kind);
   if (seconds * (channels ?? 1) * SAMPLE_RATE * BYTES_PER_SAMPLE > MAX_SCRATCH_BYTES)
     throw tooMuchSound(channels ?? 1);
 }
@@ -48,15 +63,17 @@ export function refuseRate(rate: number, kind: MediaKind): void {
   );
 }
 
-/** The longest that a file of so many bytes can honestly last. */
-export function mostSeconds(fileBytes: number): number {
-  return FREE_SECONDS + fileBytes / LEAST_BYTES_PER_SECOND;
+/** The longest that a file of so many bytes can last. Where no rate is told (or one of 1 Hz is hidden), as if in time. */
+export function mostSeconds({ kind, fileBytes, rate }: Pick<Probe, 'kind' | 'fileBytes' | 'rate'>): number {
+  const samples = (kind && SAMPLES_PER_BYTE[kind]) ?? 0;
+  return FREE_SECONDS + fileBytes * Math.max(1 / LEAST_BYTES_PER_SECOND, rate ? samples / rate : 0);
 }
 
-export function hollow(kind: MediaKind, fileBytes: number): JobError {
+export function hollow(found: Probe, kind: MediaKind): JobError {
+  const { fileBytes } = found;
   return new JobError(
     'audio_corrupt',
-    `The ${FORMATS[kind].label} file of ${formatBytes(fileBytes)} claims to last longer than ${inWords(mostSeconds(fileBytes))}, which no such file can: its header is wrong. Convert it to WAV or MP3 and send it again.`,
+    `The ${FORMATS[kind].label} file of ${formatBytes(fileBytes)} claims to last longer than ${inWords(mostSeconds(found))}, which no such file can: its header is wrong. Convert it to WAV or MP3 and send it again.`,
   );
 }
 

@@ -4,6 +4,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { flacEnd } from './flac-end.ts';
 import { type Mp4Layout, mp4Layout, readFully, readMoov, soundFormat, soundSeconds } from './mp4.ts';
+import { tablesFit, timesAreImpossible } from './mp4-tables.ts';
 import { type MediaKind, mpegFrame, sniff } from './sniff.ts';
 
 export type Probe = {
@@ -77,13 +78,20 @@ export function probe(path: string): Probe {
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
       }
-      if (found.seconds !== null && !(found.seconds > 0 && Number.isFinite(found.seconds)))
-        found.seconds = null;
+      // Less than nothing, or no number: nobody can mean it. 0 is what writers leave who do not know.
+      if (found.rate !== null && !(found.rate >= 0)) found.broken = true;
+      if (!isLength(found.seconds)) found.seconds = null;
+      if (!isLength(found.samples)) found.samples = null;
     }
     return found;
   } finally {
     closeSync(fd);
   }
+}
+
+/** What is none is found out by decoding. */
+function isLength(claimed: number | null): boolean {
+  return claimed !== null && claimed > 0 && Number.isFinite(claimed);
 }
 
 type Reader = (found: Probe, head: Uint8Array, fd: number) => void;
@@ -173,12 +181,15 @@ function readAiff(found: Probe, _head: Uint8Array, fd: number): void {
       found.seconds = frames / found.rate;
       found.exact = true;
       const plain = bytes.length < 22 || ['NONE', 'sowt'].includes(fourCc(bytes, 18));
-      if (plain) frameBytes = found.channels * Math.ceil(comm.getUint16(6) / 8);
+      const bits = comm.getUint16(6);
+      if (plain && bits <= 32) frameBytes = found.channels * Math.ceil(bits / 8);
     }
     if (chunk.id === 'SSND' && chunk.size > 8) {
       found.audioEnd = chunk.body + chunk.size;
       found.cutShort = endsBefore(found, found.audioEnd);
-      held = Math.min(found.audioEnd, found.fileBytes) - chunk.body - 8;
+      // Nothing, or what its writer skipped so that the samples begin with a block of the disk.
+      const skipped = view(readAt(fd, chunk.body, 4)).getUint32(0);
+      held = Math.min(found.audioEnd, found.fileBytes) - chunk.body - 8 - skipped;
     }
   }
   if (frameBytes > 0 && held >= frames * frameBytes) found.samples = frames;
@@ -199,7 +210,9 @@ function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
       const framesPerPacket = desc.getUint32(20);
       found.rate = desc.getFloat64(0);
       found.channels = desc.getUint32(24);
-      if (desc.getUint32(8) === LPCM && framesPerPacket === 1) frameBytes = desc.getUint32(16);
+      const plain =
+        found.channels * (desc.getUint32(28) / 8) === desc.getUint32(16) && desc.getUint32(12) < 4;
+      if (plain && desc.getUint32(8) === LPCM && framesPerPacket === 1) frameBytes = desc.getUint32(16);
       if (framesPerPacket > 0) bytesPerSecond = (desc.getFloat64(0) * desc.getUint32(16)) / framesPerPacket;
     }
     if (id === 'data') {
@@ -215,6 +228,8 @@ function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
 }
 
 function readFlac(found: Probe, head: Uint8Array, fd: number): void {
+  // The first block is STREAMINFO, of 34 bytes; where it is not, a decoder may yet find frames.
+  if ((view(head).getUint32(4) & 0x7fff_ffff) !== 34) return;
   const info = view(head.subarray(8, 42));
   const rate = info.getUint32(10) >>> 12;
   found.rate = rate;
@@ -285,8 +300,10 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
     if (clock === 0) return;
     found.rate = clock;
     found.channels = head[opus ? 37 : 39] ?? null;
+    // Otherwise the writer gave none (0 or -1), or all is the time before the first sound.
+    if (granule <= 0) return;
     const whole = !found.cutShort && last.eos && last.serial === u32le(head, 14);
-    if (whole && startsAtZero(head, clock))
+    if (whole && startsAtZero(head, clock, granule))
       found.samples = granule - (opus ? view(head).getUint16(38, true) : 0);
     return;
   }
@@ -296,10 +313,10 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
  * A stream that was cut out of a longer one keeps that one's positions: the first page with sound of such a one is far
  * in. Pages of good encoders hold a second or less.
  */
-function startsAtZero(head: Uint8Array, clock: number): boolean {
+function startsAtZero(head: Uint8Array, clock: number, end: number): boolean {
   for (let at = 0; at + 27 <= head.length && fourCc(head, at) === 'OggS'; ) {
     const granule = Number(view(head).getBigInt64(at + 6, true));
-    if (granule > 0) return granule <= 2 * clock;
+    if (granule > 0) return granule <= Math.min(2 * clock, end);
     const table = head.subarray(at + 27, at + 27 + (head[at + 26] ?? 0));
     at += 27 + table.length + table.reduce((sum, length) => sum + length, 0);
   }
@@ -314,6 +331,7 @@ function readMp4(found: Probe, _head: Uint8Array, fd: number): void {
   found.seconds = soundSeconds(moov);
   found.exact = found.seconds !== null && !layout.fragmented;
   const sound = soundFormat(moov);
+  found.broken = layout.broken || !tablesFit(moov, found.fileBytes) || timesAreImpossible(moov, sound);
   found.rate = sound?.rate ?? null;
   found.channels = sound?.channels ?? null;
   if (found.exact && found.seconds !== null && sound?.plain && !found.cutShort)
@@ -435,8 +453,9 @@ function ebmlSize(head: Uint8Array, at: number): { value: number | null; length:
 
 /** IEEE 754 80-bit extended, as AIFF writes its sample rate. */
 function extended80(bytes: DataView, at: number): number {
-  const exponent = bytes.getUint16(at) & 0x7fff;
-  return bytes.getUint32(at + 2) * 2 ** (exponent - 16_383 - 31);
+  const head = bytes.getUint16(at);
+  const value = bytes.getUint32(at + 2) * 2 ** ((head & 0x7fff) - 16_383 - 31);
+  return head > 0x7fff ? -value : value;
 }
 
 function readHead(fd: number, at: number): Uint8Array {

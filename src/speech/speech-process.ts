@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { JobError } from '../errors.ts';
 import { ShortageError, shortageOf } from '../shortage.ts';
 import { tooMuchMemory } from './decoder.ts';
-import { saysOutOfMemory } from './memory.ts';
+import { ranIntoItsHeap, saysOutOfMemory } from './memory.ts';
 import type { ChildSettings, FromChild, Phase, Progress, ToChild, Work } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -179,6 +179,8 @@ export class SpeechProcess {
     const running = this.#running;
     if (!running) return;
     if (running.stopping) running.reject(running.stopping.why);
+    else if (running.phase === 'decoding' && how === 'SIGABRT' && ranIntoItsHeap(said))
+      running.reject(tooMuchMemory(cause));
     else running.reject(shortOf({ how, said, begun: running.begun }, cause) ?? crashed(running.phase, cause));
   }
 

@@ -1,6 +1,8 @@
 // What one account may have: refused with 429 and Retry-After, before anything is read, and nobody else notices.
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { request } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import type { Limits } from '../../src/http/limits.ts';
 import { readSettings } from '../../src/settings.ts';
@@ -109,6 +111,86 @@ test('uploads under way; the refused one is answered before its body is sent', a
   held.resolve();
   for (const one of [...two, theirs]) expect((await one).status).toBe(200);
   expect((await upload(key)).status).toBe(200);
+});
+
+/** Sends a whole upload and hangs up when told to. */
+function sender(url: string, key: string) {
+  const body = [
+    '--b',
+    'content-disposition: form-data; name="audio"; filename="a.wav"',
+    '',
+    'bytes',
+    '--b--',
+    '',
+  ].join('\r\n');
+  const sent = request(`${url}/v2/upload`, {
+    method: 'POST',
+    headers: { 'x-gladia-key': key, 'content-type': 'multipart/form-data; boundary=b' },
+  });
+  sent.on('error', () => {});
+  sent.end(body);
+  return sent;
+}
+
+test('an upload whose client left holds no place, whatever its measuring is busy with', async () => {
+  let probing = 0;
+  const { server, key, call } = await start(
+    { uploads: 2 },
+    {
+      probe: async (_path: string, signal: AbortSignal) => {
+        probing++;
+        // What it left behind takes longer to stop than this test.
+        await new Promise((_, reject) => setTimeout(reject, 60_000, signal.reason).unref());
+        return { durationSeconds: 1, channels: 1 };
+      },
+    },
+  );
+  const url = await server.listen({ port: 0 });
+  const two = [sender(url, key), sender(url, key)];
+  await eventually(
+    () => probing,
+    (count) => count === 2,
+  );
+  for (const one of two) one.destroy();
+  // Refused for what it is, and no longer for its number.
+  await eventually(
+    () => call({ method: 'POST', url: '/v2/upload', body: {} }),
+    ({ status }) => status === 400,
+    2_000,
+  );
+});
+
+test('an upload whose client left before anything was looked at is not measured, and leaves no file', async () => {
+  const looked = Promise.withResolvers<void>();
+  let [asked, probed] = [0, 0];
+  const { server, key, call, folder } = await start(
+    { uploads: 1 },
+    {
+      room: async () => {
+        if (asked++ === 0) await looked.promise;
+      },
+      probe: async () => {
+        probed++;
+        return { durationSeconds: 1, channels: 1 };
+      },
+    },
+  );
+  const url = await server.listen({ port: 0 });
+  const before = await readdir(folder, { recursive: true });
+  const one = sender(url, key);
+  await eventually(
+    () => asked,
+    (count) => count === 1,
+  );
+  one.destroy();
+  await eventually(
+    () => call({ method: 'POST', url: '/v2/upload', body: {} }),
+    ({ status }) => status === 400,
+    2_000,
+  );
+  looked.resolve();
+  await wait(100);
+  expect([probed, await readdir(folder, { recursive: true })]).toEqual([0, before]);
 });
 
 test('bytes of a body', async () => {

@@ -127,8 +127,12 @@ test('a client that breaks off its upload is no shortage', async () => {
 test('/readyz says what is short, and that the model is not loaded yet', async () => {
   expect((await api.call({ url: '/readyz' })).status).toBe(200);
   short = ['disk', 'descriptors'];
-  const { status, json } = await api.call({ url: '/readyz' });
+  const { status, json, headers } = await api.call({ url: '/readyz' });
   expect([status, json.message]).toEqual([503, 'Ringback is short of disk space and of file descriptors.']);
+  expect(headers['retry-after']).toBe('5');
   loading = true;
-  expect((await api.call({ url: '/readyz' })).json.message).toContain('loads its speech model');
+  expect(await api.call({ url: '/readyz' })).toMatchObject({
+    headers: { 'retry-after': '5' },
+    json: { message: expect.stringContaining('loads its speech model') },
+  });
 });

@@ -27,11 +27,12 @@ afterAll(async () => {
   await database.close();
 });
 
-async function ask(path: string): Promise<{ status: number; text: string; ms: number }> {
+async function ask(path: string) {
   const started = performance.now();
   const response = await fetch(`${url}${path}`);
   const text = await response.text();
-  return { status: response.status, text, ms: performance.now() - started };
+  const retryAfter = response.headers.get('retry-after');
+  return { status: response.status, text, retryAfter, ms: performance.now() - started };
 }
 
 const hundred = (path: string) => Promise.all(Array.from({ length: 100 }, () => ask(path)));
@@ -41,8 +42,8 @@ const calm = async () => Math.max(...(await hundred('/healthz')).map(({ ms }) =>
 test('/readyz says 503 within 2 s, to a hundred at once, over one connection', async () => {
   const most = 2_000 + (await calm());
   const answers = await hundred('/readyz');
-  for (const { status, text, ms } of answers) {
-    expect([status, JSON.parse(text).error.reason]).toEqual([503, 'not_ready']);
+  for (const { status, text, ms, retryAfter } of answers) {
+    expect([status, JSON.parse(text).error.reason, retryAfter]).toEqual([503, 'not_ready', '5']);
     expect(ms).toBeLessThan(most);
   }
   expect(proxy.open).toBe(1);

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { decode, measure } from '../../src/speech/decode.ts';
 import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
+import { mostSeconds } from '../../src/speech/plausible.ts';
+import type { MediaKind } from '../../src/speech/sniff.ts';
 
 const FORMATS = new URL('../fixtures/formats/', import.meta.url).pathname;
 const HOURS = 10 * 3_600;
@@ -218,6 +220,30 @@ test('a FLAC that claims hours and has the bytes of a second is refused before a
   expect(measured(path)).toMatchObject({
     code: 'audio_corrupt',
     message:
-      'The FLAC file of 2KB claims to last longer than 5 minutes, which no such file can: its header is wrong. Convert it to WAV or MP3 and send it again.',
+      'The FLAC file of 2KB claims to last longer than 12 minutes, which no such file can: its header is wrong. Convert it to WAV or MP3 and send it again.',
   });
+});
+
+test.skipIf(ffmpeg === null)(
+  'an hour of silence in 14 kB of FLAC, or in little of Vorbis, is what it claims to be',
+  async () => {
+    const ways = { 'silence.flac': ['flac', '-frame_size', '65535'], 'silence.ogg': ['libvorbis'] };
+    for (const [file, codec] of Object.entries(ways)) {
+      const path = join(folder, file);
+      const silence = ['-f', 'lavfi', '-i', 'anullsrc=r=8000:cl=mono', '-t', '3500'];
+      execFileSync(ffmpeg as string, ['-v', 'quiet', '-y', ...silence, '-c:a', ...codec, path]);
+      expect(measured(path), file).toEqual({ durationSeconds: 3_500, channels: 1 });
+      expect((await decoded(path, ffmpeg)).outcome, file).toMatchObject({
+        durationSeconds: expect.closeTo(3_500, 1),
+      });
+    }
+  },
+);
+
+test('what a byte may hold is bounded for each format by what its frames can', () => {
+  const most = (kind: MediaKind, rate: number) => mostSeconds({ kind, fileBytes: 120_000, rate }) - 60;
+  expect(most('flac', 8_000)).toBeCloseTo((10_000 * 65_536) / 8_000);
+  expect(most('vorbis', 16_000)).toBeCloseTo((60_000 * 4_096) / 16_000);
+  // Frames of a length in time: the rate has no say.
+  for (const kind of ['opus', 'amr', 'mp3', 'wav'] as const) expect(most(kind, 8_000)).toBe(15_000);
 });
