@@ -44,8 +44,8 @@ const field = (number: number) =>
 
 test.each([
   [
-    '15 uploads with 19 text fields of a megabyte each',
-    15,
+    '40 uploads with 19 text fields of a megabyte each',
+    40,
     `${begun('/v2/upload', 'multipart/form-data; boundary=b')}content-length: 99000000\r\n\r\n${Array.from({ length: 19 }, (_, number) => field(number)).join('')}`,
   ],
   [
@@ -64,7 +64,8 @@ test.each([
     await pause(100);
     most = Math.max(most, megabytes());
   }
-  expect(most - before).toBeLessThan(100);
+  // Seen: 60 to 165, most of it garbage not yet collected; without the bounds 880 and 427.
+  expect(most - before).toBeLessThan(250);
   const job = await server.call('POST', '/v2/pre-recorded', { audio_url: 'https://cdn.example.org/a.mp3' });
   expect(job.status).toBe(201);
 });
