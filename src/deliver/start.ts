@@ -31,7 +31,7 @@ export type DeliverDeps = Omit<AttemptDeps, 'readBody' | 'shortages'> & {
   sockets?: number;
 };
 
-/** Requests at a time in one process. One that waits for a receiver that hangs costs some 30 kB. */
+/** Requests at a time in one process. One that waits for a receiver that hangs costs some tens of kB (an estimate). */
 const PLACES = 8_192;
 /** Bytes of their large bodies in memory; one account alone comes to half of it. */
 const BODY_BYTES = 256 * 2 ** 20;
