@@ -2,13 +2,6 @@
 // open a file nor a connection to its database, so strangers' sockets and receivers' sockets have a share each that they
 // never exceed, and the rest stays for PostgreSQL, audio files, decoders and the log.
 
-export type DescriptorShares = {
-  /** Sockets of those who call us. */
-  callers: number;
-  /** Sockets to receivers of callbacks and audio hosts. */
-  receivers: number;
-};
-
 /** More of either is no use on one machine, however many the system allows. */
 const MOST = 10_000;
 /** Kept back before anything is shared out: connections to PostgreSQL (some 30), decoders, audio files, the log. */
@@ -26,9 +19,11 @@ export function descriptorLimit(): number {
   return typeof soft === 'number' ? soft : Number.POSITIVE_INFINITY;
 }
 
-/** Two fifths each for callers and receivers of what is left after the reserve; of very few, half is the reserve. */
-export function shareDescriptors(limit: number): DescriptorShares {
+/**
+ * Sockets of those who call us, and as many of those we call (receivers of callbacks): two fifths each of what is left
+ * after the reserve; of very few, half is the reserve.
+ */
+export function shareOfDescriptors(limit: number): number {
   const free = limit - Math.min(RESERVED, Math.floor(limit / 2));
-  const share = Math.max(8, Math.min(MOST, Math.floor((free * 2) / 5)));
-  return { callers: share, receivers: share };
+  return Math.max(8, Math.min(MOST, Math.floor((free * 2) / 5)));
 }

@@ -22,16 +22,27 @@ export class FairPlaces {
 
   /** Rejects with the signal's reason, also while the work still waits. */
   async during<T>(account: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#enter(account, signal);
+    const leave = await this.enter(account, signal);
     try {
       return await work();
     } finally {
-      this.#places.give(account);
-      this.#admit();
+      leave();
     }
   }
 
-  #enter(account: string, signal: AbortSignal): Promise<void> {
+  /** A place; what it resolves with gives it back, once. Rejects with the signal's reason while it still waits. */
+  async enter(account: string, signal: AbortSignal): Promise<() => void> {
+    await this.#turn(account, signal);
+    let isLeft = false;
+    return () => {
+      if (isLeft) return;
+      isLeft = true;
+      this.#places.give(account);
+      this.#admit();
+    };
+  }
+
+  #turn(account: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const leave = () => {

@@ -14,7 +14,7 @@ import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { earlierSecret } from './deliver/secrets.ts';
 import { startDeliver } from './deliver/start.ts';
-import { descriptorLimit, shareDescriptors } from './descriptors.ts';
+import { descriptorLimit, shareOfDescriptors } from './descriptors.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { FairPlaces } from './fair-places.ts';
 import { Listeners } from './http/listeners.ts';
@@ -137,18 +137,15 @@ async function start(
     await forgetOthers(db);
   }
   const audio = await openAudioFolder(settings.storage);
-  await joinServers();
-  async function joinServers(): Promise<void> {
-    const { roles, storage } = settings;
-    const self = {
-      id: randomUUID(),
-      roles,
-      apiKeys: has('api') ? settings.apiKeys : [],
-      secretPrints: settings.signingSecrets.map(printOf),
-    };
-    await register(db, self, storage, usesStorage(roles) ? audio : null);
-    stops.push(['membership', startMembership({ db, self, log, now: () => performance.now() })]);
-  }
+  const { roles, storage } = settings;
+  const self = {
+    id: randomUUID(),
+    roles,
+    apiKeys: has('api') ? settings.apiKeys : [],
+    secretPrints: settings.signingSecrets.map(printOf),
+  };
+  await register(db, self, storage, usesStorage(roles) ? audio : null);
+  stops.push(['membership', startMembership({ db, self, log, now: () => performance.now() })]);
   // A worker that was started without RINGBACK_API_KEYS must not revoke them.
   const { created: createdKey, elsewhere } = has('api')
     ? await settleKeys(db, settings.apiKeys)
@@ -165,9 +162,11 @@ async function start(
   await mkdir(scratchDirectory, { recursive: true, mode: 0o700 });
   const floor = new DiskFloor([settings.storage, scratchDirectory]);
   const shortages = new ShortageLog({ log, now: () => performance.now() });
+  const descriptors = descriptorLimit();
+  const sockets = shareOfDescriptors(descriptors);
   const resources = {
     folders: [settings.storage, settings.dataDirectory],
-    descriptorLimit: descriptorLimit(),
+    descriptorLimit: descriptors,
   };
   const outbound = new Outbound({ policy: { allow, own: [] } });
   stops.push(['outbound', async () => outbound.close()]);
@@ -240,7 +239,7 @@ async function start(
         uploads: settings.maxUploads,
         requestBytes: settings.maxRequestBytes,
       },
-      front: { connections: shareDescriptors(descriptorLimit()).callers },
+      front: { connections: sockets },
       audio,
       log,
       version,
@@ -315,6 +314,7 @@ async function start(
       database: own,
       outbound,
       log,
+      shortages,
       secretsOf: accountSecrets({
         serverSecrets: signingSecrets,
         list: (account) => secretsInForce(own.db, account, signingSecrets.length > 0),
@@ -329,7 +329,7 @@ async function start(
       schedule: settings.retrySchedule,
       deadlineMs: settings.callbackTimeoutMs,
       endpointConcurrency: settings.endpointConcurrency,
-      sockets: shareDescriptors(descriptorLimit()).receivers,
+      sockets,
       now: () => new Date(),
       random: Math.random,
     });

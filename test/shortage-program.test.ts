@@ -11,6 +11,7 @@ import { type Database, openDatabase } from '../src/store/database.ts';
 import { runsOf } from '../src/store/jobs.ts';
 import { eventually } from './rig/eventually.ts';
 import { freshDatabase } from './rig/postgres.ts';
+import { descriptorsOf } from './rig/proc.ts';
 import { type Served, serve } from './rig/process.ts';
 import { type Receiver, startReceiver } from './rig/receiver.ts';
 import { type SmallDisk, smallDisk } from './rig/tmpfs.ts';
@@ -120,7 +121,7 @@ test('no file descriptor left: the job waits, the callback too, and both arrive'
   await delivered(warm);
 
   // Below what is open already: nothing new can be opened. Requests come on the connection that is there.
-  const open = (await readdir(`/proc/${server.child.pid}/fd`)).length;
+  const open = await descriptorsOf(server.child.pid as number);
   await descriptors(Math.min(20, open));
   const id = await submit();
   const waiting = await eventually(

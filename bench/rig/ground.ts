@@ -95,6 +95,7 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
         now: () => new Date(),
         random: Math.random,
         log: pino({ level: 'silent' }),
+        shortages: { found: () => {} },
         ...options,
       }),
     clear: async () => {

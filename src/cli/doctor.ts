@@ -1,7 +1,8 @@
 // `ringback doctor`: is everything here that the server needs? One line a check; exits 1 when one fails.
-import { access, constants, mkdir, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command } from 'commander';
+import { diskSpace } from '../disk-space.ts';
 import { publicUrlTrouble, type Settings } from '../settings.ts';
 import { loadEngine } from '../speech/engine.ts';
 import { findFfmpeg } from '../speech/ffmpeg.ts';
@@ -62,8 +63,7 @@ async function disk({ dataDirectory }: Settings): Promise<Finding> {
   try {
     await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
     await access(dataDirectory, constants.W_OK);
-    const { bavail, bsize } = await statfs(dirname(join(dataDirectory, 'x')));
-    const free = bavail * bsize;
+    const { free } = await diskSpace(dataDirectory);
     const says = `${formatBytes(free)} free for ${dataDirectory}`;
     return free < LEAST_DISK ? fail(`${says}: make room for at least ${formatBytes(LEAST_DISK)}`) : ok(says);
   } catch (error) {

@@ -58,11 +58,24 @@ function failure(health: EndpointHealth, now: Date): EndpointHealth {
     return disabled(next, 'nothing but failures for 5 days');
   if (health.state === 'disabled') return next;
   // Several attempts were in flight when it opened: their failures do not open it again.
-  if (health.state === 'open' && health.openUntil !== null && health.openUntil > now) return next;
+  if (isResting(health, now)) return next;
   if (health.state !== 'half_open' && failures < TRIP_FAILURES) return next;
+  return { ...next, ...tripped(health, now) };
+}
+
+/** What an endpoint's breaker and a host's have in common. */
+type Breaker = { state: string; trips: number; openUntil: Date | null };
+
+/** Open, and its time is not over. */
+export function isResting({ state, openUntil }: Breaker, now: Date): boolean {
+  return state === 'open' && openUntil !== null && openUntil > now;
+}
+
+/** Once more: for twice as long as the last time. */
+export function tripped(health: Breaker, now: Date) {
   const trips = health.trips + 1;
   const openMs = Math.min(OPEN_MS * 2 ** Math.min(trips - 1, 20), LONGEST_OPEN_MS);
-  return { ...next, state: 'open', trips, openUntil: new Date(now.getTime() + openMs) };
+  return { state: 'open', trips, openUntil: new Date(now.getTime() + openMs) } as const;
 }
 
 function disabled(health: EndpointHealth, reason: string): EndpointHealth {

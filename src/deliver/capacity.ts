@@ -70,31 +70,25 @@ const KNOWN_HOST = 16;
 /** One thing there is only so much of, and the parts of it. */
 type Parts = {
   readonly all: SharedPool;
-  readonly quick: SharedPool;
   readonly notQuick: SharedPool;
-  readonly slow: SharedPool;
+  /** Those that each kind takes from. */
+  readonly of: Record<Lane, readonly SharedPool[]>;
 };
 
 function partsOf(size: number): Parts {
+  const all = new SharedPool(size);
+  const quick = new SharedPool(Math.ceil(size * QUICK));
+  const notQuick = new SharedPool(Math.ceil(size * NOT_QUICK));
+  const slow = new SharedPool(Math.ceil(size * SLOW));
   return {
-    all: new SharedPool(size),
-    quick: new SharedPool(Math.ceil(size * QUICK)),
-    notQuick: new SharedPool(Math.ceil(size * NOT_QUICK)),
-    slow: new SharedPool(Math.ceil(size * SLOW)),
+    all,
+    notQuick,
+    of: { quick: [all, quick], unproven: [all, notQuick], slow: [all, notQuick, slow] },
   };
 }
 
-function poolsOf({ all, quick, notQuick, slow }: Parts, lane: Lane): readonly SharedPool[] {
-  switch (lane) {
-    case 'quick':
-      return [all, quick];
-    case 'unproven':
-      return [all, notQuick];
-    case 'slow':
-      return [all, notQuick, slow];
-    default:
-      return lane satisfies never;
-  }
+function admits(parts: Parts, { host, lane }: Receiver, amount: number): boolean {
+  return parts.of[lane].every((pool) => pool.admits(host.accountId, amount));
 }
 
 export class Capacity {
@@ -120,9 +114,7 @@ export class Capacity {
 
   /** How many more attempts may begin at this receiver at this moment, as far as its host and its account go. */
   room(receiver: Receiver): number {
-    const { host, lane } = receiver;
-    if (!poolsOf(this.#places, lane).every((pool) => pool.admits(host.accountId, 1))) return 0;
-    return this.#roomOfHost(receiver);
+    return admits(this.#places, receiver, 1) ? this.#roomOfHost(receiver) : 0;
   }
 
   #roomOfHost({ host, isQuickItself }: Receiver): number {
@@ -138,9 +130,8 @@ export class Capacity {
     const { host, lane } = receiver;
     this.#moveOverdue();
     if (this.#roomOfHost(receiver) === 0) return 'host';
-    if (this.room(receiver) === 0) return 'pool';
-    if (bytes > 0 && !poolsOf(this.#bytes, lane).every((pool) => pool.admits(host.accountId, bytes)))
-      return 'pool';
+    if (!admits(this.#places, receiver, 1)) return 'pool';
+    if (bytes > 0 && !admits(this.#bytes, receiver, bytes)) return 'pool';
     const isOther = !receiver.isQuickItself;
     const place: Place = { host, bytes, since: this.#now(), lane, isOther, ended: false };
     this.#count(place, 'take');
@@ -159,8 +150,8 @@ export class Capacity {
   }
 
   #count({ host, lane, bytes }: Place, what: 'take' | 'give'): void {
-    for (const pool of poolsOf(this.#places, lane)) pool[what](host.accountId, 1);
-    if (bytes > 0) for (const pool of poolsOf(this.#bytes, lane)) pool[what](host.accountId, bytes);
+    for (const pool of this.#places.of[lane]) pool[what](host.accountId, 1);
+    if (bytes > 0) for (const pool of this.#bytes.of[lane]) pool[what](host.accountId, bytes);
   }
 
   /** Quick receivers that have not answered soon are slow from now on, whatever they were before. */

@@ -4,7 +4,7 @@
 //   closed ──8 attempts in a row without an answer──▶ open ──its time is over──▶ half-open ──an answer──▶ closed
 //                                                      ▲                             └──none──▶ open, twice as long
 import type { HostHealth } from '../delivery.ts';
-import { LONGEST_OPEN_MS, OPEN_MS } from './breaker.ts';
+import { isResting, tripped } from './breaker.ts';
 
 export const SILENT_IN_A_ROW = 8;
 
@@ -21,11 +21,9 @@ export function nextHostHealth(health: HostHealth, outcome: HostOutcome, now: Da
     case 'silent': {
       const next = { ...health, silent: health.silent + 1 };
       // Several attempts were in flight when it opened: that they fail too does not open it again.
-      if (health.state === 'open' && health.openUntil !== null && health.openUntil > now) return next;
+      if (isResting(health, now)) return next;
       if (health.state === 'closed' && next.silent < SILENT_IN_A_ROW) return next;
-      const trips = health.trips + 1;
-      const openMs = Math.min(OPEN_MS * 2 ** Math.min(trips - 1, 20), LONGEST_OPEN_MS);
-      return { ...next, state: 'open', trips, openUntil: new Date(now.getTime() + openMs) };
+      return { ...next, ...tripped(health, now) };
     }
     default:
       return outcome satisfies never;

@@ -1,6 +1,6 @@
 // The deliver role: the dispatcher, woken by what is told, and the reminder that no delivery is forgotten.
 import { startChore } from '../chore.ts';
-import { ShortageLog } from '../shortage-log.ts';
+import type { ShortageLog } from '../shortage-log.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { addTallies } from '../store/endpoints.ts';
@@ -26,6 +26,8 @@ import { AttemptTally, OutcomeTally } from './tally.ts';
 
 export type DeliverDeps = Omit<AttemptDeps, 'readBody' | 'shortages'> & {
   database: Database;
+  /** Where a shortage of ours is said. */
+  shortages: Pick<ShortageLog, 'found'>;
   endpointConcurrency: number;
   /** Sockets this process may have open to receivers; unset: as many as are of use. */
   sockets?: number;
@@ -51,12 +53,10 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const outcomes = new OutcomeTally();
   const clock = new WatchedClock({ now: deps.now, measure: () => clockOffset(db, deps.now), log });
   await clock.check();
-  const now = () => performance.now();
-  const rest = new ShortageRest(now);
-  const shortageLog = new ShortageLog({ log, now });
+  const rest = new ShortageRest(() => performance.now());
   const shortages: AttemptDeps['shortages'] = {
     found(shortage, where) {
-      shortageLog.found(shortage, where);
+      deps.shortages.found(shortage, where);
       // Ports run out for one receiver at a time: nobody else waits for that.
       if (shortage !== 'network') rest.met();
     },

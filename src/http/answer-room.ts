@@ -2,26 +2,20 @@
 // readers who take nothing would end the process. So large ones are read from the database only while there is room for
 // them, for each account and for all together, and wait for their turn otherwise.
 import type { ServerResponse } from 'node:http';
+import { SharedPool } from '../shared-pool.ts';
 
 /** Answers up to this size are not counted. */
 export const SMALL_ANSWER = 1_000_000;
 
-export type AnswerRoomLimits = { ofAccount: number; ofAll: number };
-
 /** Bytes as they are stored; in memory an answer takes about three times as much. */
-const USUAL: AnswerRoomLimits = { ofAccount: 32_000_000, ofAll: 128_000_000 };
+const OF_ACCOUNT = 32_000_000;
+const OF_ALL = 128_000_000;
 
 type Waiting = { account: string; bytes: number; enter: () => void };
 
 export class AnswerRoom {
-  readonly #limits: AnswerRoomLimits;
-  readonly #taken = new Map<string, number>();
-  #inAll = 0;
-  #queue: Waiting[] = [];
-
-  constructor(limits: AnswerRoomLimits = USUAL) {
-    this.#limits = limits;
-  }
+  readonly #taken = new SharedPool(OF_ALL);
+  readonly #queue = new Set<Waiting>();
 
   /** Resolves when there is room, which is given back when the answer has ended; false: its reader is gone. */
   enter(account: string, bytes: number, response: ServerResponse): Promise<boolean> {
@@ -30,7 +24,7 @@ export class AnswerRoom {
         account,
         bytes,
         enter: () => {
-          this.#take(account, bytes);
+          this.#taken.take(account, bytes);
           response.once('close', () => this.#leave(account, bytes));
           resolve(true);
         },
@@ -38,9 +32,9 @@ export class AnswerRoom {
       if (response.destroyed) resolve(false);
       else if (this.#fits(waiting)) waiting.enter();
       else {
-        this.#queue.push(waiting);
+        this.#queue.add(waiting);
         response.once('close', () => {
-          this.#queue = this.#queue.filter((one) => one !== waiting);
+          this.#queue.delete(waiting);
           resolve(false);
         });
       }
@@ -49,22 +43,17 @@ export class AnswerRoom {
 
   /** One alone always fits, however large. */
   #fits({ account, bytes }: Waiting): boolean {
-    const mine = this.#taken.get(account) ?? 0;
-    const { ofAccount, ofAll } = this.#limits;
-    return (mine === 0 || mine + bytes <= ofAccount) && (this.#inAll === 0 || this.#inAll + bytes <= ofAll);
-  }
-
-  #take(account: string, bytes: number): void {
-    this.#inAll += bytes;
-    this.#taken.set(account, (this.#taken.get(account) ?? 0) + bytes);
+    const mine = this.#taken.usedBy(account);
+    return (
+      (mine === 0 || mine + bytes <= OF_ACCOUNT) && (this.#taken.used === 0 || bytes <= this.#taken.free)
+    );
   }
 
   #leave(account: string, bytes: number): void {
-    this.#take(account, -bytes);
-    if (this.#taken.get(account) === 0) this.#taken.delete(account);
-    for (const waiting of [...this.#queue])
+    this.#taken.give(account, bytes);
+    for (const waiting of this.#queue)
       if (this.#fits(waiting)) {
-        this.#queue = this.#queue.filter((one) => one !== waiting);
+        this.#queue.delete(waiting);
         waiting.enter();
       }
   }

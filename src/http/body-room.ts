@@ -23,23 +23,18 @@ export class BodyRoom {
   }
 
   /** Resolves when there is a place, with what gives it back; the end of the request does so, too. */
-  enter(account: string, response: ServerResponse): Promise<() => void> {
-    return new Promise((resolve, reject) => {
-      const waiting = new AbortController();
-      const giveUp = () => waiting.abort(new HttpError('overloaded', { retryAfterSeconds: 5 }));
-      const timer = setTimeout(giveUp, this.#waitMs);
-      response.once('close', giveUp);
-      if (response.destroyed) giveUp();
-      const held = () =>
-        new Promise<void>((leave) => {
-          clearTimeout(timer);
-          response.once('close', leave);
-          resolve(leave);
-        });
-      this.#places
-        .during(account, waiting.signal, held)
-        .catch(reject)
-        .finally(() => clearTimeout(timer));
-    });
+  async enter(account: string, response: ServerResponse): Promise<() => void> {
+    const waiting = new AbortController();
+    const giveUp = () => waiting.abort(new HttpError('overloaded', { retryAfterSeconds: 5 }));
+    const timer = setTimeout(giveUp, this.#waitMs);
+    response.once('close', giveUp);
+    if (response.destroyed) giveUp();
+    try {
+      const leave = await this.#places.enter(account, waiting.signal);
+      response.once('close', leave);
+      return leave;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

@@ -7,6 +7,11 @@ export function clipped(text: string): string {
   return text.length <= MOST ? text : `${text.slice(0, MOST).toWellFormed()}…`;
 }
 
+/** The path of a request's URL, without its query. */
+export function clippedPath(url: string): string {
+  return clipped(url.replace(/\?.*$/s, ''));
+}
+
 /** Bytes of all sentences as JSON. A refusal has them twice: as a list, and as one text. */
 const MOST_BYTES = 30_000;
 

@@ -21,7 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** `name` tells the media type by its ending. */
 export function fixed(name: string, content: string | Buffer): Fixed {
-  const body = Buffer.from(content);
+  const body = typeof content === 'string' ? Buffer.from(content) : content;
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
   return { type: TYPES[extname(name)] ?? 'application/octet-stream', body, etag };
 }

@@ -1,19 +1,14 @@
 // Hosts as their owner sees them: what endpoints of one scheme, name and port have in common.
 import type { FastifyInstance } from 'fastify';
-import { HttpError } from '../errors.ts';
 import type { Db } from '../store/database.ts';
 import { type HostRow, listHosts } from '../store/hosts.ts';
-import { page, type Query, readPage } from './page.ts';
+import { listed } from './page.ts';
 import * as schemas from './schemas/host.ts';
 
 export function hostRoutes(server: FastifyInstance, { db }: { db: Db }): void {
-  server.get('/api/hosts', { schema: schemas.listHosts }, async (request) => {
-    const problems: string[] = [];
-    const { limit, ...rest } = readPage(request.query as Query, problems);
-    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
-    const { rows, next } = page(await listHosts(db, request.account, { ...rest, limit: limit + 1 }), limit);
-    return { items: rows.map(showHost), next };
-  });
+  server.get('/api/hosts', { schema: schemas.listHosts }, (request) =>
+    listed(request.query, (asked) => listHosts(db, request.account, asked), showHost),
+  );
 }
 
 function showHost(row: HostRow): schemas.Host {

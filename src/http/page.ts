@@ -1,5 +1,6 @@
 // Pages of lists that grow at the top: `limit`, and `after`, the cursor an earlier page gave as `next`. Query values
-// arrive as text, or as lists of it where a name is repeated. Pure.
+// arrive as text, or as lists of it where a name is repeated.
+import { HttpError } from '../errors.ts';
 import type { Place } from '../store/place.ts';
 import { isUuid } from './params.ts';
 
@@ -35,4 +36,17 @@ export function page<Row extends { place_at: number; id: string }>(
     rows: rows.slice(0, limit),
     next: rows.length > limit && last ? `${last.place_at}-${last.id}` : null,
   };
+}
+
+/** What a list with no other filter answers; a query that is wrong is refused with all that is wrong with it. */
+export async function listed<Row extends { place_at: number; id: string }, Item>(
+  query: unknown,
+  list: (asked: PageQuery) => Promise<readonly Row[]>,
+  show: (row: Row) => Item,
+): Promise<{ items: Item[]; next: string | null }> {
+  const problems: string[] = [];
+  const { limit, ...rest } = readPage(query as Query, problems);
+  if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
+  const { rows, next } = page(await list({ ...rest, limit: limit + 1 }), limit);
+  return { items: rows.map(show), next };
 }

@@ -2,7 +2,7 @@
 // "internal" outside, and whole in the log.
 import { ERRORS, HttpError, type HttpErrorCode, JobError } from '../errors.ts';
 import { type Shortage, shortageOf } from '../shortage.ts';
-import { bounded, clipped } from './clip.ts';
+import { bounded, clipped, clippedPath } from './clip.ts';
 import type { Problem } from './schemas/problem.ts';
 
 export function problem(error: HttpError, request: { url: string; id: string }, now: Date): Problem {
@@ -10,7 +10,7 @@ export function problem(error: HttpError, request: { url: string; id: string }, 
   const sentences = bounded(error.sentences);
   return {
     timestamp: now.toISOString(),
-    path: clipped(request.url.split('?', 1)[0] as string),
+    path: clippedPath(request.url),
     request_id: request.id,
     statusCode: status,
     message: error.message,

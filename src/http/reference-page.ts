@@ -1,9 +1,10 @@
 // `/docs`: the OpenAPI document as a page, drawn by Swagger UI in the browser. Needs no key; nothing on the page comes
 // from anywhere but here.
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { fixed, readFixed, sendFixed } from './fixed.ts';
+import { fixed, sendFixed } from './fixed.ts';
 
 /** The package comes with Swagger UI's own files, ready for browsers: they are all that is used of it. */
 const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('@fastify/swagger-ui/static/swagger-ui.css')));
@@ -68,11 +69,10 @@ export async function referencePage(server: FastifyInstance): Promise<void> {
     const { pathname } = new URL(request.url, 'http://localhost');
     return sendFixed(request, headers(reply), pathname.endsWith('/') ? within : above);
   });
-  const files = await readFixed(SWAGGER_UI);
-  files.set('swagger-initializer.js', fixed('swagger-initializer.js', START));
-  for (const name of [...SERVED, 'swagger-initializer.js']) {
-    const file = files.get(name);
-    if (!file) throw new Error(`Swagger UI has no file ${name} in ${SWAGGER_UI}`);
+  const serve = (name: string, content: string | Buffer) => {
+    const file = fixed(name, content);
     server.get(`/docs/static/${name}`, async (request, reply) => sendFixed(request, headers(reply), file));
-  }
+  };
+  for (const name of SERVED) serve(name, await readFile(join(SWAGGER_UI, name)));
+  serve('swagger-initializer.js', START);
 }

@@ -12,7 +12,7 @@ import {
   type ReplayRow,
 } from '../store/replays.ts';
 import { isInstant } from './dates.ts';
-import { page, type Query, readPage } from './page.ts';
+import { listed } from './page.ts';
 import { isUuid } from './params.ts';
 import * as schemas from './schemas/replay.ts';
 
@@ -35,13 +35,9 @@ export function replayRoutes(server: FastifyInstance, { db }: { db: Db }): void 
     return reply.code(201).send(showReplay(row));
   });
 
-  server.get('/api/replays', { schema: schemas.listReplays }, async (request) => {
-    const problems: string[] = [];
-    const { limit, ...rest } = readPage(request.query as Query, problems);
-    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
-    const { rows, next } = page(await listReplays(db, request.account, { ...rest, limit: limit + 1 }), limit);
-    return { items: rows.map(showReplay), next };
-  });
+  server.get('/api/replays', { schema: schemas.listReplays }, (request) =>
+    listed(request.query, (asked) => listReplays(db, request.account, asked), showReplay),
+  );
 
   server.get<{ Params: { id: string } }>('/api/replays/:id', { schema: schemas.getReplay }, async (request) =>
     showReplay(await find(db, request.account, request.params.id)),

@@ -17,7 +17,7 @@ import { serverVersion } from '../store/database.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { BodyRoom } from './body-room.ts';
 import { callbackRoutes } from './callbacks.ts';
-import { clipped } from './clip.ts';
+import { clippedPath } from './clip.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
@@ -113,9 +113,6 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   server.options('/*', async (_request, reply) => reply.code(204).send());
 
   server.setErrorHandler(refuse);
-  server.setNotFoundHandler((request) => {
-    throw unknownRoute(request);
-  });
 
   await describeRoutes(server, deps.version);
   await referencePage(server);
@@ -192,7 +189,7 @@ function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): v
 
 function unknownRoute({ method, url }: FastifyRequest): HttpError {
   return new HttpError('route_unknown', {
-    message: `Cannot ${method} ${clipped(url.split('?', 1)[0] as string)}`,
+    message: `Cannot ${method} ${clippedPath(url)}`,
   });
 }
 

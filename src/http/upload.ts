@@ -41,7 +41,12 @@ export type UploadDeps = {
 
 /** An upload is kept once it is measured. */
 type Measured = NewAudio & { duration: number; channels: number };
-type Received = { filename: string; sourceUrl: string | null; bodyHash: Buffer };
+type Received = {
+  filename: string;
+  sourceUrl: string | null;
+  /** Of a file. */
+  bodyHash: Buffer | null;
+};
 
 const ROUTE = '/v2/upload';
 /** Kept of a text field, which nothing here reads; the parser holds all of them until the upload has ended. */
@@ -69,11 +74,12 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     gone: AbortSignal,
   ): Promise<FastifyReply> {
     const key = idempotencyKey(request, ROUTE);
-    if (!request.isMultipart()) {
-      // Nothing is downloaded again for a request that was answered before.
-      const earlier = await earlierAnswer(db, key && { ...key, bodyHash: await hashJson(request.sent) });
-      if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
-    }
+    // Of a file it is known when the file is here.
+    const keyedJson =
+      request.isMultipart() || key === null ? null : { ...key, bodyHash: await hashJson(request.sent) };
+    // Nothing is downloaded again for a request that was answered before.
+    const earlier = await earlierAnswer(db, keyedJson);
+    if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
     await room();
     gone.throwIfAborted();
     const id = randomUUID();
@@ -84,7 +90,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
       const received = request.isMultipart()
         ? await receivePart(request, path, key !== null, deps, gone)
         : await receiveUrl(request, path, deps, gone);
-      const keyed = key && { ...key, bodyHash: received.bodyHash };
+      const keyed = keyedJson ?? (key && received.bodyHash && { ...key, bodyHash: received.bodyHash });
       const answer = await answerOnce(db, keyed, async () => {
         row ??= await keep(request, id, received, deps, gone);
         const given = { status: 200, body: JSON.stringify(showUpload(row, publicUrl())) };
@@ -247,7 +253,7 @@ async function receiveUrl(
   if (trouble !== null)
     throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
   const { filename } = await fetchAudio(url, path, signal, request.account);
-  return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: await hashJson(request.sent) };
+  return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: null };
 }
 
 /** A name to show, never a path to use. */

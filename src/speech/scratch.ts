@@ -4,6 +4,7 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isGone } from '../pid.ts';
 
 const PREFIX = 'speech';
 /** Folders of another host on a shared disk are left alone for so long. */
@@ -34,14 +35,7 @@ export async function removeLeftovers(scratchDirectory: string, now: number): Pr
 }
 
 function isLeft(pid: number, run: string | undefined): boolean {
-  if (pid === process.pid) return run !== RUN;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    // EPERM: it lives, and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+  return pid === process.pid ? run !== RUN : isGone(pid);
 }
 
 async function isOld(folder: string, now: number): Promise<boolean> {

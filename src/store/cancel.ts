@@ -1,13 +1,8 @@
 // A job that its owner wants no more: it ends at once, whatever it is doing. The process that works on it finds that its
 // run is over, and stops.
-import { sql } from 'kysely';
-import type { JobErrorCode } from '../errors.ts';
-import { jobChange } from './changes.ts';
 import type { TellingDb } from './database.ts';
-import { type NewDelivery, openDelivery } from './deliveries.ts';
-import { type Callback, callbackOf, type JobRow } from './jobs.ts';
+import { type Callback, callbackOf, failJob, type JobFailed, type JobRow } from './jobs.ts';
 
-type End = { error: { code: JobErrorCode; message: string }; delivery: NewDelivery | null };
 export type Cancelled = {
   /** As it is now. */
   job: JobRow;
@@ -20,7 +15,7 @@ export function cancelJob(
   db: TellingDb,
   accountId: string,
   id: string,
-  endOf: (job: JobRow & { callback: Callback | null }) => End,
+  endOf: (job: JobRow & { callback: Callback | null }) => JobFailed,
 ): Promise<Cancelled | undefined> {
   return db.commit(async (trx) => {
     const job = await trx
@@ -32,24 +27,9 @@ export function cancelJob(
       .executeTakeFirst();
     if (!job) return undefined;
     if (job.state === 'done' || job.state === 'error') return { job, audioId: null };
-    const { error, delivery } = endOf({ ...job, callback: callbackOf(job) });
+    const end = endOf({ ...job, callback: callbackOf(job) });
     const audioId = job.fetched ? job.audio_id : null;
     if (audioId !== null) await trx.deleteFrom('audio').where('id', '=', audioId).execute();
-    const { change, ...ended } = await trx
-      .updateTable('job')
-      .set({
-        state: 'error',
-        lease_until: null,
-        completed_at: sql`now()`,
-        error_code: error.code,
-        error_message: error.message,
-      })
-      .where('id', '=', id)
-      .returningAll()
-      .returning(jobChange)
-      .executeTakeFirstOrThrow();
-    trx.changed.push(change);
-    if (delivery) await openDelivery(trx, delivery);
-    return { job: ended, audioId };
+    return { job: { ...job, ...(await failJob(trx, id, end)) }, audioId };
   });
 }

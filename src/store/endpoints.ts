@@ -105,7 +105,7 @@ export function disableEndpoint(
   reason: string,
 ): Promise<boolean> {
   return db.commit(async (trx) => {
-    const result = await trx
+    const disabled = await trx
       .updateTable('endpoint')
       .set({
         disabled_at: sql`coalesce(disabled_at, now())`,
@@ -114,10 +114,11 @@ export function disableEndpoint(
       })
       .where('account_id', '=', accountId)
       .where('id', '=', id)
+      .returning('id')
       .executeTakeFirst();
-    if (result.numUpdatedRows !== 1n) return false;
+    if (!disabled) return false;
     // Its holder has claimed ahead.
-    trx.changed.push({ kind: 'disabled', endpointId: id.toLowerCase() });
+    trx.changed.push({ kind: 'disabled', endpointId: disabled.id });
     return true;
   });
 }
@@ -143,11 +144,11 @@ export function enableEndpoint(db: TellingDb, accountId: string, id: string): Pr
       })
       .where('account_id', '=', accountId)
       .where('id', '=', id)
-      .returning('host_id')
+      .returning(['id', 'host_id'])
       .executeTakeFirst();
     if (!enabled) return false;
     await tryAgain(trx, enabled.host_id);
-    trx.changed.push({ kind: 'endpoint_due', endpointId: id.toLowerCase() });
+    trx.changed.push({ kind: 'endpoint_due', endpointId: enabled.id });
     return true;
   });
 }

@@ -1,6 +1,6 @@
 // Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it
 // belongs to, and does nothing when another run has taken over.
-import { type Selectable, sql } from 'kysely';
+import { type Selectable, sql, type UpdateObject } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import { MAX_RUNS } from '../job.ts';
@@ -34,51 +34,48 @@ export type Started = Pick<
 
 /** Claims the job for one run; undefined when it is not to be run: it is finished, deleted or running elsewhere. */
 export function startJob(db: TellingDb, id: string, leaseMs: number): Promise<Started | undefined> {
-  return db.commit((trx) => startQueued(trx, id, leaseMs));
+  return db.commit(async (trx) => {
+    const queued = await trx
+      .selectFrom('job')
+      .select(['id', 'state'])
+      .where('id', '=', id)
+      .where('state', '=', 'queued')
+      .forUpdate()
+      .execute();
+    const [started] = await startJobs(trx, queued, leaseMs);
+    return started;
+  });
 }
 
-/** The same, in a transaction that has chosen it. */
-export async function startQueued(
+/** The same for jobs that this transaction has chosen and locked: they are started in their order. */
+export async function startJobs(
   trx: TellingTrx,
-  id: string,
+  chosen: readonly Pick<JobRow, 'id' | 'state'>[],
   leaseMs: number,
-): Promise<Started | undefined> {
-  const row = await trx
+): Promise<Started[]> {
+  if (chosen.length === 0) return [];
+  const rows = await trx
     .updateTable('job')
-    .set(startedNow(leaseMs))
-    .where('id', '=', id)
-    .where('state', '=', 'queued')
+    .set({
+      state: 'processing',
+      run: sql<number>`run + 1`,
+      started_at: sql<Date>`coalesce(started_at, now())`,
+      lease_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'`,
+    })
+    .where('id', '=', sql<string>`ANY(${chosen.map(({ id }) => id)}::uuid[])`)
     .returningAll()
-    .returning([jobChange, CLAIMED_AT])
-    .executeTakeFirst();
-  if (!row) return undefined;
-  const { change, ...started } = row;
-  trx.changed.push(change);
-  return { ...started, callback: callbackOf(started) };
+    .returning([jobChange, sql<Date>`now()`.as('claimed_at')])
+    .execute();
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return chosen.flatMap(({ id, state }) => {
+    const row = byId.get(id);
+    if (!row) return [];
+    const { change, ...started } = row;
+    // One that was downloaded and waited for a place is processing as before: nobody is told.
+    if (state === 'queued') trx.changed.push(change);
+    return [{ ...started, callback: callbackOf(started) }];
+  });
 }
-
-/** The same for a job that was downloaded and waits for a place: its state stays as it is, so nobody is told. */
-export async function startParked(trx: Trx, id: string, leaseMs: number): Promise<Started | undefined> {
-  const row = await trx
-    .updateTable('job')
-    .set(startedNow(leaseMs))
-    .where('id', '=', id)
-    .where('state', '=', 'processing')
-    .where('lease_until', '=', INFINITY)
-    .returningAll()
-    .returning(CLAIMED_AT)
-    .executeTakeFirst();
-  return row && { ...row, callback: callbackOf(row) };
-}
-
-const CLAIMED_AT = sql<Date>`now()`.as('claimed_at');
-const startedNow = (leaseMs: number) =>
-  ({
-    state: 'processing',
-    run: sql<number>`run + 1`,
-    started_at: sql<Date>`coalesce(started_at, now())`,
-    lease_until: sql<Date>`now() + ${leaseMs} * interval '1 millisecond'`,
-  }) as const;
 
 /** The lease of a downloaded job that waits for a place: nobody works on it, and nothing runs out. */
 const INFINITY = sql<Date>`'infinity'::timestamptz`;
@@ -190,7 +187,11 @@ export type Ending = {
   filename: string | null;
   duration: number | null;
   channels: number | null;
-} & ({ result: Buffer } | { error: { code: JobErrorCode; message: string } });
+} & ({ result: Buffer } | { error: JobFailure });
+
+type JobFailure = { code: JobErrorCode; message: string };
+/** Why it ends without a result, and its error callback. */
+export type JobFailed = { error: JobFailure; delivery: NewDelivery | null };
 
 export type JobEnd = { ending: Ending; delivery: NewDelivery | null };
 
@@ -219,26 +220,47 @@ export async function finishJob(
     const end = 'result' in ending ? 'done' : 'error';
     if (owned.state !== 'processing') return owned.state === end ? 'already' : 'lost';
     if (owned.fetched) await settleFetched(trx, owned.audio_id, ending);
-    const { change } = await trx
-      .updateTable('job')
-      .set({
-        state: end,
-        lease_until: null,
-        completed_at: sql`now()`,
-        filename: ending.filename,
-        duration: ending.duration,
-        channels: ending.channels,
-        ...('result' in ending
-          ? { result: sql<string>`${ending.result}` }
-          : { error_code: ending.error.code, error_message: ending.error.message }),
-      })
-      .where('id', '=', id)
-      .returning(jobChange)
-      .executeTakeFirstOrThrow();
-    trx.changed.push(change);
-    if (delivery) await openDelivery(trx, delivery);
+    await endJob(trx, id, { state: end, ...columnsOf(ending) }, delivery);
     return 'written';
   });
+}
+
+function columnsOf({ filename, duration, channels, ...ending }: Ending) {
+  const heard = { filename, duration, channels };
+  return 'result' in ending
+    ? { ...heard, result: sql<string>`${ending.result}` }
+    : { ...heard, ...failedBy(ending.error) };
+}
+
+function failedBy({ code, message }: JobFailure) {
+  return { error_code: code, error_message: message };
+}
+
+/** The columns of an end that every end sets; its result, of megabytes, is none of them. */
+const ENDED = ['state', 'audio_id', 'lease_until', 'completed_at', 'error_code', 'error_message'] as const;
+
+/** Every job ends here, in the transaction that has locked it: its row, those told of it, and its callback. */
+async function endJob(
+  trx: TellingTrx,
+  id: string,
+  end: UpdateObject<Schema, 'job'>,
+  delivery: NewDelivery | null,
+): Promise<Pick<JobRow, (typeof ENDED)[number]>> {
+  const { change, ...ended } = await trx
+    .updateTable('job')
+    .set({ ...end, lease_until: null, completed_at: sql`now()` })
+    .where('id', '=', id)
+    .returning(ENDED)
+    .returning(jobChange)
+    .executeTakeFirstOrThrow();
+  trx.changed.push(change);
+  if (delivery) await openDelivery(trx, delivery);
+  return ended;
+}
+
+/** The same for one that ends without a result. */
+export function failJob(trx: TellingTrx, id: string, { error, delivery }: JobFailed) {
+  return endJob(trx, id, { state: 'error', ...failedBy(error) }, delivery);
 }
 
 /** What was downloaded is measured now; of a job that failed it goes, and its file is the caller's to remove. */
@@ -326,10 +348,7 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
 /** Runs whose lease ran out (the process died): back to the queue, or out of chances. */
 export async function expireRuns(
   db: TellingDb,
-  giveUp: (job: JobRow & { callback: Callback | null }) => {
-    error: { code: JobErrorCode; message: string };
-    delivery: NewDelivery | null;
-  },
+  giveUp: (job: JobRow & { callback: Callback | null }) => JobFailed,
 ): Promise<{ requeued: number; failed: number }> {
   return db.commit(async (trx) => {
     const rows = await trx
@@ -354,21 +373,7 @@ export async function expireRuns(
         continue;
       }
       failed++;
-      const { error, delivery } = giveUp({ ...row, callback: callbackOf(row) });
-      const { change } = await trx
-        .updateTable('job')
-        .set({
-          state: 'error',
-          lease_until: null,
-          completed_at: sql`now()`,
-          error_code: error.code,
-          error_message: error.message,
-        })
-        .where('id', '=', row.id)
-        .returning(jobChange)
-        .executeTakeFirstOrThrow();
-      trx.changed.push(change);
-      if (delivery) await openDelivery(trx, delivery);
+      await failJob(trx, row.id, giveUp({ ...row, callback: callbackOf(row) }));
     }
     return { requeued: rows.length - failed, failed };
   });

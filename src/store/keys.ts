@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { generateSecret } from '../signature.ts';
+import { lockAccount } from './account-lock.ts';
 import { Batches } from './batches.ts';
 import type { Db, Trx } from './database.ts';
 import { LIVES } from './liveness.ts';
@@ -172,7 +173,7 @@ export function revokeOwnKey(
 
 /** Changes of one account's keys take turns: two keys cannot revoke one another at the same instant. */
 async function lockActiveKeys(trx: Trx, accountId: string): Promise<number> {
-  await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute();
+  await lockAccount(trx, accountId);
   const { active } = await trx
     .selectFrom('api_key')
     .select(sql<number>`count(*)`.as('active'))

@@ -6,7 +6,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { JobState } from '../job.ts';
 import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
-import { type Started, startParked, startQueued } from './jobs.ts';
+import { type Started, startJobs } from './jobs.ts';
 
 export type Stage = 'fetch' | 'transcribe';
 
@@ -129,13 +129,7 @@ async function startOf(
     ORDER BY created_at, id LIMIT ${places} FOR UPDATE SKIP LOCKED`.execute(trx);
   if (rows.length === 0) return [];
   await sql`UPDATE account SET ${sql.ref(index)} = clock_timestamp() WHERE id = ${account}`.execute(trx);
-  const started: Started[] = [];
-  for (const { id, state } of rows) {
-    const start = state === 'queued' ? startQueued : startParked;
-    const job = await start(trx, id, leaseMs);
-    if (job) started.push(job);
-  }
-  return started;
+  return startJobs(trx, rows, leaseMs);
 }
 
 /** The first account in which nobody is starting a job at this instant; where there is none, the first, after a wait. */

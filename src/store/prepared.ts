@@ -6,12 +6,7 @@ const MARK = /^\/\* prepared: (\w+) \*\//;
 
 /** What such a statement begins with. Its text must be the same each time: values only as parameters. */
 export function prepared(name: string): RawBuilder<unknown> {
-  return sql.raw(preparedMark(name));
-}
-
-/** The same, for text that is not made by Kysely. */
-export function preparedMark(name: string): string {
-  return `/* prepared: ${name} */`;
+  return sql.raw(`/* prepared: ${name} */`);
 }
 
 /** The arguments of pg's `query(text, values)`, with the statement's name if its text has one. */

@@ -5,6 +5,7 @@ import { readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { sql } from 'kysely';
 import { DisagreementError, disagreements } from '../agreement.ts';
+import { isGone } from '../pid.ts';
 import type { AudioFolder } from './audio.ts';
 import type { Db, Trx } from './database.ts';
 import { hashOfKey } from './keys.ts';
@@ -84,15 +85,6 @@ async function removeDead(trx: Trx): Promise<void> {
     .execute();
   const gone = here.filter(({ pid }) => isGone(pid)).map(({ id }) => id);
   if (gone.length > 0) await trx.deleteFrom('process').where('id', 'in', gone).execute();
-}
-
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
 }
 
 /** Two containers of one host name number their processes apart. */

@@ -2,6 +2,7 @@
 // came to are one transaction, so a process that dies leaves nothing to repeat and nothing out; any process goes on.
 import { type Selectable, sql } from 'kysely';
 import { DELIVERY_STATES, type ReplayFilter, type ReplayState } from '../delivery.ts';
+import { lockAccount } from './account-lock.ts';
 import { type DeliveryChange, deliveryChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
@@ -47,7 +48,7 @@ export function createReplay(
 ): Promise<ReplayRow | undefined> {
   return db.transaction().execute(async (trx) => {
     // Those of one account take turns, or several would find room for the last one.
-    await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute();
+    await lockAccount(trx, accountId);
     const { running } = await trx
       .selectFrom('replay')
       .select(sql<number>`count(*)`.as('running'))

@@ -2,6 +2,7 @@
 // receiver may change over whenever it likes. Secrets must be readable to sign with; guard the database accordingly.
 import { sql } from 'kysely';
 import { generateSecret } from '../signature.ts';
+import { lockAccount } from './account-lock.ts';
 import type { Db, TellingDb, Trx } from './database.ts';
 
 export type SigningSecret = {
@@ -77,7 +78,7 @@ export function rotateSigningSecret(
 ): Promise<void> {
   return db.commit(async (trx) => {
     // Two rotations at once take turns.
-    await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute();
+    await lockAccount(trx, accountId);
     const expires = sql<Date>`now() + ${overlapMs} * interval '1 millisecond'`;
     if (inherited.length > 0) await retireShared(trx, accountId, inherited, expires);
     await trx

@@ -10,6 +10,7 @@ import { Outbound } from '../../src/outbound/request.ts';
 import { generateSecret } from '../../src/signature.ts';
 import { findDelivery, listAttempts } from '../../src/store/deliveries.ts';
 import { insertAccount } from '../rig/account.ts';
+import { ANY_DELIVER } from '../rig/deliver-deps.ts';
 import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -98,6 +99,7 @@ test.each([
     const { log, errors } = listening();
     const role = (version: string, now: () => Date) =>
       startDeliver({
+        ...ANY_DELIVER,
         database,
         outbound,
         secretsOf: async () => [secret],
@@ -107,7 +109,6 @@ test.each([
         endpointConcurrency: 1,
         version,
         now,
-        random: Math.random,
         log,
       });
     const stopRight = await role('right', () => new Date());

@@ -1,7 +1,6 @@
 // Endpoint health through the whole deliver role. Waiting times are shortened by moving them in the database, whose
 // clock is the one that counts.
 import { sql } from 'kysely';
-import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
@@ -10,6 +9,7 @@ import { generateSecret } from '../../src/signature.ts';
 import { listDeliveries, openDelivery } from '../../src/store/deliveries.ts';
 import { disableEndpoint, enableEndpoint, listEndpoints } from '../../src/store/endpoints.ts';
 import { insertAccount } from '../rig/account.ts';
+import { ANY_DELIVER } from '../rig/deliver-deps.ts';
 import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -35,16 +35,12 @@ beforeEach(async () => {
   account = await insertAccount(db);
   receiver = await startReceiver();
   stop = await startDeliver({
+    ...ANY_DELIVER,
     database,
     outbound,
     secretsOf: async () => [secret],
     schedule: [0, 60_000, 60_000],
     deadlineMs: 5_000,
-    endpointConcurrency: 4,
-    version: '9.9.9',
-    now: () => new Date(),
-    random: Math.random,
-    log: pino({ level: 'silent' }),
   });
 });
 afterEach(async () => {

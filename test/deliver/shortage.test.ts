@@ -4,7 +4,6 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { ShortageRest } from '../../src/deliver/rest.ts';
 import { startDeliver } from '../../src/deliver/start.ts';
-import { createLog } from '../../src/log.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
 import { ShortageError } from '../../src/shortage.ts';
@@ -12,6 +11,7 @@ import { generateSecret } from '../../src/signature.ts';
 import { findDelivery, listAttempts, openDelivery } from '../../src/store/deliveries.ts';
 import { listEndpoints } from '../../src/store/endpoints.ts';
 import { insertAccount } from '../rig/account.ts';
+import { ANY_DELIVER } from '../rig/deliver-deps.ts';
 import { anyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -42,6 +42,7 @@ beforeAll(async () => {
     },
   });
   stop = await startDeliver({
+    ...ANY_DELIVER,
     database,
     outbound,
     secretsOf: async () => {
@@ -51,11 +52,6 @@ beforeAll(async () => {
     // One attempt: a charged one would be the last.
     schedule: [0],
     deadlineMs: 5_000,
-    endpointConcurrency: 4,
-    version: '9.9.9',
-    now: () => new Date(),
-    random: Math.random,
-    log: createLog('silent'),
   });
 });
 afterAll(async () => {

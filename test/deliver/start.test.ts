@@ -1,7 +1,6 @@
 // The deliver role whole: a real database, real sockets, a real receiver; only time is shortened, by the schedule.
 import { randomUUID } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { accountSecrets, REMEMBER_MS } from '../../src/deliver/account-secrets.ts';
@@ -15,6 +14,7 @@ import { findDelivery, listAttempts, resend } from '../../src/store/deliveries.t
 import { readFigures } from '../../src/store/figures.ts';
 import { listSigningSecrets, rotateSigningSecret } from '../../src/store/signing-secrets.ts';
 import { insertAccount } from '../rig/account.ts';
+import { ANY_DELIVER } from '../rig/deliver-deps.ts';
 import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -48,16 +48,12 @@ afterEach(async () => {
 async function deliver(options: Partial<DeliverDeps> = {}): Promise<() => Promise<void>> {
   let stopping: Promise<void> | undefined;
   const stopRole = await startDeliver({
+    ...ANY_DELIVER,
     database,
     outbound,
     secretsOf: async () => secrets,
     schedule: [0, 1, 1],
     deadlineMs: 5_000,
-    endpointConcurrency: 4,
-    version: '9.9.9',
-    now: () => new Date(),
-    random: Math.random,
-    log: pino({ level: 'silent' }),
     ...options,
   });
   const stop = () => {

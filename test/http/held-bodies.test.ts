@@ -1,40 +1,19 @@
 // Clients that send nearly all of a body and then nothing, at the real program: what they make it hold is bounded, and
 // others are answered meanwhile.
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { API_KEY } from '../rig/app.ts';
-import { freshDatabase } from '../rig/postgres.ts';
-import { type Served, serve } from '../rig/process.ts';
-import { openRaw, type Raw } from '../rig/raw.ts';
+import type { Served } from '../rig/process.ts';
+import { type Stormed, serveStrangers } from '../rig/strangers.ts';
 
-let folder: string;
-let database: Awaited<ReturnType<typeof freshDatabase>>;
+let strangers: Stormed;
 let server: Served;
-let opened: Raw[] = [];
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ringback-held-'));
-  database = await freshDatabase();
-  server = await serve(folder, { DATABASE_URL: database.url });
+  strangers = await serveStrangers();
+  ({ server } = strangers);
 });
-afterEach(() => {
-  for (const { socket } of opened) socket.destroy();
-  opened = [];
-});
-afterAll(async () => {
-  server.child.kill('SIGTERM');
-  await server.exited;
-  await database.drop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-const megabytes = () => {
-  const status = readFileSync(`/proc/${server.child.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1_000;
-};
+afterEach(() => strangers.leave());
+afterAll(() => strangers.stop());
 
 const begun = (path: string, type: string) =>
   `POST ${path} HTTP/1.1\r\nhost: x\r\nx-gladia-key: ${API_KEY}\r\ncontent-type: ${type}\r\n`;
@@ -56,13 +35,12 @@ test.each([
 ])('%s', async (_what, count, bytes) => {
   // The code is compiled, and what a request takes anyhow is taken.
   expect((await server.upload(Buffer.alloc(10), 'a')).status).toBeGreaterThanOrEqual(200);
-  const before = megabytes();
-  opened = await Promise.all(Array.from({ length: count }, () => openRaw(server.url)));
-  for (const { socket } of opened) socket.write(bytes);
+  const before = await strangers.megabytes();
+  for (const { socket } of await strangers.open(count)) socket.write(bytes);
   let most = 0;
   for (let look = 0; look < 50; look++) {
     await pause(100);
-    most = Math.max(most, megabytes());
+    most = Math.max(most, await strangers.megabytes());
   }
   // Seen: 60 to 165, most of it garbage not yet collected; without the bounds 880 and 427.
   expect(most - before).toBeLessThan(250);

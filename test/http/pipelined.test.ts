@@ -1,39 +1,18 @@
 // Strangers who write thousands of requests and read no answer, at the real program.
-import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { freshDatabase } from '../rig/postgres.ts';
-import { type Served, serve } from '../rig/process.ts';
-import { openRaw, type Raw } from '../rig/raw.ts';
+import type { Served } from '../rig/process.ts';
+import { openRaw } from '../rig/raw.ts';
+import { type Stormed, serveStrangers } from '../rig/strangers.ts';
 
-let folder: string;
-let database: Awaited<ReturnType<typeof freshDatabase>>;
+let strangers: Stormed;
 let server: Served;
-let opened: Raw[] = [];
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'ringback-pipelined-'));
-  database = await freshDatabase();
-  server = await serve(folder, { DATABASE_URL: database.url });
+  strangers = await serveStrangers();
+  ({ server } = strangers);
 });
-afterEach(() => {
-  for (const { socket } of opened) socket.destroy();
-  opened = [];
-});
-afterAll(async () => {
-  server.child.kill('SIGTERM');
-  await server.exited;
-  await database.drop();
-  await rm(folder, { recursive: true, force: true });
-});
-
-const megabytes = () => {
-  const status = readFileSync(`/proc/${server.child.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1_000;
-};
-const descriptors = () => readdirSync(`/proc/${server.child.pid}/fd`).length;
+afterEach(() => strangers.leave());
+afterAll(() => strangers.stop());
 
 /** The slowest answer of /healthz, asked again and again on connections of its own until `over`. */
 async function slowestHealth(over: Promise<unknown>): Promise<{ slowest: number; most: number }> {
@@ -49,7 +28,7 @@ async function slowestHealth(over: Promise<unknown>): Promise<{ slowest: number;
     expect(response.status).toBe(200);
     await response.text();
     slowest = Math.max(slowest, performance.now() - started);
-    most = Math.max(most, megabytes());
+    most = Math.max(most, await strangers.megabytes());
     await pause(10);
   }
   return { slowest, most };
@@ -59,10 +38,8 @@ const ASSET = /src="\.(\/assets\/[^"]+\.js)"/;
 
 /** Sends it all, in pieces as large as the server takes them; nobody reads. */
 async function flood(connections: number, requests: number, request: string): Promise<void> {
-  opened = await Promise.all(
-    Array.from({ length: connections }, () => openRaw(server.url, { reads: false })),
-  );
-  for (const { socket } of opened) socket.write(request.repeat(requests));
+  for (const { socket } of await strangers.open(connections, { reads: false }))
+    socket.write(request.repeat(requests));
 }
 
 test.each([
@@ -81,14 +58,13 @@ test.each([
     const path = what.startsWith('/') ? what : ASSET.exec(page)?.[1];
     // What this machine makes of it without any flood.
     const calm = await slowestHealth(pause(500));
-    const before = { megabytes: megabytes(), descriptors: descriptors() };
+    const before = { megabytes: await strangers.megabytes(), descriptors: await strangers.descriptors() };
     await flood(connections, requests, `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
     const { slowest, most } = await slowestHealth(pause(1_500));
     expect(most - before.megabytes).toBeLessThan(100);
     expect(slowest).toBeLessThan(200 + calm.slowest);
     // The connections themselves, and the one that asks for health.
-    expect(descriptors()).toBeLessThan(before.descriptors + connections + 5);
-    for (const { socket } of opened) socket.destroy();
+    expect(await strangers.descriptors()).toBeLessThan(before.descriptors + connections + 5);
   },
 );
 

@@ -1,7 +1,6 @@
 // The deliver role on a fresh database, and callbacks to hand it: bodies as the program renders them, of a chosen size.
 // Only time is shortened, by the schedule.
 import { randomUUID } from 'node:crypto';
-import { pino } from 'pino';
 import { renderCallbackBody } from '../../src/callback-body.ts';
 import { type DeliverDeps, startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
@@ -15,6 +14,7 @@ import {
   resend,
 } from '../../src/store/deliveries.ts';
 import { insertAccount } from './account.ts';
+import { ANY_DELIVER } from './deliver-deps.ts';
 import { openAnyDelivery } from './delivery.ts';
 import { eventually } from './eventually.ts';
 import { migratedDatabase } from './postgres.ts';
@@ -61,16 +61,12 @@ export async function startDeliverRig({
   const outbound = new Outbound({ policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] } });
   const account = await insertAccount(db);
   const stopRole = await startDeliver({
+    ...ANY_DELIVER,
     database,
     outbound,
     secretsOf: async () => secrets,
     schedule: [0, 1, 1],
     deadlineMs: 10_000,
-    endpointConcurrency: 4,
-    version: '9.9.9',
-    now: () => new Date(),
-    random: Math.random,
-    log: pino({ level: 'silent' }),
     ...options,
   });
   const see = async (id: string): Promise<Seen> => {

@@ -13,6 +13,7 @@ import { Client } from 'pg';
 import { generateSecret } from '../../src/signature.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { eventually } from '../rig/eventually.ts';
+import { megabytesOf } from '../rig/proc.ts';
 import { startFleet } from './fleet.ts';
 import { readOptions, tell } from './options.ts';
 import type { Probe } from './soak-probe.ts';
@@ -136,7 +137,7 @@ export async function soak(options: SoakOptions) {
       const probe: Probe = JSON.parse(await readFile(probeFile, 'utf8'));
       const sample = {
         at: Math.round(elapsed()),
-        rssMb: await rssMb(pid),
+        rssMb: Math.round(await megabytesOf(pid)),
         sockets: await socketsOf(pid),
         timers: probe.timers,
         delivered: seen.ok,
@@ -233,11 +234,6 @@ function judge(all: readonly Sample[], memoryJudged: boolean) {
 }
 
 const mb = (bytes: number) => Math.round(bytes / 2 ** 20);
-
-async function rssMb(pid: number): Promise<number> {
-  const kb = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return mb(Number(kb) * 1_024);
-}
 
 async function socketsOf(pid: number): Promise<number> {
   const open = await readdir(`/proc/${pid}/fd`);

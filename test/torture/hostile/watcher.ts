@@ -1,8 +1,8 @@
 // In a process of its own: asks `/healthz` twenty times a second and looks at the server's memory and descriptors, until its
 // parent has had enough. What it tells is the server's, not what the attacking process is kept from seeing.
-import { readdir, readFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { descriptorsOf, megabytesOf } from '../../rig/proc.ts';
 
 export type Seen = {
   /** Milliseconds of the slowest answer of `/healthz`, a refused or broken connection counting as 10 s. */
@@ -30,13 +30,11 @@ function ask(url: string): Promise<number> {
   });
 }
 
-async function look(pid: string): Promise<{ mb: number; descriptors: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'latin1');
-  const open = await readdir(`/proc/${pid}/fd`);
-  return { mb: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1_024, descriptors: open.length };
+async function look(pid: number): Promise<{ mb: number; descriptors: number }> {
+  return { mb: await megabytesOf(pid), descriptors: await descriptorsOf(pid) };
 }
 
-async function watch(url: string, pid: string): Promise<void> {
+async function watch(url: string, pid: number): Promise<void> {
   let enough = false;
   process.once('message', () => {
     enough = true;
@@ -60,4 +58,4 @@ async function watch(url: string, pid: string): Promise<void> {
 }
 
 const [, , url, pid] = process.argv;
-if (url !== undefined && pid !== undefined) void watch(url, pid);
+if (url !== undefined && pid !== undefined) void watch(url, Number(pid));

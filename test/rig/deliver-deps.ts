@@ -1,0 +1,13 @@
+// What the deliver role needs besides its database, its way out and its secrets: nothing of it is short, and nothing is
+// said.
+import { pino } from 'pino';
+import type { DeliverDeps } from '../../src/deliver/start.ts';
+
+export const ANY_DELIVER = {
+  endpointConcurrency: 4,
+  version: '9.9.9',
+  now: () => new Date(),
+  random: Math.random,
+  log: pino({ level: 'silent' }),
+  shortages: { found: () => {} },
+} satisfies Partial<DeliverDeps>;
