@@ -38,7 +38,7 @@ export function usesStorage(roles: readonly string[]): boolean {
 }
 
 /** Signs callbacks, or shows what they are signed with. */
-export function usesSecrets(roles: readonly string[]): boolean {
+function usesSecrets(roles: readonly string[]): boolean {
   return roles.includes('api') || roles.includes('deliver');
 }
 

@@ -2,18 +2,16 @@
 // attempt is refunded, a request is asked to come again. Told by codes of the operating system, of Node and of
 // PostgreSQL, never by the wording of a message. Pure.
 
-export const SHORTAGES = ['descriptors', 'disk', 'memory', 'processes', 'network', 'database'] as const;
-export type Shortage = (typeof SHORTAGES)[number];
-
 /** For the log, /readyz and refusals: "Ringback is short of …". */
-export const SHORT_OF: Readonly<Record<Shortage, string>> = {
+export const SHORT_OF = {
   descriptors: 'file descriptors',
   disk: 'disk space',
   memory: 'memory',
   processes: 'processes',
   network: 'network: its own is down, or has no port left',
   database: 'its database, which does not answer',
-};
+} as const;
+export type Shortage = keyof typeof SHORT_OF;
 
 type Options = { cause?: unknown; suspect?: boolean };
 

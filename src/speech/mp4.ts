@@ -103,8 +103,8 @@ export function soundFormat(moov: Uint8Array): SoundFormat | null {
     const channels = bytes.getUint16(body + 32);
     const rate = bytes.getUint32(body + 40) / 65_536;
     const simple = lowComplexityChannels(moov, body + 44, end);
-    const plain = text(moov, body + 12) === 'mp4a' && rate > 24_000 && (simple === 1 || simple === 2);
     const packed = text(moov, body + 12) === 'mp4a';
+    const plain = packed && rate > 24_000 && (simple === 1 || simple === 2);
     found = { rate, channels: plain && simple ? simple : channels, plain, packed };
   });
   return found;

@@ -289,9 +289,7 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
   const tail = readAt(fd, from, found.fileBytes - from);
   for (let at = tail.length - 27; at >= 0; at--) {
     if (fourCc(tail, at) !== 'OggS' || tail[at + 4] !== 0) continue;
-    const segments = tail.subarray(at + 27, at + 27 + (tail[at + 26] ?? 0));
-    const end = at + 27 + (tail[at + 26] ?? 0) + segments.reduce((sum, length) => sum + length, 0);
-    found.cutShort = end > tail.length;
+    found.cutShort = oggPageEnd(tail, at) > tail.length;
     const last = { eos: ((tail[at + 5] ?? 0) & 4) !== 0, serial: u32le(tail, at + 14) };
     const granule = Number(view(tail).getBigInt64(at + 6, true));
     const opus = found.kind === 'opus';
@@ -317,10 +315,15 @@ function startsAtZero(head: Uint8Array, clock: number, end: number): boolean {
   for (let at = 0; at + 27 <= head.length && fourCc(head, at) === 'OggS'; ) {
     const granule = Number(view(head).getBigInt64(at + 6, true));
     if (granule > 0) return granule <= Math.min(2 * clock, end);
-    const table = head.subarray(at + 27, at + 27 + (head[at + 26] ?? 0));
-    at += 27 + table.length + table.reduce((sum, length) => sum + length, 0);
+    at = oggPageEnd(head, at);
   }
   return false;
+}
+
+/** Of the page that begins at `at`, by its table of segments (RFC 3533 §6); beyond the bytes when it is cut short. */
+function oggPageEnd(bytes: Uint8Array, at: number): number {
+  const body = at + 27 + (bytes[at + 26] ?? 0);
+  return bytes.subarray(at + 27, body).reduce((end, length) => end + length, body);
 }
 
 function readMp4(found: Probe, _head: Uint8Array, fd: number): void {

@@ -6,8 +6,6 @@ import { clientWithin } from './client.ts';
 
 /** Between the end of a connection, or of a failed try, and the next. */
 const RECONNECT_MS = 500;
-/** A listener only ever waits, so it asks now and then whether anybody is there. */
-const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 5_000;
 
 export type Wire = {
@@ -89,7 +87,10 @@ async function listenOnce(
 ): Promise<void> {
   const Client = clientWithin(SILENCE_MS);
   const client = new Client(connection);
-  const ended = new Promise<void>((resolve) => client.once('end', resolve));
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  client.once('end', end);
+  signal.addEventListener('abort', end);
   client.on('error', onError);
   client.on('notification', (message) => heard(message.payload ?? ''));
   try {
@@ -99,18 +100,10 @@ async function listenOnce(
     // News need not outlive a crash of the database: they do not wait for its disk.
     await line('SET synchronous_commit = off');
     ready(line);
-    while (await stillThere(ended, signal)) await line('SELECT 1');
+    // Whoever sends finds out that nobody is there any more, and the teller sends every few seconds.
+    await over;
   } finally {
+    signal.removeEventListener('abort', end);
     await client.end().catch(() => {});
   }
-}
-
-/** After a while of quiet: true, unless the connection ended or we are to stop. */
-async function stillThere(ended: Promise<void>, signal: AbortSignal): Promise<boolean> {
-  const quiet = new AbortController();
-  const over = AbortSignal.any([quiet.signal, signal]);
-  const waited = wait(HEARTBEAT_MS, true, { signal: over }).catch(() => false);
-  const there = await Promise.race([waited, ended.then(() => false)]);
-  quiet.abort();
-  return there;
 }

@@ -60,12 +60,12 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
     if (news.kind === 'job') runs.heard(news);
     if (news.kind === 'missed' || (news.kind === 'job' && news.status === 'queued')) wake();
   });
-  const lastAway = { at: Number.NEGATIVE_INFINITY };
+  let lastAway = Number.NEGATIVE_INFINITY;
   const reconcile: Chore = startChore('reconcile jobs', JOB_LEASE_MS / 4, log, async () => {
     try {
-      if (performance.now() - lastAway.at > SETTLED_MS) await reconcileJobs(deps);
+      if (performance.now() - lastAway > SETTLED_MS) await reconcileJobs(deps);
     } catch (error) {
-      if (shortageOf(error) === 'database') lastAway.at = performance.now();
+      if (shortageOf(error) === 'database') lastAway = performance.now();
       throw error;
     }
   });

@@ -1,4 +1,5 @@
 // An account of no particular kind.
+import { sql } from 'kysely';
 import type { Db } from '../../src/store/database.ts';
 
 /** Its id. */
@@ -9,4 +10,10 @@ export async function insertAccount(db: Db): Promise<string> {
     .returning('id')
     .executeTakeFirstOrThrow();
   return id;
+}
+
+/** Of a database with nothing else in it. */
+export async function onlyAccount(db: Db): Promise<string> {
+  await sql`TRUNCATE account CASCADE`.execute(db);
+  return insertAccount(db);
 }

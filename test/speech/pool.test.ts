@@ -7,7 +7,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSpeechPool, type SpeechPool, type SpeechPoolOptions } from '../../src/speech/pool.ts';
+import type { SpeechPool, SpeechPoolOptions } from '../../src/speech/pool.ts';
+import { fakePool } from './fake-pool.ts';
 
 const fixture = (name: string) => new URL(`../fixtures/formats/${name}`, import.meta.url).pathname;
 const clip = fixture('clip.mp3');
@@ -25,16 +26,7 @@ afterEach(async () => {
 });
 
 function pool(model: string, more: Partial<SpeechPoolOptions> = {}): SpeechPool {
-  const made = createSpeechPool({
-    size: 1,
-    model,
-    cacheDirectory: join(folder, 'cache'),
-    scratchDirectory: scratch,
-    ffmpeg: null,
-    maxDurationSeconds: 600,
-    engineModule: new URL('./fake-engine.ts', import.meta.url),
-    ...more,
-  });
+  const made = fakePool(folder, model, more);
   pools.push(made);
   return made;
 }

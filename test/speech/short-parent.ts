@@ -2,18 +2,10 @@
 // again, and says what came of each.
 import { closeSync, openSync } from 'node:fs';
 import { shortageOf } from '../../src/shortage.ts';
-import { createSpeechPool } from '../../src/speech/pool.ts';
+import { fakePool } from './fake-pool.ts';
 
 const [scratchDirectory = '', path = '', left = '0'] = process.argv.slice(2);
-const pool = createSpeechPool({
-  size: 1,
-  model: 'echo',
-  cacheDirectory: scratchDirectory,
-  scratchDirectory,
-  ffmpeg: null,
-  maxDurationSeconds: 600,
-  engineModule: new URL('./fake-engine.ts', import.meta.url),
-});
+const pool = fakePool(scratchDirectory, 'echo', { scratchDirectory });
 const transcribe = () =>
   pool.transcribe({ path }).then(
     ({ channels }) => `${channels} channel`,

@@ -9,8 +9,9 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { isSuspect, shortageOf } from '../../src/shortage.ts';
 import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
-import { createSpeechPool, type SpeechPool, type SpeechPoolOptions } from '../../src/speech/pool.ts';
+import type { SpeechPool, SpeechPoolOptions } from '../../src/speech/pool.ts';
 import { type SmallDisk, smallDisk } from '../rig/tmpfs.ts';
+import { fakePool } from './fake-pool.ts';
 
 const run = promisify(execFile);
 const clip = fileURLToPath(new URL('../fixtures/formats/clip.mp3', import.meta.url));
@@ -31,16 +32,7 @@ afterAll(async () => {
 });
 
 function pool(model: string, more: Partial<SpeechPoolOptions> = {}): SpeechPool {
-  const made = createSpeechPool({
-    size: 1,
-    model,
-    cacheDirectory: join(folder, 'cache'),
-    scratchDirectory: join(folder, 'scratch'),
-    ffmpeg: null,
-    maxDurationSeconds: 600,
-    engineModule: new URL('./fake-engine.ts', import.meta.url),
-    ...more,
-  });
+  const made = fakePool(folder, model, more);
   pools.push(made);
   return made;
 }

@@ -11,7 +11,7 @@ import {
   record,
   releaseEndpoints,
 } from '../../src/store/leases.ts';
-import { insertAccount } from '../rig/account.ts';
+import { insertAccount, onlyAccount } from '../rig/account.ts';
 import { openAnyDelivery } from '../rig/delivery.ts';
 import { answering } from '../rig/health.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -24,14 +24,30 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  await sql`TRUNCATE account CASCADE`.execute(database.db);
-  account = await insertAccount(database.db);
+  account = await onlyAccount(database.db);
 });
 
 const open = (url: string, owner = account) => openAnyDelivery(database.db, owner, url);
 const CLAIM: ClaimOptions = { endpoints: 64, room: () => 4, leaseMs: 60_000, told: [], hosts: ANY_HOST };
 const claim = (particular: Partial<ClaimOptions> = {}) =>
   claimEndpoints(database.db, { ...CLAIM, ...particular });
+/** Its transaction has marked the endpoint, and holds what it has locked until it may commit. */
+async function markedNotCommitted(url: string): Promise<{ commit(): Promise<void> }> {
+  const marked = Promise.withResolvers<void>();
+  const mayCommit = Promise.withResolvers<void>();
+  const committed = database.db.commit(async (trx) => {
+    await markDue(trx, account, url, 0);
+    marked.resolve();
+    await mayCommit.promise;
+  });
+  await marked.promise;
+  return {
+    commit() {
+      mayCommit.resolve();
+      return committed;
+    },
+  };
+}
 const hosts = () => database.db.selectFrom('host').selectAll().orderBy('origin').execute();
 const claimedUrls = async (particular = {}) =>
   (await claim(particular)).claimed.map(({ url }) => new URL(url).host + new URL(url).pathname);
@@ -192,19 +208,10 @@ test('an endpoint that comes due while its host is being settled is not forgotte
   await open('https://a.example.org/1');
   await finish(await claim(), 'delivered');
   await sql`UPDATE host SET next_due = now() - interval '1 minute'`.execute(database.db);
-  const { db } = database;
-  const arrived = Promise.withResolvers<void>();
-  const mayCommit = Promise.withResolvers<void>();
-  const due = db.commit(async (trx) => {
-    await markDue(trx, account, 'https://a.example.org/2', 0);
-    arrived.resolve();
-    await mayCommit.promise;
-  });
-  await arrived.promise;
+  const due = await markedNotCommitted('https://a.example.org/2');
   // Its endpoint cannot be seen yet, but its lock can: the host is passed over.
-  expect(await settleHosts(db)).toBe(0);
-  mayCommit.resolve();
-  await due;
+  expect(await settleHosts(database.db)).toBe(0);
+  await due.commit();
   expect((await claim()).leases).toHaveLength(1);
 });
 
@@ -222,35 +229,17 @@ test('the safety net marks a host whose endpoint is due, and leaves those alone 
 
 test('a delivery for an endpoint that is due already waits for nobody who opens another', async () => {
   await open('https://a.example.org/');
-  const { db } = database;
-  const opened = Promise.withResolvers<void>();
-  const mayCommit = Promise.withResolvers<void>();
-  const first = db.commit(async (trx) => {
-    await markDue(trx, account, 'https://a.example.org/', 0);
-    opened.resolve();
-    await mayCommit.promise;
-  });
-  await opened.promise;
+  const first = await markedNotCommitted('https://a.example.org/');
   // Would wait for the first one's commit, for ever.
   await open('https://a.example.org/');
-  mayCommit.resolve();
-  await first;
+  await first.commit();
 });
 
 test('an endpoint whose key somebody always holds is given back all the same, and is due', async () => {
   await open('https://a.example.org/');
   const taken = await claim();
-  const { db } = database;
-  const opened = Promise.withResolvers<void>();
-  const mayCommit = Promise.withResolvers<void>();
-  const busy = db.commit(async (trx) => {
-    await markDue(trx, account, 'https://a.example.org/', 0);
-    opened.resolve();
-    await mayCommit.promise;
-  });
-  await opened.promise;
+  const busy = await markedNotCommitted('https://a.example.org/');
   await finish(taken, 'delivered');
   expect((await claim()).leases).toHaveLength(1);
-  mayCommit.resolve();
-  await busy;
+  await busy.commit();
 });

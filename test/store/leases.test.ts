@@ -16,7 +16,7 @@ import {
   remindEndpoints,
 } from '../../src/store/leases.ts';
 import type { News } from '../../src/store/news.ts';
-import { insertAccount } from '../rig/account.ts';
+import { onlyAccount } from '../rig/account.ts';
 import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -29,9 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  const { db } = database;
-  await sql`TRUNCATE account CASCADE`.execute(db);
-  account = await insertAccount(db);
+  account = await onlyAccount(database.db);
 });
 
 function open(url: string): Promise<string> {

@@ -10,7 +10,7 @@ import {
   stepReplay,
   untilNextReplay,
 } from '../../src/store/replays.ts';
-import { insertAccount } from '../rig/account.ts';
+import { onlyAccount } from '../rig/account.ts';
 import { openAnyDelivery } from '../rig/delivery.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 
@@ -21,9 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  const { db } = database;
-  await sql`TRUNCATE account CASCADE`.execute(db);
-  account = await insertAccount(db);
+  account = await onlyAccount(database.db);
 });
 
 type Made = { state?: DeliveryState; url?: string; event?: 'success' | 'error'; body?: boolean; at?: string };

@@ -12,7 +12,7 @@ import { finishJob, startJob } from '../../src/store/jobs.ts';
 import { removeOrphans, SAFE_AGE_MS } from '../../src/store/orphans.ts';
 import { type RetentionDeps, removeExpired, startRetention } from '../../src/store/retention.ts';
 import { insertJob } from '../../src/store/submissions.ts';
-import { insertAccount } from '../rig/account.ts';
+import { onlyAccount } from '../rig/account.ts';
 import { openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
@@ -31,8 +31,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   const { db } = database;
-  await sql`TRUNCATE account CASCADE`.execute(db);
-  account = await insertAccount(db);
+  account = await onlyAccount(db);
   folder = await mkdtemp(join(tmpdir(), 'ringback-retention-'));
   audio = await openAudioFolder(folder);
   deps = { db, audio, retentionMs: 30 * DAY, log: pino({ level: 'silent' }) };

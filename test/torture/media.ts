@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JOB_ERRORS } from '../../src/errors.ts';
 import { findFfmpeg } from '../../src/speech/ffmpeg.ts';
-import { createSpeechPool, type SpeechPool } from '../../src/speech/pool.ts';
+import type { SpeechPool } from '../../src/speech/pool.ts';
+import { fakePool } from '../speech/fake-pool.ts';
 import { mutate, seedOf } from '../speech/mutate.ts';
 import { readOptions, tell } from './options.ts';
 import { randomFrom } from './random.ts';
@@ -62,16 +63,12 @@ export async function media({
   try {
     await mkdir(scratch);
     for (const way of ways) {
-      const pool = createSpeechPool({
+      const pool = fakePool(folder, 'echo', {
         size: 2,
-        model: 'echo',
-        cacheDirectory: folder,
         scratchDirectory: scratch,
         ffmpeg: way,
-        maxDurationSeconds: 600,
         // Seconds are the rule; a busy machine keeps processes of low priority waiting.
         decodeTimeoutMs: 180_000,
-        engineModule: new URL('../speech/fake-engine.ts', import.meta.url),
       });
       let next = 0;
       const worker = async () => {

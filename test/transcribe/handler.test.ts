@@ -1,16 +1,14 @@
 // A job's end, on a real database; downloading, recognition and add-ons stand outside.
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import { ShortageLog } from '../../src/shortage-log.ts';
 import type { Started } from '../../src/store/jobs.ts';
 import { startNext } from '../../src/store/next-job.ts';
 import { type HandlerDeps, handleJob } from '../../src/transcribe/handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from '../../src/transcribe/held-runs.ts';
-import { ShortageWaits } from '../../src/transcribe/waits.ts';
 import { type Api, startApi } from '../rig/api.ts';
-import { utterance } from '../text/spoken.ts';
+import { handlerDeps, submitWithCallback, transcriptOf } from '../rig/handler.ts';
 
 let api: Api;
 let logged: { level: number; msg: string; err?: { message: string; stack?: string } }[];
@@ -23,25 +21,9 @@ beforeEach(() => {
 });
 
 const never = new AbortController().signal;
-const transcript = {
-  audioDuration: 3,
-  channels: 1,
-  distinctChannels: 1,
-  utterances: [utterance(0, 'Grüße an 東京. 😀 Bye.')],
-};
 
 async function run(options: { request?: object; addons?: HandlerDeps['addons'] } = {}): Promise<string> {
-  const { json } = await api.call({
-    method: 'POST',
-    url: '/v2/pre-recorded',
-    body: {
-      audio_url: 'https://cdn.example.org/a.mp3',
-      callback: true,
-      callback_config: { url: 'https://app.example.org/hooks' },
-      custom_metadata: { order: 'Ä-17' },
-      ...options.request,
-    },
-  });
+  const id = await submitWithCallback(api, { custom_metadata: { order: 'Ä-17' }, ...options.request });
   const log = createLog(
     'trace',
     new Writable({
@@ -52,28 +34,22 @@ async function run(options: { request?: object; addons?: HandlerDeps['addons'] }
     }),
   );
   const runs = new HeldRuns(api.db, log);
-  const deps: HandlerDeps = {
-    db: api.db,
-    audio: api.audio,
-    async fetchAudio(_url, path) {
-      await writeFile(path, 'audio');
-      return { bytes: 5, filename: 'a.mp3' };
-    },
-    transcribe: async () => transcript,
-    addons: options.addons ?? (async (utterances) => ({ utterances, envelopes: {} })),
-    callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
+  const { audio, db } = api;
+  const deps = handlerDeps({
+    db,
+    audio,
     runs,
-    shortages: new ShortageLog({ log, now: () => performance.now() }),
-    waits: new ShortageWaits(),
     log,
-  };
+    transcribe: async () => transcriptOf('Grüße an 東京. 😀 Bye.'),
+    ...(options.addons && { addons: options.addons }),
+  });
   // The download, then the transcription.
   for (const stage of ['fetch', 'transcribe'] as const) {
     const job = await startNext(api.db, stage, { leaseMs: JOB_LEASE_MS, most: null, full: [] });
     await handleJob(deps, job as Started, never);
   }
   await runs.stop();
-  return json.id;
+  return id;
 }
 
 const deliveryOf = (id: string) =>

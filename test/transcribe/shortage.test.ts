@@ -6,7 +6,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { MAX_RUNS } from '../../src/job.ts';
 import { createLog } from '../../src/log.ts';
 import { ShortageError } from '../../src/shortage.ts';
-import { ShortageLog } from '../../src/shortage-log.ts';
 import { openAudioFolder } from '../../src/store/audio.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { runsOf } from '../../src/store/jobs.ts';
@@ -16,9 +15,9 @@ import { HeldRuns, JOB_LEASE_MS } from '../../src/transcribe/held-runs.ts';
 import { ShortageWaits } from '../../src/transcribe/waits.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
+import { handlerDeps, submitWithCallback, transcriptOf } from '../rig/handler.ts';
 import { startProxy, type TcpProxy } from '../rig/proxy.ts';
 import { smallDisk } from '../rig/tmpfs.ts';
-import { utterance } from '../text/spoken.ts';
 
 let api: Api;
 let proxy: TcpProxy;
@@ -41,45 +40,10 @@ afterAll(async () => {
 });
 beforeEach(() => proxy.setMode('forward'));
 
-const transcript = {
-  audioDuration: 3,
-  channels: 1,
-  distinctChannels: 1,
-  utterances: [utterance(0, 'Hello.')],
-};
 const log = createLog('silent');
-
-async function submit(): Promise<string> {
-  const { json } = await api.call({
-    method: 'POST',
-    url: '/v2/pre-recorded',
-    body: {
-      audio_url: 'https://cdn.example.org/a.mp3',
-      callback: true,
-      callback_config: { url: 'https://app.example.org/hooks' },
-    },
-  });
-  return json.id;
-}
-
-function depsWith(more: Partial<HandlerDeps> = {}): HandlerDeps {
-  return {
-    db: database.db,
-    audio: api.audio,
-    async fetchAudio(_url, path) {
-      await writeFile(path, 'audio');
-      return { bytes: 5, filename: 'a.mp3' };
-    },
-    transcribe: async () => transcript,
-    addons: async (utterances) => ({ utterances, envelopes: {} }),
-    callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
-    runs,
-    shortages: new ShortageLog({ log, now: () => performance.now() }),
-    waits: new ShortageWaits(0),
-    log,
-    ...more,
-  };
-}
+const submit = () => submitWithCallback(api);
+const depsWith = (more: Partial<HandlerDeps> = {}) =>
+  handlerDeps({ db: database.db, audio: api.audio, runs, log, waits: new ShortageWaits(0), ...more });
 
 const never = new AbortController().signal;
 
@@ -222,7 +186,7 @@ test('a database that is away for longer than a few tries costs neither the word
       async transcribe() {
         proxy.setMode('refuse');
         proxy.cut('rst');
-        return transcript;
+        return transcriptOf('Hello.');
       },
     }),
   );
