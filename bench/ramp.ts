@@ -1,7 +1,8 @@
 // An endpoint comes back with many due: arrivals in each second after its first. `--backlog N` (100000),
 // `--concurrency N` (64, so that the slow start and not the endpoint's own limit is seen), `--seconds N` (30).
 import { parseArgs } from 'node:util';
-import { enableEndpoint, listEndpoints } from '../src/store/endpoints.ts';
+import { listEndpoints } from '../src/store/endpoint-list.ts';
+import { enableEndpoint } from '../src/store/endpoints.ts';
 import { machine, openGround } from './rig/ground.ts';
 import { startSink } from './rig/sink.ts';
 

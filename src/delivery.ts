@@ -18,6 +18,14 @@ export type DeliveryForm = (typeof DELIVERY_FORMS)[number];
 export const ENDPOINT_STATES = ['closed', 'open', 'half_open', 'disabled'] as const;
 export type EndpointState = (typeof ENDPOINT_STATES)[number];
 
+/** How an endpoint is, in one word: `state` and everything else that holds callbacks back there. */
+export const ENDPOINT_HEALTHS = ['healthy', 'failing', 'resting', 'paused', 'disabled'] as const;
+export type EndpointHealthWord = (typeof ENDPOINT_HEALTHS)[number];
+
+/** Orders of a list of endpoints. */
+export const ENDPOINT_SORTS = ['url', 'created', 'undelivered', 'oldest', 'success', 'failing'] as const;
+export type EndpointSort = (typeof ENDPOINT_SORTS)[number];
+
 /** What an endpoint's last answers made of it. Times are the database's. */
 export type EndpointHealth = {
   readonly state: EndpointState;
@@ -58,8 +66,8 @@ export type Trigger = (typeof TRIGGERS)[number];
 export const REPLAY_STATES = ['running', 'done', 'cancelled'] as const;
 export type ReplayState = (typeof REPLAY_STATES)[number];
 
-/** Which deliveries a replay sends again; what is absent does not narrow it. */
-export type ReplayFilter = {
+/** Which deliveries a replay sends again, or are cancelled together; what is absent does not narrow it. */
+export type CallbackFilter = {
   state?: DeliveryState[];
   /** An endpoint's id. */
   endpoint?: string;

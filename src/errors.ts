@@ -65,6 +65,11 @@ export const HTTP_ERRORS = {
     integer: 409,
     says: 'This callback is being sent at this moment: look at its attempts, then send it again if needed.',
   },
+  callback_ended: {
+    status: 409,
+    integer: 409,
+    says: 'This callback has ended (its state says how): there is nothing left to cancel.',
+  },
   callback_body_gone: {
     status: 409,
     integer: 409,

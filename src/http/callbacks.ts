@@ -1,10 +1,10 @@
-// Did they get it? Deliveries in pages or of a job, every attempt of each, and sending again.
+// Did they get it? Deliveries in pages or of a job, every attempt of each; sending again, and cancelling.
 import type { FastifyInstance } from 'fastify';
-import { DELIVERY_STATES, type DeliveryState } from '../delivery.ts';
+import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../delivery.ts';
 import { HttpError } from '../errors.ts';
+import { cancelByFilter, cancelDelivery } from '../store/cancel-deliveries.ts';
 import type { Db, TellingDb } from '../store/database.ts';
 import {
-  type AttemptRow,
   type DeliveryFilter,
   type DeliveryRow,
   findDelivery,
@@ -12,15 +12,24 @@ import {
   listDeliveries,
   resend,
 } from '../store/deliveries.ts';
-import { endpointUrl } from '../store/endpoints.ts';
 import { findJob } from '../store/jobs.ts';
+import { judgeTimes, plainTimes, readFilter } from './callback-filter.ts';
+import type { JudgeUrl } from './job-request.ts';
 import { page, type Query, readPage } from './page.ts';
-import { isUuid } from './params.ts';
+import { isUuid, listOf } from './params.ts';
 import * as schemas from './schemas/callback.ts';
+import { showAttempts, showDelivery } from './show-callback.ts';
 
 const JOB_DELIVERIES = 100;
 
-export function callbackRoutes(server: FastifyInstance, { db }: { db: TellingDb }): void {
+/** Cancelling by filter ends with what it has done by then, below the patience of clients and proxies. */
+const CANCELLING_MS = 20_000;
+const CANCELLED = 'cancelled by its owner';
+
+export type CallbackDeps = { db: TellingDb; judge: { callback: JudgeUrl } };
+
+export function callbackRoutes(server: FastifyInstance, deps: CallbackDeps): void {
+  const { db } = deps;
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
     server.get<{ Params: { id: string } }>(
       `${base}/:id/callbacks`,
@@ -52,17 +61,58 @@ export function callbackRoutes(server: FastifyInstance, { db }: { db: TellingDb 
     },
   );
 
+  changingRoutes(server, deps);
+}
+
+function changingRoutes(server: FastifyInstance, { db, judge }: CallbackDeps): void {
   server.post<{ Params: { id: string } }>(
     '/api/callbacks/:id/resend',
     { schema: schemas.resendCallback },
     async (request, reply) => {
       const { id } = request.params;
-      const outcome = isUuid(id) ? await resend(db, request.account, id) : 'unknown';
+      const { url } = (request.body ?? {}) as schemas.ResendRequest;
+      const trouble = url === undefined ? null : judge.callback(url);
+      if (trouble !== null)
+        throw new HttpError('request_invalid', { sentences: [`url must be a URL address: ${trouble}`] });
+      const outcome = isUuid(id) ? await resend(db, request.account, id, url) : 'unknown';
       if (outcome === 'unknown') throw new HttpError('callback_unknown');
       if (outcome === 'in_flight') throw new HttpError('callback_in_flight');
       if (outcome === 'body_gone') throw new HttpError('callback_body_gone');
       reply.code(202);
       return (await withAttempts(db, [await find(db, request.account, id)]))[0];
+    },
+  );
+
+  server.post<{ Params: { id: string } }>(
+    '/api/callbacks/:id/cancel',
+    { schema: schemas.cancelCallback },
+    async (request, reply) => {
+      const { id } = request.params;
+      const outcome = isUuid(id) ? await cancelDelivery(db, request.account, id, CANCELLED) : 'unknown';
+      if (outcome === 'unknown') throw new HttpError('callback_unknown');
+      const row = await find(db, request.account, id);
+      if (outcome === 'ended')
+        throw new HttpError('callback_ended', {
+          message: `This callback is ${row.state} already: there is nothing left to cancel.`,
+        });
+      reply.code(outcome === 'cancelled' ? 200 : 202);
+      return (await withAttempts(db, [row]))[0];
+    },
+  );
+
+  server.post(
+    '/api/callbacks/cancel',
+    { schema: schemas.cancelCallbacks },
+    async (request): Promise<schemas.CancelledCallbacks> => {
+      const { filter } = request.body as schemas.CancelRequest;
+      const untilMs = performance.now() + CANCELLING_MS;
+      const { cancelled, inFlight, done } = await cancelByFilter(
+        db,
+        request.account,
+        await readFilter(db, request.account, filter),
+        { reason: CANCELLED, untilMs },
+      );
+      return { cancelled, in_flight: inFlight, done };
     },
   );
 }
@@ -74,22 +124,36 @@ function readCallbackQuery(query: Query): {
 } {
   const problems: string[] = [];
   const { limit, after } = readPage(query, problems);
-  const states = [query.state ?? []].flat().map(String);
+  const states = listOf(query, 'state');
   if (states.some((state) => !DELIVERY_STATES.includes(state as DeliveryState)))
     problems.push(`state must be one of the following values: ${DELIVERY_STATES.join(', ')}`);
-  const id = (name: string): string | undefined => {
+  const text = (name: string): string | undefined => {
     const value = query[name];
-    if (value === undefined || value === '') return undefined;
-    if (!isUuid(String(value))) problems.push(`${name} must be an id (UUID)`);
-    return String(value);
+    return value === undefined || value === '' ? undefined : String(value);
+  };
+  const id = (name: string): string | undefined => {
+    const value = text(name);
+    if (value !== undefined && !isUuid(value)) problems.push(`${name} must be an id (UUID)`);
+    return value;
   };
   const endpointId = id('endpoint');
   const jobId = id('transcription_id');
+  const event = text('event');
+  if (event !== undefined && !EVENTS.includes(event as Event))
+    problems.push(`event must be one of the following values: ${EVENTS.join(', ')}`);
+  const [created_after, created_before] = [text('created_after'), text('created_before')];
+  const times = { ...(created_after && { created_after }), ...(created_before && { created_before }) };
+  const wrong = judgeTimes(times, '');
+  problems.push(...wrong);
+  const plain = wrong.length > 0 ? {} : plainTimes(times);
   return {
     filter: {
       ...(states.length > 0 && { states: states as DeliveryState[] }),
       ...(endpointId !== undefined && { endpointId }),
       ...(jobId !== undefined && { jobId }),
+      ...(event !== undefined && { event: event as Event }),
+      ...(plain.created_after !== undefined && { createdAfter: plain.created_after }),
+      ...(plain.created_before !== undefined && { createdBefore: plain.created_before }),
       ...(after && { after }),
     },
     limit,
@@ -108,60 +172,9 @@ async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<schem
     db,
     rows.map((row) => row.id),
   );
+  const byDelivery = Map.groupBy(attempts, (attempt) => attempt.delivery_id);
   return rows.map((row) => ({
     ...showDelivery(row),
-    attempts: attempts.filter((attempt) => attempt.delivery_id === row.id).map(showAttempt),
+    attempts: showAttempts(byDelivery.get(row.id) ?? [], row.url),
   }));
-}
-
-function showDelivery(row: DeliveryRow): schemas.Callback {
-  return {
-    id: row.id,
-    transcription_id: row.job_id,
-    endpoint_id: row.endpoint_id,
-    // Secrets ride in query strings: shown is that there is one, not what it says.
-    url: shownUrl(row.url),
-    method: row.method,
-    event: row.event,
-    form: row.form,
-    bytes: row.bytes,
-    state: row.state,
-    reason: row.reason ?? row.waits_for,
-    attempt_count: row.attempts,
-    next_attempt_at: row.due_at?.toISOString() ?? null,
-    created_at: row.created_at.toISOString(),
-    completed_at: row.final_at?.toISOString() ?? null,
-  };
-}
-
-function shownUrl(url: string): string {
-  return `${endpointUrl(url)}${new URL(url).search === '' ? '' : '?…'}`;
-}
-
-function showAttempt(row: AttemptRow): schemas.Attempt {
-  return {
-    number: row.number,
-    trigger: row.trigger,
-    form: row.form,
-    started_at: row.started_at.toISOString(),
-    duration_ms: row.duration_ms,
-    phases_ms: row.phases,
-    address: row.address,
-    outcome: row.outcome,
-    status: row.status,
-    location: row.location,
-    answer: row.answer_head && {
-      ...readable(row.answer_head),
-      bytes: row.answer_bytes,
-      truncated: row.answer_truncated,
-    },
-    error: row.error_class === null ? null : { class: row.error_class, message: row.error_message },
-    next_attempt_at: row.next_at?.toISOString() ?? null,
-  };
-}
-
-/** The answer as text where it is text; a cut may have split its last character. */
-function readable(head: Buffer): { text: string } | { base64: string } {
-  const text = new TextDecoder('utf-8').decode(head, { stream: true });
-  return text.includes('\ufffd') ? { base64: head.toString('base64') } : { text };
 }

@@ -49,7 +49,14 @@ export const JobRequest = Type.Object(
           payload: Type.Optional(Type.Enum([...DELIVERY_FORMS])),
           compression: Type.Optional(Type.Enum(['none', 'gzip'])),
         },
-        open,
+        // Closed: what is not honoured here (a header that was to authenticate us) is missed only at the receiver.
+        {
+          additionalProperties: false,
+          'x-unsupported': {
+            headers:
+              'is not supported yet: callbacks carry their signature and no headers of yours; put a token in the query of callback_config.url, which is never shown, or verify webhook-signature',
+          },
+        },
       ),
     ),
     callback_url: Type.Optional(url),

@@ -3,6 +3,7 @@ import { JOB_STATES, type JobState } from '../job.ts';
 import type { JobFilter } from '../store/job-list.ts';
 import { isDay, isInstant } from './dates.ts';
 import { readMetadataQuery } from './metadata-query.ts';
+import { listOf } from './params.ts';
 
 const MOST = 1_000;
 const DAY_MS = 86_400_000;
@@ -24,7 +25,7 @@ export function readListQuery(query: Record<string, unknown>): {
   };
   const offset = whole('offset', 0, 0, Number.MAX_SAFE_INTEGER);
   const limit = whole('limit', 20, 1, MOST);
-  const asked = [query.status ?? []].flat().map(String);
+  const asked = listOf(query, 'status');
   if (asked.some((state) => !JOB_STATES.includes(state as JobState)))
     problems.push(`status must be one of the following values: ${JOB_STATES.join(', ')}`);
 

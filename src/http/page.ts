@@ -11,12 +11,18 @@ const CURSOR = /^(\d{1,16})-(.{36})$/;
 const USUAL = 50;
 const MOST = 1_000;
 
-/** What is asked for; what is wrong goes into `problems`. */
-export function readPage(query: Query, problems: string[]): PageQuery {
+/** How many of a list; what is wrong goes into `problems`. */
+export function readLimit(query: Query, problems: string[]): number {
   const limit = query.limit === undefined || query.limit === '' ? USUAL : Number(query.limit);
   if (!Number.isInteger(limit)) problems.push('limit must be an integer number');
   else if (limit < 1) problems.push('limit must not be less than 1');
   else if (limit > MOST) problems.push(`limit must not be greater than ${MOST}`);
+  return limit;
+}
+
+/** What is asked for; what is wrong goes into `problems`. */
+export function readPage(query: Query, problems: string[]): PageQuery {
+  const limit = readLimit(query, problems);
   if (query.after === undefined || query.after === '') return { limit };
   const [, at, id] = CURSOR.exec(String(query.after)) ?? [];
   if (at === undefined || id === undefined || !isUuid(id)) {

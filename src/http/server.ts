@@ -28,6 +28,7 @@ import { type HealthDeps, healthRoutes } from './health.ts';
 import { hostRoutes } from './hosts.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
+import { refuseUnknown } from './known.ts';
 import type { Limits } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
@@ -155,6 +156,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
       request.body = withoutNulls(request.body);
       await turn();
     });
+    refuseUnknown(guarded);
     guarded.addHook('preHandler', async (request) => {
       if (mayBeLarge(request.headers)) await setImmediate();
     });

@@ -1,5 +1,6 @@
 // A job row as the hosted API shows it. The stored result is spliced in as it stands: its bytes are the callback's.
 import { JOB_ERRORS } from '../errors.ts';
+import { maskedRequest } from '../mask.ts';
 import type { RecordRow } from '../store/job-list.ts';
 
 export function jobRecord(row: RecordRow): string {
@@ -28,7 +29,9 @@ export function jobRecord(row: RecordRow): string {
     error_message: row.error_message,
     post_session_metadata: {},
     file,
-    request_params: row.request,
+    // Secrets ride in the queries of callback URLs. Of `audio_url` the owner sees what was sent: it is their own way to the
+    // file, and nobody else is shown it.
+    request_params: maskedRequest(row.request),
   };
   return `${JSON.stringify(record).slice(0, -1)},"result":${row.result ?? 'null'}}`;
 }

@@ -2,7 +2,14 @@
 import type { FastifySchemaValidationError } from 'fastify';
 import { clipped } from './clip.ts';
 
-type Failure = Pick<FastifySchemaValidationError, 'keyword' | 'instancePath' | 'params' | 'message'>;
+type Failure = Pick<FastifySchemaValidationError, 'keyword' | 'instancePath' | 'params' | 'message'> & {
+  /** The schema that it fails, where that is told. */
+  parentSchema?: {
+    properties?: Readonly<Record<string, unknown>>;
+    /** Fields that are refused with a sentence of their own: what comes after their path. */
+    'x-unsupported'?: Readonly<Record<string, string>>;
+  };
+};
 
 const WORDS: Record<string, string> = {
   string: 'a string',
@@ -23,7 +30,13 @@ function dotted(pointer: string, last?: string): string {
   return path.length === 0 ? 'body' : clipped(path.join('.'));
 }
 
-export function sentence({ keyword, instancePath, params, message }: Failure): string {
+/** `known`: what stands beside it. */
+export function unknownField(path: string, known: readonly string[]): string {
+  const cure = known.length === 0 ? 'this route takes none' : `known are ${known.join(', ')}`;
+  return `${path} is not a known field; ${cure}`;
+}
+
+export function sentence({ keyword, instancePath, params, message, parentSchema }: Failure): string {
   const path = dotted(instancePath);
   switch (keyword) {
     case 'required':
@@ -41,7 +54,7 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
     case 'maxItems':
       return `${path} must contain no more than ${String(params.limit)} elements`;
     case 'additionalProperties':
-      return `${dotted(instancePath, String(params.additionalProperty))} is not known here: check its spelling`;
+      return unknown(instancePath, String(params.additionalProperty), parentSchema);
     case 'minLength':
       return `${path} must not be empty`;
     case 'maxLength':
@@ -49,6 +62,13 @@ export function sentence({ keyword, instancePath, params, message }: Failure): s
     default:
       return `${path} must be valid: ${message ?? keyword}`;
   }
+}
+
+function unknown(instancePath: string, name: string, schema: Failure['parentSchema']): string {
+  const path = dotted(instancePath, name);
+  const unsupported = schema?.['x-unsupported'] ?? {};
+  if (Object.hasOwn(unsupported, name)) return `${path} ${unsupported[name]}`;
+  return unknownField(path, Object.keys(schema?.properties ?? {}));
 }
 
 /** A list of 100,000 wrong items has as many failures, and nobody reads more than these. */

@@ -14,7 +14,14 @@ const SMALL = 2_000;
 const LONG = 200;
 
 export function validatorCompiler(): FastifySchemaCompiler<object> {
-  const options = { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } as const;
+  // Verbose: an error names the schema that was failed, which tells what is known beside an unknown field.
+  const options = {
+    coerceTypes: false,
+    removeAdditional: false,
+    useDefaults: false,
+    strict: false,
+    verbose: true,
+  } as const;
   const first = new Ajv({ ...options, allErrors: false });
   const all = new Ajv({ ...options, allErrors: true });
   return ({ schema }) => {
@@ -24,7 +31,11 @@ export function validatorCompiler(): FastifySchemaCompiler<object> {
       if (upToFirst(body)) return true;
       const { errors } = upToFirst;
       const found = isHeavy(body) || toTheEnd(body) ? errors : toTheEnd.errors;
-      return { error: new HttpError('request_invalid', { sentences: sentences(found ?? []) }) };
+      return {
+        error: new HttpError('request_invalid', {
+          sentences: sentences((found ?? []) as Parameters<typeof sentences>[0]),
+        }),
+      };
     };
   };
 }

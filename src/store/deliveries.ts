@@ -1,10 +1,12 @@
 // Deliveries as their owner sees them: made with the job's end, looked up, sent again, cancelled. Claiming and
 // recording are in leases.ts.
 import { randomUUID } from 'node:crypto';
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
+import { cancelDeliveriesWhere } from './cancel-deliveries.ts';
 import { deliveryChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx } from './database.ts';
+import { notBefore, whyNot } from './endpoint-health.ts';
 import { markDue } from './endpoints.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
@@ -68,7 +70,12 @@ export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 're
   bytes: number | null;
   /** With the id: its {@link Place} in the list. */
   place_at: number;
+  /** Why it is not being sent, of one that waits; null when nothing but its own time keeps it. */
   waits_for: string | null;
+  /** When one that waits may be sent at the earliest; null: not before its endpoint is enabled. */
+  next_at: Date | null;
+  /** Null once its endpoint is gone. */
+  present_endpoint_id: string | null;
 };
 export type AttemptRow = Selectable<Schema['attempt']>;
 
@@ -90,6 +97,7 @@ const SHOWN = [
   'due_at',
   'token',
   'claimed_at',
+  'cancel_reason',
   'reason',
   'created_at',
   'final_at',
@@ -98,22 +106,31 @@ const SHOWN = [
 const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(
   'bytes',
 );
-/** Why a due delivery is not being sent: its endpoint rests, or its host. */
-const waitsFor = sql<string | null>`CASE state WHEN 'pending' THEN (
-  SELECT CASE
-    WHEN disabled_at IS NOT NULL THEN 'its endpoint is disabled: ' || disabled_reason
-    WHEN endpoint.breaker <> 'closed' THEN 'its endpoint failed ' || failures || ' times in a row and is tried again later'
-    WHEN host.breaker <> 'closed' THEN 'its host gave no answer ' || silent || ' times in a row and is tried again later'
-    WHEN paused_until > now() THEN 'its endpoint asked for patience (Retry-After)'
-  END FROM endpoint JOIN host ON host.id = endpoint.host_id WHERE endpoint.id = delivery.endpoint_id) END`.as(
-  'waits_for',
-);
-const MEASURED = [bytes, placeAt.as('place_at'), waitsFor] as const;
+
+/** What the endpoint of a delivery that waits says of it. */
+const ofItsEndpoint = <T>(says: RawBuilder<T>) => sql<T | null>`CASE state WHEN 'pending' THEN (
+  SELECT ${says} FROM endpoint JOIN host ON host.id = endpoint.host_id WHERE endpoint.id = delivery.endpoint_id) END`;
+
+const MEASURED = [
+  bytes,
+  placeAt.as('place_at'),
+  ofItsEndpoint(whyNot(sql`delivery.due_at`)).as('waits_for'),
+  ofItsEndpoint(notBefore(sql`delivery.due_at`)).as('next_at'),
+  sql<
+    string | null
+  >`(SELECT id FROM endpoint WHERE endpoint.id = delivery.endpoint_id AND removed_at IS NULL)`.as(
+    'present_endpoint_id',
+  ),
+] as const;
 
 export type DeliveryFilter = {
   states?: readonly DeliveryState[];
   jobId?: string;
   endpointId?: string;
+  event?: Event;
+  /** ISO 8601: this instant included; this instant excluded. */
+  createdAfter?: string;
+  createdBefore?: string;
   /** Only those further down. */
   after?: Place;
   limit: number;
@@ -125,6 +142,11 @@ export function listDeliveries(db: Db, accountId: string, filter: DeliveryFilter
   if (filter.states) query = query.where('state', 'in', filter.states);
   if (filter.jobId) query = query.where('job_id', '=', filter.jobId);
   if (filter.endpointId) query = query.where('endpoint_id', '=', filter.endpointId);
+  if (filter.event) query = query.where('event', '=', filter.event);
+  if (filter.createdAfter)
+    query = query.where('created_at', '>=', sql<Date>`${filter.createdAfter}::timestamptz`);
+  if (filter.createdBefore)
+    query = query.where('created_at', '<', sql<Date>`${filter.createdBefore}::timestamptz`);
   if (filter.after) query = query.where(olderThan(filter.after));
   return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(filter.limit).execute();
 }
@@ -153,13 +175,21 @@ export function listAttempts(db: Db, deliveryIds: readonly string[]): Promise<At
 
 export type Resent = 'resent' | 'unknown' | 'in_flight' | 'body_gone';
 
-/** Due now, with a full schedule, in the form first asked for. One being sent at this moment is left alone. */
-export function resend(db: TellingDb, accountId: string, id: string): Promise<Resent> {
+/**
+ * Due now, with a full schedule, in the form first asked for, and to `url` if one is given. One being sent at this moment is
+ * left alone. An endpoint that is gone is made anew.
+ */
+export function resend(db: TellingDb, accountId: string, id: string, url?: string): Promise<Resent> {
   return db.commit(async (trx) => {
-    // The endpoint is locked before the delivery, as everywhere, so that two transactions cannot wait for one another.
     const found = await findDelivery(trx, accountId, id);
     if (!found) return 'unknown';
-    await markDue(trx, accountId, found.url, 0);
+    // Before its endpoint is made due, and perhaps made, for nothing.
+    if (found.state === 'delivering') return 'in_flight';
+    if (found.bytes === null) return 'body_gone';
+    const to = url ?? found.url;
+    // The endpoint is locked before the delivery, as everywhere, so that two transactions cannot wait for one another.
+    const endpointId = await markDue(trx, accountId, to, 0);
+    if (to !== found.url) await keepPlaces(trx, id);
     const resent = await trx
       .updateTable('delivery')
       .set({
@@ -170,28 +200,31 @@ export function resend(db: TellingDb, accountId: string, id: string): Promise<Re
         final_at: null,
         reason: null,
         form: sql`asked_form`,
+        endpoint_id: endpointId,
+        ...(url !== undefined && { url }),
       })
       .where('id', '=', id)
       .where('state', '!=', 'delivering')
       .where('full_body', 'is not', null)
       .returning(deliveryChange)
       .executeTakeFirst();
-    if (!resent) return found.bytes === null ? 'body_gone' : 'in_flight';
+    if (!resent) return 'in_flight';
     trx.changed.push(resent.change);
     return 'resent';
   });
 }
 
-/** The job is being deleted: what was not delivered never will be, and no copy of the words stays behind. */
+/** It goes elsewhere from now on: each attempt so far keeps where it went. */
+async function keepPlaces(trx: TellingTrx, id: string): Promise<void> {
+  await trx.selectFrom('delivery').select('id').where('id', '=', id).forNoKeyUpdate().execute();
+  await sql`
+    UPDATE attempt SET url = delivery.url FROM delivery
+    WHERE delivery.id = ${id} AND attempt.delivery_id = delivery.id AND attempt.url IS NULL`.execute(trx);
+}
+
+/** The job is being deleted: what was not delivered is not sent any more, and no copy of the words stays behind. */
 export async function cancelDeliveries(trx: TellingTrx, jobId: string, reason: string): Promise<void> {
-  const cancelled = await trx
-    .updateTable('delivery')
-    .set({ state: 'cancelled', reason, due_at: null, token: null, claimed_at: null, final_at: sql`now()` })
-    .where('job_id', '=', jobId)
-    .where('state', 'in', ['pending', 'delivering'])
-    .returning(deliveryChange)
-    .execute();
-  trx.changed.push(...cancelled.map(({ change }) => change));
+  await cancelDeliveriesWhere(trx, { jobId }, reason);
   await trx
     .updateTable('delivery')
     .set({ full_body: null, reference_body: null })

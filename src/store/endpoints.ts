@@ -1,8 +1,7 @@
 // Endpoints: a receiver's URL without its query, per account. Everything that paces deliveries hangs on its row.
-import { type RawBuilder, type Selectable, sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
 import { tryAgain } from './hosts.ts';
-import type { Schema } from './schema.ts';
 
 /** The URL that names an endpoint: secrets and ids in a query must neither split it nor be shown. */
 export function endpointUrl(url: string): string {
@@ -14,8 +13,9 @@ export function endpointUrl(url: string): string {
  * The endpoint of this URL, made if new, and due in `waitMs`; told at the commit.
  *
  * One that is due by then is locked and left alone: when every result wrote the row, those of one endpoint waited for one
- * another's commits (83 % of samples at 300 a second). The lock is the one that the delivery's foreign key takes as well;
- * it keeps whoever holds the endpoint from naming a later time before this delivery can be seen (releaseEndpoints).
+ * another's commits (83 % of samples at 300 a second). The lock keeps whoever holds the endpoint from naming a later time
+ * before this delivery can be seen (releaseEndpoints), and whoever removes it from doing so (endpoint-removal.ts): one that
+ * went meanwhile is made anew.
  */
 export async function markDue(
   trx: TellingTrx,
@@ -26,7 +26,7 @@ export async function markDue(
   const named = endpointUrl(url);
   const due = sql`now() + ${waitMs} * interval '1 millisecond'`;
   const known = await sql<{ id: string }>`
-    SELECT id FROM endpoint WHERE account_id = ${accountId} AND url = ${named}
+    SELECT id FROM endpoint WHERE account_id = ${accountId} AND url = ${named} AND removed_at IS NULL
       AND (disabled_at IS NOT NULL OR next_due <= greatest(${due}, paused_until, open_until))
     FOR KEY SHARE`.execute(trx);
   const id = known.rows[0]?.id ?? (await makeDue(trx, { accountId, named, due }));
@@ -40,61 +40,11 @@ async function makeDue(
 ): Promise<string> {
   const { rows } = await sql<{ id: string }>`
     INSERT INTO endpoint (account_id, url, next_due) VALUES (${accountId}, ${named}, ${due})
-    ON CONFLICT (account_id, url) DO UPDATE
+    ON CONFLICT (account_id, url) WHERE removed_at IS NULL DO UPDATE
       SET next_due = CASE WHEN endpoint.disabled_at IS NULL
         THEN least(endpoint.next_due, greatest(${due}, endpoint.paused_until, endpoint.open_until)) END
     RETURNING id`.execute(trx);
   return (rows[0] as { id: string }).id;
-}
-
-export type EndpointRow = Selectable<Schema['endpoint']> & {
-  /** Deliveries that wait or are being sent. */
-  undelivered: number;
-  oldest_undelivered: Date | null;
-  /** Attempts of the last 24 hours, by the full hour. */
-  succeeded: number;
-  failed: number;
-};
-
-const SEEN_HOURS = 24;
-
-/** Endpoints by URL, each with what waits there and how it has answered. */
-export function listEndpoints(db: Db, accountId: string, id?: string): Promise<EndpointRow[]> {
-  let query = db
-    .selectFrom('endpoint')
-    .leftJoinLateral(
-      (e) =>
-        e
-          .selectFrom('delivery')
-          .select([
-            sql<number>`count(*)`.as('undelivered'),
-            sql<Date | null>`min(created_at)`.as('oldest_undelivered'),
-          ])
-          .whereRef('endpoint_id', '=', 'endpoint.id')
-          // Spelled as the partial indexes are, so that both are used.
-          .where(sql<boolean>`(state = 'pending' OR state = 'delivering')`)
-          .as('waiting'),
-      (join) => join.onTrue(),
-    )
-    .leftJoinLateral(
-      (e) =>
-        e
-          .selectFrom('endpoint_hour')
-          .select([
-            sql<number>`coalesce(sum(succeeded), 0)::bigint`.as('succeeded'),
-            sql<number>`coalesce(sum(failed), 0)::bigint`.as('failed'),
-          ])
-          .whereRef('endpoint_id', '=', 'endpoint.id')
-          .where('hour', '>', sql<Date>`now() - ${SEEN_HOURS} * interval '1 hour'`)
-          .as('seen'),
-      (join) => join.onTrue(),
-    )
-    .selectAll('endpoint')
-    .select(['waiting.undelivered', 'waiting.oldest_undelivered', 'seen.succeeded', 'seen.failed'])
-    .where('account_id', '=', accountId)
-    .$narrowType<{ undelivered: number; succeeded: number; failed: number }>();
-  if (id !== undefined) query = query.where('id', '=', id);
-  return query.orderBy('url').orderBy('id').execute() as Promise<EndpointRow[]>;
 }
 
 /** Nothing is begun there from now on; what waits, waits. False when there is no such endpoint. */
@@ -114,6 +64,7 @@ export function disableEndpoint(
       })
       .where('account_id', '=', accountId)
       .where('id', '=', id)
+      .where('removed_at', 'is', null)
       .returning('id')
       .executeTakeFirst();
     if (!disabled) return false;
@@ -144,6 +95,7 @@ export function enableEndpoint(db: TellingDb, accountId: string, id: string): Pr
       })
       .where('account_id', '=', accountId)
       .where('id', '=', id)
+      .where('removed_at', 'is', null)
       .returning(['id', 'host_id'])
       .executeTakeFirst();
     if (!enabled) return false;
@@ -155,14 +107,17 @@ export function enableEndpoint(db: TellingDb, accountId: string, id: string): Pr
 
 export type Tally = { endpointId: string; hour: Date; succeeded: number; failed: number };
 
-/** Adds attempts to the hours they fell in. */
+/** Adds attempts to the hours they fell in. Those of an endpoint that is gone tell nobody anything. */
 export async function addTallies(db: Db, tallies: readonly Tally[]): Promise<void> {
   if (tallies.length === 0) return;
+  const ids = tallies.map((t) => t.endpointId);
   await sql`
+    WITH there AS (SELECT id FROM endpoint WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR KEY SHARE)
     INSERT INTO endpoint_hour (endpoint_id, hour, succeeded, failed)
-    SELECT * FROM unnest(
-      ${tallies.map((t) => t.endpointId)}::uuid[], ${tallies.map((t) => t.hour)}::timestamptz[],
+    SELECT tally.* FROM unnest(
+      ${ids}::uuid[], ${tallies.map((t) => t.hour)}::timestamptz[],
       ${tallies.map((t) => t.succeeded)}::bigint[], ${tallies.map((t) => t.failed)}::bigint[])
+      AS tally (endpoint_id, hour, succeeded, failed) JOIN there ON there.id = tally.endpoint_id
     ON CONFLICT (endpoint_id, hour) DO UPDATE SET
       succeeded = endpoint_hour.succeeded + excluded.succeeded, failed = endpoint_hour.failed + excluded.failed`.execute(
     db,

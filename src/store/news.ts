@@ -10,6 +10,8 @@ export type News =
   | { kind: 'due' }
   /** Nothing more is to be sent there. */
   | { kind: 'disabled'; endpointId: string }
+  /** This delivery, which a sender has in hand, is wanted no more. */
+  | { kind: 'called_off'; endpointId: string; deliveryId: string }
   /** What signs for the account has changed. */
   | { kind: 'secrets'; accountId: string }
   /** Some news may not have been told: look at the rows. */
@@ -52,6 +54,7 @@ type Parts =
       attempts: number,
     ]
   | ['endpoint_due' | 'disabled', endpointId: string]
+  | ['called_off', endpointId: string, deliveryId: string]
   | ['secrets', accountId: string]
   | [Hint['kind']];
 
@@ -64,6 +67,8 @@ function toParts(news: News): Parts {
     case 'endpoint_due':
     case 'disabled':
       return [news.kind, news.endpointId];
+    case 'called_off':
+      return ['called_off', news.endpointId, news.deliveryId];
     case 'secrets':
       return ['secrets', news.accountId];
     default:
@@ -84,6 +89,10 @@ function fromParts(parts: Parts): News {
     case 'endpoint_due':
     case 'disabled':
       return { kind: parts[0], endpointId: parts[1] };
+    case 'called_off': {
+      const [kind, endpointId, deliveryId] = parts;
+      return { kind, endpointId, deliveryId };
+    }
     case 'secrets':
       return { kind: 'secrets', accountId: parts[1] };
     case 'due':

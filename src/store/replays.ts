@@ -1,10 +1,11 @@
 // Replays: the deliveries a filter names are sent again in batches, oldest first. A batch, its counts and the place it
 // came to are one transaction, so a process that dies leaves nothing to repeat and nothing out; any process goes on.
 import { type Selectable, sql } from 'kysely';
-import { DELIVERY_STATES, type ReplayFilter, type ReplayState } from '../delivery.ts';
+import { type CallbackFilter, DELIVERY_STATES, type ReplayState } from '../delivery.ts';
 import { lockAccount } from './account-lock.ts';
 import { type DeliveryChange, deliveryChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
+import { endpointUrl, markDue } from './endpoints.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
 
@@ -32,6 +33,7 @@ export async function ownsEndpoint(db: Db, accountId: string, id: string): Promi
     .select('id')
     .where('account_id', '=', accountId)
     .where('id', '=', id)
+    .where('removed_at', 'is', null)
     .executeTakeFirst();
   return found !== undefined;
 }
@@ -43,7 +45,7 @@ export const MOST_REPLAYS = 5;
 export function createReplay(
   db: Db,
   accountId: string,
-  filter: ReplayFilter,
+  filter: CallbackFilter,
   rate: number,
 ): Promise<ReplayRow | undefined> {
   return db.transaction().execute(async (trx) => {
@@ -129,7 +131,7 @@ export function stepReplay(db: TellingDb): Promise<ReplayStep | undefined> {
       .executeTakeFirst();
     if (!replay) return undefined;
 
-    const page = await readPage(trx, replay);
+    const page = await reunited(trx, replay, await readPage(trx, replay));
     const { resent, bodyGone } = await resendPage(trx, replay, page);
     const { state } = await trx
       .updateTable('replay')
@@ -154,7 +156,7 @@ export function stepReplay(db: TellingDb): Promise<ReplayStep | undefined> {
 
 type Running = {
   account_id: string;
-  filter: ReplayFilter;
+  filter: CallbackFilter;
   rate: number;
   until: string;
   cursor_at: string;
@@ -202,6 +204,28 @@ async function readPage(trx: Trx, replay: Running): Promise<Page> {
     FROM (VALUES (1)) AS one LEFT JOIN place ON true`.execute(trx);
   const page = rows[0] as (typeof rows)[number];
   return { ...page, last: page.at === null };
+}
+
+/** An endpoint that is gone is made anew for what is sent there again; what is there now, endpoints last. */
+async function reunited(trx: TellingTrx, replay: Running, page: Page): Promise<Page> {
+  const { rows } = await sql<{ id: string; url: string }>`
+    SELECT id, url FROM delivery WHERE id = ANY(${page.ids}::uuid[]) AND state IN ('delivered', 'failed', 'cancelled')
+      AND NOT EXISTS (SELECT FROM endpoint WHERE endpoint.id = delivery.endpoint_id AND removed_at IS NULL)`.execute(
+    trx,
+  );
+  if (rows.length === 0) return page;
+  const made = [];
+  for (const [named, apart] of Map.groupBy(rows, ({ url }) => endpointUrl(url))) {
+    const endpointId = await markDue(trx, replay.account_id, named, 0);
+    made.push(endpointId);
+    await sql`
+      UPDATE delivery SET endpoint_id = ${endpointId}
+      WHERE id = ANY(ARRAY(SELECT id FROM delivery WHERE id = ANY(${apart.map(({ id }) => id)}::uuid[])
+        AND state IN ('delivered', 'failed', 'cancelled') ORDER BY id FOR NO KEY UPDATE SKIP LOCKED))`.execute(
+      trx,
+    );
+  }
+  return { ...page, endpoint_ids: [...new Set([...page.endpoint_ids, ...made])] };
 }
 
 async function resendPage(

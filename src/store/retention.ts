@@ -7,11 +7,13 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
 import { type Chore, startChore } from '../chore.ts';
 import type { AudioFolder } from './audio.ts';
-import type { Db, Trx } from './database.ts';
+import type { Db, TellingDb, Trx } from './database.ts';
+import { sweepRemoved } from './endpoint-removal.ts';
 import { removeOrphans } from './orphans.ts';
+import { giveUpWaiting, removeEmptyHosts, removeIdleEndpoints } from './retention-endpoints.ts';
 
 export type RetentionDeps = {
-  db: Db;
+  db: TellingDb;
   audio: AudioFolder;
   /** Milliseconds since the end of whatever is removed. */
   retentionMs: number;
@@ -21,6 +23,8 @@ export type RetentionDeps = {
 const HOUR_MS = 3_600_000;
 /** Looking through the whole folder is for the rare crash; it need not be often. */
 const ORPHANS_EVERY_MS = 6 * HOUR_MS;
+/** Endpoints that their owner has removed, and that something was still being sent to. */
+const SWEEP_EVERY_MS = 15_000;
 
 /** Removes at once, then every hour, or ten times within a retention that is shorter. */
 export function startRetention(deps: RetentionDeps): () => Promise<void> {
@@ -34,13 +38,25 @@ export function startRetention(deps: RetentionDeps): () => Promise<void> {
     await removeOrphans(deps, stopping.signal);
     orphansDue = performance.now() + ORPHANS_EVERY_MS;
   });
+  const sweep: Chore = startChore('removed endpoints', SWEEP_EVERY_MS, deps.log, async () => {
+    await sweepRemoved(deps.db);
+  });
   return async () => {
     stopping.abort();
-    await chore.stop();
+    await Promise.all([chore.stop(), sweep.stop()]);
   };
 }
 
-export type Removed = { jobs: number; audio: number; deliveries: number; replays: number };
+export type Removed = {
+  jobs: number;
+  audio: number;
+  deliveries: number;
+  replays: number;
+  endpoints: number;
+  hosts: number;
+  /** Callbacks that waited for a receiver that is gone: cancelled. */
+  given_up: number;
+};
 
 /** One round. Stops between two batches when the signal says so. */
 export async function removeExpired(
@@ -51,6 +67,8 @@ export async function removeExpired(
   const { rows } = await sql<{ border: string }>`
     SELECT (now() - ${retentionMs} * interval '1 millisecond')::text AS border`.execute(db);
   const { border } = rows[0] as { border: string };
+  // First of all: what keeps a job is then over.
+  const given_up = await inBatches(signal, (look) => giveUpWaiting(db, { border, ...look }));
   // Before the jobs: the body of what goes need not be emptied first.
   const deliveries = await inBatches(signal, (look) => removeDeliveries(db, { border, ...look }));
   const jobs = await inBatches(signal, (look) =>
@@ -66,7 +84,14 @@ export async function removeExpired(
   });
   const replays = await inBatches(signal, ({ most }) => removeReplays(db, border, most));
   await inBatches(signal, ({ most }) => removeHours(db, border, most));
-  return { jobs, audio: removedAudio, deliveries, replays };
+  // After the hours, which tell of those that are in use.
+  const endpoints = await inBatches(signal, (look) =>
+    db.transaction().execute((trx) => removeIdleEndpoints(trx, { border, ...look })),
+  );
+  const hosts = await inBatches(signal, (look) =>
+    db.transaction().execute((trx) => removeEmptyHosts(trx, look)),
+  );
+  return { jobs, audio: removedAudio, deliveries, replays, endpoints, hosts, given_up };
 }
 
 /** Rows go by time, and by id where times are equal. */
@@ -74,10 +99,10 @@ type Place = { at: string; id: string };
 const BEGINNING: Place = { at: '-infinity', id: '00000000-0000-0000-0000-000000000000' };
 
 /** Rows to look at, behind a place. */
-type Look = { after: Place; most: number };
-type Expired = Look & { border: string };
+export type Look = { after: Place; most: number };
+export type Expired = Look & { border: string };
 /** `last` is where it ended; null: there is no order to go on in, what is left is at the beginning. */
-type Batch = { found: number; removed: number; last: Place | null };
+export type Batch = { found: number; removed: number; last: Place | null };
 
 const FIRST = 500;
 const LEAST = 20;

@@ -1,13 +1,13 @@
 // The tables as Kysely sees them; migrations/ holds the same, with the constraints that keep them true.
 import type { Generated, JSONColumnType } from 'kysely';
 import type {
+  CallbackFilter,
   DeliveryForm,
   DeliveryState,
   EndpointState,
   Event,
   HostState,
   Method,
-  ReplayFilter,
   ReplayState,
   Trigger,
 } from '../delivery.ts';
@@ -123,6 +123,8 @@ export type Schema = {
     ramp_from: Date | null;
     disabled_at: Date | null;
     disabled_reason: string | null;
+    /** By its owner: seen by nobody any more, and gone once what is being sent there has ended. */
+    removed_at: Date | null;
   };
   endpoint_hour: {
     endpoint_id: string;
@@ -134,6 +136,7 @@ export type Schema = {
     id: string;
     account_id: string;
     job_id: string;
+    /** Of an endpoint that may be gone. */
     endpoint_id: string;
     url: string;
     method: Method;
@@ -155,6 +158,8 @@ export type Schema = {
     /** The endpoint's token at the claim. */
     token: number | null;
     claimed_at: Date | null;
+    /** While it is being sent: it is wanted no more. */
+    cancel_reason: string | null;
     /** Why it is failed or cancelled. */
     reason: string | null;
     created_at: Generated<Date>;
@@ -186,6 +191,8 @@ export type Schema = {
     error_class: string | null;
     error_message: string | null;
     next_at: Date | null;
+    /** Where it went, when the delivery has been sent elsewhere since; null: to the delivery's URL. */
+    url: string | null;
   };
   /** Attempts ever made. */
   attempt_total: {
@@ -231,7 +238,7 @@ export type Schema = {
   replay: {
     id: Generated<string>;
     account_id: string;
-    filter: JSONColumnType<ReplayFilter>;
+    filter: JSONColumnType<CallbackFilter>;
     /** Deliveries a second. */
     rate: number;
     state: Generated<ReplayState>;

@@ -9,7 +9,7 @@ import { Outbound } from '../../src/outbound/request.ts';
 import { ShortageError } from '../../src/shortage.ts';
 import { generateSecret } from '../../src/signature.ts';
 import { findDelivery, listAttempts, openDelivery } from '../../src/store/deliveries.ts';
-import { listEndpoints } from '../../src/store/endpoints.ts';
+import { listEndpoints } from '../../src/store/endpoint-list.ts';
 import { insertAccount } from '../rig/account.ts';
 import { ANY_DELIVER } from '../rig/deliver-deps.ts';
 import { anyDelivery } from '../rig/delivery.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { DeliveryState, ReplayFilter } from '../../src/delivery.ts';
+import type { CallbackFilter, DeliveryState } from '../../src/delivery.ts';
 import { findDelivery, listDeliveries } from '../../src/store/deliveries.ts';
 import {
   cancelReplay,
@@ -58,7 +58,7 @@ async function make({
   return id;
 }
 
-async function start(filter: ReplayFilter, rate = 1_000): Promise<string> {
+async function start(filter: CallbackFilter, rate = 1_000): Promise<string> {
   const made = await createReplay(database.db, account, filter, rate);
   return (made as NonNullable<typeof made>).id;
 }

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { DELIVERY_FORMS, DELIVERY_STATES, EVENTS, METHODS, TRIGGERS } from '../../delivery.ts';
 import { JOB_ERRORS, type JobErrorCode } from '../../errors.ts';
+import { CallbackFilter } from './callback-filter.ts';
 import { Result } from './job.ts';
 import { closed, Id, nullable, operation, PageQuery, pageOf, Time } from './operation.ts';
 
@@ -18,11 +19,19 @@ export const Attempt = Type.Object(
     address: nullable(Type.String()),
     outcome: Type.String(),
     status: nullable(Type.Integer()),
-    location: Type.Union([Type.String(), Type.Null()], { description: 'Of a redirect; never followed.' }),
+    url: Type.String({
+      description:
+        'Where it went, without the query: elsewhere than `url` of a callback that was sent again to another URL since.',
+    }),
+    location: Type.Union([Type.String(), Type.Null()], {
+      description: 'Of a redirect, without its query; never followed.',
+    }),
     answer: nullable(
       Type.Object(
         {
-          text: Type.Optional(Type.String()),
+          text: Type.Optional(
+            Type.String({ description: "What it repeats of our URL's query is masked with `…`." }),
+          ),
           base64: Type.Optional(Type.String({ description: 'In place of `text`, where it is none.' })),
           bytes: nullable(Type.Integer()),
           truncated: nullable(Type.Boolean()),
@@ -40,16 +49,23 @@ export type Attempt = Static<typeof Attempt>;
 const shown = {
   id: Type.String({ format: 'uuid', description: 'The `webhook-id` of its requests.' }),
   transcription_id: Type.String({ format: 'uuid' }),
-  endpoint_id: Type.String({ format: 'uuid' }),
+  endpoint_id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], {
+    description: 'Null once the endpoint was removed; sent again, it has a new one.',
+  }),
   url: Type.String({ description: 'Its query is not shown: secrets ride there.' }),
   method: Type.Enum([...METHODS]),
   event: Type.Enum([...EVENTS]),
   form: Type.Enum([...DELIVERY_FORMS]),
   bytes: Type.Union([Type.Integer(), Type.Null()], { description: 'Null once the body was removed.' }),
   state: Type.Enum([...DELIVERY_STATES]),
-  reason: nullable(Type.String()),
+  reason: Type.Union([Type.String(), Type.Null()], {
+    description: 'Why it ended so; of one that waits, why it is not being sent, and until when.',
+  }),
   attempt_count: Type.Integer({ minimum: 0 }),
-  next_attempt_at: nullable(Time),
+  next_attempt_at: Type.Union([Time, Type.Null()], {
+    description:
+      'Of one that waits: at the earliest, as its endpoint and its host rest or asked for patience; null while the endpoint is disabled.',
+  }),
   created_at: Time,
   completed_at: nullable(Time),
 } as const;
@@ -68,6 +84,9 @@ export const CallbackQuery = Type.Object({
   state: Type.Optional(Type.Array(Type.Enum([...DELIVERY_STATES]), { description: 'May be repeated.' })),
   endpoint: Type.Optional(Type.String({ format: 'uuid' })),
   transcription_id: Type.Optional(Type.String({ format: 'uuid' })),
+  event: Type.Optional(Type.Enum([...EVENTS])),
+  created_after: Type.Optional(Type.String({ description: 'ISO 8601 with a zone: this instant included.' })),
+  created_before: Type.Optional(Type.String({ description: 'ISO 8601 with a zone: this instant excluded.' })),
   ...PageQuery.properties,
 });
 export type CallbackQuery = Static<typeof CallbackQuery>;
@@ -104,14 +123,89 @@ export const getCallback = operation({
   refusals: ['callback_unknown'],
 });
 
-export const resendCallback = operation({
-  id: 'resendCallback',
+export const ResendRequest = Type.Object(
+  {
+    url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 8_192,
+        description:
+          'Where to, from now on; judged as `callback_config.url` is. Usually where it went before.',
+      }),
+    ),
+  },
+  { title: 'ResendRequest', ...closed },
+);
+export type ResendRequest = Static<typeof ResendRequest>;
+
+export const resendCallback = operation(
+  {
+    id: 'resendCallback',
+    tag,
+    summary: 'Send a callback again, now, with a full schedule and the same webhook-id',
+    description:
+      'It is due at once; where its endpoint rests, is paused or disabled, `reason` and `next_attempt_at` of the answer say what it waits for. With `url` it goes there, and its endpoint is that of the new URL; attempts before keep where they went.',
+    params: Id,
+    body: { 'application/json': ResendRequest },
+    answers: { 202: whole },
+    refusals: [
+      'request_invalid',
+      'media_type_unsupported',
+      'callback_unknown',
+      'callback_in_flight',
+      'callback_body_gone',
+    ],
+  },
+  // A request without a body is as good as one without fields.
+  Type.Union([ResendRequest, Type.Null()]),
+);
+
+export const cancelCallback = operation({
+  id: 'cancelCallback',
   tag,
-  summary: 'Send a callback again, now, with a full schedule and the same webhook-id',
+  summary: 'Cancel a callback that waits or is being sent',
+  description:
+    'One that waits is cancelled at once. Of one that is being sent nothing further is begun: it ends as delivered if the attempt under way succeeds, else as cancelled.',
   params: Id,
-  answers: { 202: whole },
-  refusals: ['callback_unknown', 'callback_in_flight', 'callback_body_gone'],
+  answers: {
+    200: { says: 'Cancelled.', schema: CallbackWithAttempts },
+    202: { says: 'Being sent at this moment; nothing further is begun.', schema: CallbackWithAttempts },
+  },
+  refusals: ['request_invalid', 'callback_unknown', 'callback_ended'],
 });
+
+export const CancelRequest = Type.Object(
+  { filter: CallbackFilter },
+  { title: 'CancelCallbacksRequest', ...closed },
+);
+export type CancelRequest = Static<typeof CancelRequest>;
+
+export const CancelledCallbacks = Type.Object(
+  {
+    cancelled: Type.Integer({ minimum: 0, description: 'Those that waited.' }),
+    in_flight: Type.Integer({
+      minimum: 0,
+      description: 'Those being sent at this moment: nothing further is begun of them.',
+    }),
+    done: Type.Boolean({
+      description: 'False: there may be more than could be cancelled within 20 s; ask again.',
+    }),
+  },
+  { title: 'CancelledCallbacks', ...closed },
+);
+export type CancelledCallbacks = Static<typeof CancelledCallbacks>;
+
+export const cancelCallbacks = operation(
+  {
+    id: 'cancelCallbacks',
+    tag,
+    summary: 'Cancel many callbacks that wait or are being sent, by filter',
+    description: 'The filter is that of replays. What has ended is left as it ended.',
+    answers: { 200: { says: 'How many.', schema: CancelledCallbacks } },
+    refusals: ['request_invalid', 'media_type_unsupported'],
+  },
+  CancelRequest,
+);
 
 const told = { id: Type.String({ format: 'uuid', description: 'Of the transcription.' }) };
 const metadata = {

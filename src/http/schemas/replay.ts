@@ -1,23 +1,11 @@
 // Replays: what they are asked and how they are shown.
 import { type Static, Type } from 'typebox';
-import { DELIVERY_STATES, EVENTS, REPLAY_STATES } from '../../delivery.ts';
+import { REPLAY_STATES } from '../../delivery.ts';
+import { CallbackFilter } from './callback-filter.ts';
 import { closed, Id, nullable, operation, PageQuery, pageOf, Time } from './operation.ts';
 
-const Filter = Type.Object(
-  {
-    state: Type.Optional(Type.Array(Type.Enum([...DELIVERY_STATES]), { minItems: 1 })),
-    endpoint: Type.Optional(Type.String()),
-    event: Type.Optional(Type.Enum([...EVENTS])),
-    transcription_id: Type.Optional(Type.String()),
-    created_after: Type.Optional(Type.String()),
-    created_before: Type.Optional(Type.String()),
-  },
-  // Closed: a misspelt field that was ignored would widen the replay to everything.
-  closed,
-);
-
 export const ReplayRequest = Type.Object(
-  { filter: Filter, rate: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })) },
+  { filter: CallbackFilter, rate: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })) },
   { title: 'ReplayRequest', ...closed },
 );
 export type ReplayRequest = Static<typeof ReplayRequest>;
@@ -28,7 +16,7 @@ export const Replay = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
     state: Type.Enum([...REPLAY_STATES]),
-    filter: Filter,
+    filter: CallbackFilter,
     rate: Type.Integer({ description: 'Deliveries a second.' }),
     matched: Type.Integer({ minimum: 0, description: 'So far; `resent` and the skipped add up to it.' }),
     resent: Count,
