@@ -1,5 +1,12 @@
-// Callbacks and replays: did they get it, and sending again.
-import type { Callback, CallbackQuery, CallbackWithAttempts } from '../http/schemas/callback.ts';
+// Callbacks and replays: did they get it, sending again, and cancelling.
+import type {
+  Callback,
+  CallbackQuery,
+  CallbackWithAttempts,
+  CancelledCallbacks,
+  CancelRequest,
+  ResendRequest,
+} from '../http/schemas/callback.ts';
 import type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
 import { type CallOptions, type Connection, pages } from './connection.ts';
 
@@ -11,9 +18,29 @@ export function callbacksOf(connection: Connection) {
       pages<Callback>(connection, '/api/callbacks', { ...call, query }),
     /** With every attempt. */
     get: (id: string, call: CallOptions = {}) => connection.json<CallbackWithAttempts>('GET', at(id), call),
-    /** Due now, with a full schedule and the same `webhook-id`. */
-    resend: (id: string, call: CallOptions = {}) =>
-      connection.json<CallbackWithAttempts>('POST', `${at(id)}/resend`, call),
+    /** Due now, with a full schedule and the same `webhook-id`; to `url`, if one is given, from now on. */
+    resend: (id: string, { url, ...call }: CallOptions & ResendRequest = {}) =>
+      connection.json<CallbackWithAttempts>('POST', `${at(id)}/resend`, {
+        ...call,
+        ...(url !== undefined && { json: { url } }),
+      }),
+    /** Cancelled; or `delivering` still, and nothing further is begun of it. */
+    cancel: (id: string, call: CallOptions = {}) =>
+      connection.json<CallbackWithAttempts>('POST', `${at(id)}/cancel`, call),
+    /** All that fit and have not ended, however many: asks again until none is left. */
+    async cancelMany(request: CancelRequest, call: CallOptions = {}): Promise<CancelledCallbacks> {
+      const total = { cancelled: 0, in_flight: 0, done: false };
+      while (!total.done) {
+        const some = await connection.json<CancelledCallbacks>('POST', '/api/callbacks/cancel', {
+          ...call,
+          json: request,
+        });
+        total.cancelled += some.cancelled;
+        total.in_flight += some.in_flight;
+        total.done = some.done;
+      }
+      return total;
+    },
   };
 }
 

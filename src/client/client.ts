@@ -17,8 +17,11 @@ export type {
   CallbackBody,
   CallbackQuery,
   CallbackWithAttempts,
+  CancelledCallbacks,
+  CancelRequest,
+  ResendRequest,
 } from '../http/schemas/callback.ts';
-export type { Endpoint } from '../http/schemas/endpoint.ts';
+export type { Endpoint, EndpointQuery, RemovedEndpoint } from '../http/schemas/endpoint.ts';
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
 export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';

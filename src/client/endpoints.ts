@@ -1,5 +1,5 @@
 // Endpoints and what signs the callbacks they get.
-import type { Endpoint } from '../http/schemas/endpoint.ts';
+import type { Endpoint, EndpointQuery, RemovedEndpoint } from '../http/schemas/endpoint.ts';
 import type { Host } from '../http/schemas/host.ts';
 import type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
 import { type CallOptions, type Connection, pages } from './connection.ts';
@@ -7,9 +7,9 @@ import { type CallOptions, type Connection, pages } from './connection.ts';
 export function endpointsOf(connection: Connection) {
   const at = (id: string) => `/api/endpoints/${encodeURIComponent(id)}`;
   return {
-    /** By URL, with their health. */
-    list: async (call: CallOptions = {}): Promise<Endpoint[]> =>
-      (await connection.json<{ items: Endpoint[] }>('GET', '/api/endpoints', call)).items,
+    /** With their health, page after page; `limit` is the size of a page. By URL unless asked otherwise. */
+    list: (query: EndpointQuery = {}, call: CallOptions = {}) =>
+      pages<Endpoint>(connection, '/api/endpoints', { ...call, query }),
     get: (id: string, call: CallOptions = {}) => connection.json<Endpoint>('GET', at(id), call),
     /** Nothing is sent there: what is due waits. */
     disable: (id: string, call: CallOptions = {}) =>
@@ -17,6 +17,8 @@ export function endpointsOf(connection: Connection) {
     /** Sent there again, slowly at first. */
     enable: (id: string, call: CallOptions = {}) =>
       connection.json<Endpoint>('POST', `${at(id)}/enable`, call),
+    /** What waits there is cancelled; a later callback to the same URL makes a new one. */
+    remove: (id: string, call: CallOptions = {}) => connection.json<RemovedEndpoint>('DELETE', at(id), call),
   };
 }
 

@@ -173,8 +173,11 @@ async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<schem
     rows.map((row) => row.id),
   );
   const byDelivery = Map.groupBy(attempts, (attempt) => attempt.delivery_id);
-  return rows.map((row) => ({
-    ...showDelivery(row),
-    attempts: showAttempts(byDelivery.get(row.id) ?? [], row.url),
-  }));
+  const shown: schemas.CallbackWithAttempts[] = [];
+  for (const row of rows)
+    shown.push({
+      ...showDelivery(row),
+      attempts: await showAttempts(byDelivery.get(row.id) ?? [], row.url),
+    });
+  return shown;
 }

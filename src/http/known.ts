@@ -43,8 +43,9 @@ function unknownParameters(query: unknown, known: Properties): string[] {
     .map((name) => `${clipped(name)} is not a known query parameter; ${cure}`);
 }
 
-function unwanted({ body, isMultipart }: FastifyRequest): string[] {
-  if (body === undefined || body === null || isMultipart()) return [];
+function unwanted(request: FastifyRequest): string[] {
+  const { body } = request;
+  if (body === undefined || body === null || request.isMultipart()) return [];
   if (typeof body !== 'object' || Array.isArray(body))
     return ['body must be empty: this route takes no fields'];
   return Object.keys(body)

@@ -1,7 +1,8 @@
 // A delivery and its attempts as their owner sees them: without the queries of URLs, where secrets ride, and without what
 // far ends repeat of them.
-import { maskedBytes, maskedUrl, masker } from '../mask.ts';
+import { type Mask, maskedUrl, maskOf } from '../mask.ts';
 import type { AttemptRow, DeliveryRow } from '../store/deliveries.ts';
+import { breather } from '../turns.ts';
 import type * as schemas from './schemas/callback.ts';
 
 export function showDelivery(row: DeliveryRow): schemas.Callback {
@@ -28,18 +29,20 @@ function leaving({ cancel_reason }: DeliveryRow): string | null {
   return cancel_reason && `${cancel_reason}: the attempt under way is its last`;
 }
 
-type Mask = ReturnType<typeof masker>;
-
-/** Of one delivery that goes to `url`. */
-export function showAttempts(attempts: readonly AttemptRow[], url: string): schemas.Attempt[] {
+/** Of one delivery that goes to `url`. In turns: an answer of 16 KiB, written to be hard to read, takes some 10 ms. */
+export async function showAttempts(attempts: readonly AttemptRow[], url: string): Promise<schemas.Attempt[]> {
   // All but a few go to one URL, and to look for its query is prepared once.
   const masks = new Map<string, Mask>();
-  return attempts.map((attempt) => {
+  const breath = breather();
+  const shown: schemas.Attempt[] = [];
+  for (const attempt of attempts) {
     const to = attempt.url ?? url;
-    const mask = masks.get(to) ?? masker(to);
+    const mask = masks.get(to) ?? maskOf(to);
     masks.set(to, mask);
-    return showAttempt(attempt, to, mask);
-  });
+    shown.push(showAttempt(attempt, to, mask));
+    await breath();
+  }
+  return shown;
 }
 
 function showAttempt(row: AttemptRow, to: string, mask: Mask): schemas.Attempt {
@@ -54,7 +57,7 @@ function showAttempt(row: AttemptRow, to: string, mask: Mask): schemas.Attempt {
     url: maskedUrl(to),
     outcome: row.outcome,
     status: row.status,
-    location: row.location && maskedUrl(mask(row.location)),
+    location: row.location && maskedUrl(mask.text(row.location)),
     answer: row.answer_head && {
       ...readable(row.answer_head, mask, row.answer_truncated === true),
       bytes: row.answer_bytes,
@@ -63,7 +66,7 @@ function showAttempt(row: AttemptRow, to: string, mask: Mask): schemas.Attempt {
     error:
       row.error_class === null
         ? null
-        : { class: row.error_class, message: row.error_message && mask(row.error_message) },
+        : { class: row.error_class, message: row.error_message && mask.text(row.error_message) },
     next_attempt_at: row.next_at?.toISOString() ?? null,
   };
 }
@@ -71,6 +74,6 @@ function showAttempt(row: AttemptRow, to: string, mask: Mask): schemas.Attempt {
 /** The answer as text where it is text; a cut may have split its last character. */
 function readable(head: Buffer, mask: Mask, isCut: boolean): { text: string } | { base64: string } {
   const text = new TextDecoder('utf-8').decode(head, { stream: true });
-  if (!text.includes('\ufffd')) return { text: mask(text, isCut) };
-  return { base64: maskedBytes(head, mask, isCut).toString('base64') };
+  if (!text.includes('\ufffd')) return { text: mask.text(text, isCut) };
+  return { base64: mask.bytes(head, isCut).toString('base64') };
 }

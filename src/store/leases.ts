@@ -293,11 +293,11 @@ export async function claimDeliveries(
   }));
 }
 
-/** The body of a claimed delivery that did not come along with its claim; null once the delivery is ours no more. */
+/** The body of a claimed delivery that did not come along with its claim; null once the delivery is ours no more, or is wanted no more. */
 export async function readBody(db: Db, { id, token }: Pick<Claimed, 'id' | 'token'>): Promise<Buffer | null> {
   const { rows } = await sql<{ body: string }>`
     SELECT convert_from(${body}, 'UTF8') AS body FROM delivery
-    WHERE id = ${id} AND token = ${token} AND state = 'delivering'`.execute(db);
+    WHERE id = ${id} AND token = ${token} AND state = 'delivering' AND cancel_reason IS NULL`.execute(db);
   return rows[0] === undefined ? null : Buffer.from(rows[0].body);
 }
 

@@ -129,7 +129,7 @@ test('create, wait, list, callbacks, resend, replay, endpoints, secrets, delete'
   expect(['done', 'cancelled']).toContain((await client.replays.cancel(replay.id)).state);
   expect((await collected(client.replays.list())).map((one) => one.id)).toEqual([replay.id]);
 
-  const [endpoint] = await client.endpoints.list();
+  const [endpoint] = await collected(client.endpoints.list({ sort: 'undelivered', limit: 1 }));
   expect(await collected(client.hosts.list())).toMatchObject([
     { origin: new URL(endpoint?.url ?? '').origin, state: 'closed', endpoints: 1 },
   ]);
@@ -137,6 +137,29 @@ test('create, wait, list, callbacks, resend, replay, endpoints, secrets, delete'
   expect((await client.endpoints.disable(endpoint?.id ?? '')).state).toBe('disabled');
   expect((await client.endpoints.enable(endpoint?.id ?? '')).state).toBe('closed');
   expect((await client.endpoints.get(endpoint?.id ?? '')).id).toBe(endpoint?.id);
+
+  expect((await client.endpoints.disable(endpoint?.id ?? '')).health).toBe('disabled');
+  const elsewhere = await client.callbacks.resend(callback?.id ?? '', {
+    url: `${receiver.url}/hooks?key=new`,
+  });
+  expect(elsewhere).toMatchObject({ state: 'pending', next_attempt_at: null, attempts: [{}, {}] });
+  expect((await client.callbacks.cancel(elsewhere.id)).state).toBe('cancelled');
+  await expect(client.callbacks.cancel(elsewhere.id)).rejects.toMatchObject({ reason: 'callback_ended' });
+  await client.callbacks.resend(elsewhere.id);
+  expect(await client.callbacks.cancelMany({ filter: { transcription_id: id } })).toEqual({
+    cancelled: 1,
+    in_flight: 0,
+    done: true,
+  });
+  await client.callbacks.resend(elsewhere.id);
+  expect(await client.endpoints.remove(endpoint?.id ?? '')).toEqual({
+    id: endpoint?.id,
+    url: endpoint?.url,
+    cancelled: 1,
+    in_flight: 0,
+  });
+  expect(await collected(client.endpoints.list())).toEqual([]);
+  expect(await client.callbacks.get(elsewhere.id)).toMatchObject({ state: 'cancelled', endpoint_id: null });
 
   const rotated = await client.signingSecrets.rotate({ overlap_seconds: 60 });
   expect(rotated.map(({ source }) => source)).toContain('account');
@@ -211,7 +234,10 @@ test('a refusal has its reason, status, sentences and request id', async () => {
   });
   await expect(client.callbacks.get(GONE)).rejects.toMatchObject({ reason: 'callback_unknown', status: 404 });
   const stranger = createClient({ url: app.url, key: 'rb_no_such_key' });
-  await expect(stranger.endpoints.list()).rejects.toMatchObject({ reason: 'key_unknown', status: 401 });
+  await expect(collected(stranger.endpoints.list())).rejects.toMatchObject({
+    reason: 'key_unknown',
+    status: 401,
+  });
 });
 
 test('no answer, none in time, none of ours, a redirect: each says which', async () => {
@@ -272,7 +298,7 @@ test('a path in its URL is kept: behind a proxy that serves Ringback under a pre
   const { port } = proxy.address() as { port: number };
   const through = createClient({ url: `http://127.0.0.1:${port}/stt/`, key: API_KEY });
   expect(await through.server.live()).toMatchObject({ status: 'ok' });
-  expect(await through.endpoints.list()).toEqual(await client.endpoints.list());
+  expect(await collected(through.endpoints.list())).toEqual(await collected(client.endpoints.list()));
   proxy.closeAllConnections();
   proxy.close();
 });

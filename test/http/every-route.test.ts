@@ -2,7 +2,7 @@
 // cannot be forgotten, is walked without a key, with a wrong one, and with another account's key and this account's ids.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
@@ -22,7 +22,7 @@ const PUBLIC = [
 ];
 
 let api: Api;
-const routes: { method: string; url: string }[] = [];
+const routes: { method: string; url: string; schema?: FastifySchema }[] = [];
 /** Ids of everything the account has, by what they are. */
 const mine: Record<string, string> = {};
 const SECRET = 'the-words-of-a-transcript';
@@ -30,7 +30,8 @@ const SECRET = 'the-words-of-a-transcript';
 beforeAll(async () => {
   const collect = (message: unknown) => {
     (message as { fastify: FastifyInstance }).fastify.addHook('onRoute', (route: RouteOptions) => {
-      for (const method of [route.method].flat()) routes.push({ method, url: route.url });
+      for (const method of [route.method].flat())
+        routes.push({ method, url: route.url, ...(route.schema && { schema: route.schema }) });
     });
   };
   subscribe('fastify.initialization', collect);
@@ -96,25 +97,32 @@ afterAll(() => api.stop());
 const isPublic = (url: string) => PUBLIC.some((pattern) => pattern.test(url));
 const guarded = () => routes.filter(({ method, url }) => !isPublic(url) && method !== 'OPTIONS');
 
-/** The route with each of the account's ids in its path, and two in its query. */
-function urlsOf(url: string): string[] {
-  return Object.values(mine).map((id) => `${url.replace(/:[a-z_]+/i, id)}?${QUERY()}`);
+/** The route with each of the account's ids in its path, and two in its query where it knows them. */
+function urlsOf({ url, schema }: (typeof routes)[number]): string[] {
+  const query = knowsQuery(schema) ? `?${QUERY()}` : '';
+  return Object.values(mine).map((id) => `${url.replace(/:[a-z_]+/i, id)}${query}`);
 }
 const QUERY = () => `transcription_id=${mine.job}&endpoint=${mine.endpoint}`;
+const knowsQuery = (schema?: FastifySchema) => schema?.documented?.query?.properties.endpoint !== undefined;
 
-async function ask(method: string, url: string, headers: Record<string, string>) {
+/** Every field by which a body may name something of the account, of those that the route knows. */
+function bodyOf({ url, schema }: (typeof routes)[number]): object {
+  const all = {
+    audio_url: `https://stt.example.org/file/${mine.audio}`,
+    filter: { state: ['failed'], endpoint: mine.endpoint },
+  };
+  if (!url.startsWith('/api/')) return all;
+  const known = (schema?.body as { properties?: object } | undefined)?.properties ?? {};
+  return Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(known, name)));
+}
+
+async function ask(method: string, url: string, headers: Record<string, string>, body: object = {}) {
   const withBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
   const response = await api.server.inject({
     method: method as 'GET',
     url,
     headers: { ...headers, ...(withBody && { 'content-type': 'application/json' }) },
-    // Every field by which a body may name something of the account.
-    ...(withBody && {
-      payload: {
-        audio_url: `https://stt.example.org/file/${mine.audio}`,
-        filter: { state: ['failed'], endpoint: mine.endpoint },
-      },
-    }),
+    ...(withBody && { payload: body }),
     payloadAsStream: true,
   });
   // An event stream never ends: what it says at first has to do.
@@ -183,9 +191,10 @@ test('without a key and with a wrong one, every route but the public ones refuse
 test("with another account's key, no route shows or touches anything of this one", async () => {
   const before = await rows();
   expect(before).toContain(SECRET);
-  for (const { method, url } of guarded())
-    for (const path of urlsOf(url)) {
-      const { status, text } = await ask(method, path, { 'x-gladia-key': api.stranger });
+  for (const route of guarded())
+    for (const path of urlsOf(route)) {
+      const { method, url } = route;
+      const { status, text } = await ask(method, path, { 'x-gladia-key': api.stranger }, bodyOf(route));
       // Errors repeat the path, links the query, as they were asked.
       const told = text.replaceAll(path.split('?', 1)[0] as string, '').replaceAll(QUERY(), '');
       const shown = [SECRET, ...Object.values(mine)].filter((one) => told.includes(one));

@@ -174,7 +174,16 @@ test('real answers are as it says, of every operation', async () => {
       await ask('GET', '/api/endpoints/{id}', endpoint.id);
       await ask('POST', '/api/endpoints/{id}/disable', endpoint.id);
       await ask('POST', '/api/endpoints/{id}/enable', endpoint.id);
+      await ask('POST', '/api/endpoints/{id}/disable', endpoint.id);
+      await ask('POST', '/api/callbacks/{id}/resend', items[0].id, { url: `${receiver.url}/hooks?key=new` });
+      await ask('POST', '/api/callbacks/{id}/cancel', items[0].id);
+      await ask('POST', '/api/callbacks/{id}/cancel', items[0].id);
+      expect(judged).toContain('POST /api/callbacks/{id}/cancel 409');
+      await ask('POST', '/api/callbacks/cancel', '', { filter: { state: ['pending'] } });
+      await ask('DELETE', '/api/endpoints/{id}', endpoint.id);
+      expect((await ask('GET', '/api/callbacks/{id}', items[0].id)).endpoint_id).toBeNull();
       expect((await ask('GET', '/api/hosts')).items).toHaveLength(1);
+      expect((await ask('GET', '/api/endpoints')).next).toBeNull();
     }
     await ask('POST', '/api/transcriptions/{id}/cancel', failed.id);
     await ask('DELETE', `${base}/{id}`, failed.id);

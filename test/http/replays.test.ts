@@ -76,8 +76,11 @@ test('what would replay something else than was meant is refused, each by its pa
       { filter: {} },
       'filter.state is required when nothing else narrows the filter: name at least the states',
     ],
-    [{ filter: { staet: ['failed'] } }, 'filter.staet is not known here: check its spelling'],
-    [{ filter: { state: ['failed'] }, speed: 1 }, 'speed is not known here: check its spelling'],
+    [
+      { filter: { staet: ['failed'] } },
+      'filter.staet is not a known field; known are state, endpoint, event, transcription_id, created_after, created_before',
+    ],
+    [{ filter: { state: ['failed'] }, speed: 1 }, 'speed is not a known field; known are filter, rate'],
     [{ filter: { state: [] } }, 'filter.state must contain at least 1 elements'],
     [
       { filter: { state: ['lost'] } },

@@ -9,6 +9,7 @@ import { keysOf } from '../../src/client/keys.ts';
 import { transcriptionsOf } from '../../src/client/transcriptions.ts';
 import type { Upload } from '../../src/http/schemas/audio.ts';
 import type { Callback, CallbackQuery } from '../../src/http/schemas/callback.ts';
+import type { Endpoint, EndpointQuery } from '../../src/http/schemas/endpoint.ts';
 import type { JobPage, JobQuery } from '../../src/http/schemas/job.ts';
 import type { Replay } from '../../src/http/schemas/replay.ts';
 
@@ -35,7 +36,11 @@ export function openApi(key: string) {
       page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
         connection.json<Page<Replay>>('GET', '/api/replays', { query, signal }),
     },
-    endpoints: endpointsOf(connection),
+    endpoints: {
+      ...endpointsOf(connection),
+      page: (query: EndpointQuery, signal: AbortSignal) =>
+        connection.json<Page<Endpoint>>('GET', '/api/endpoints', { query, signal }),
+    },
     signingSecrets: signingSecretsOf(connection),
     keys: keysOf(connection),
     events: (options: EventOptions) => eventsOf(connection, options),

@@ -94,7 +94,7 @@ function view(route: Route): VNode {
     if (place === 'transcriptions' && id !== undefined) return <Transcription key={id} id={id} />;
     if (place === 'callbacks' && id === undefined) return <Callbacks route={route} />;
     if (place === 'callbacks' && id !== undefined) return <Callback key={id} id={id} />;
-    if (place === 'endpoints' && id === undefined) return <Endpoints />;
+    if (place === 'endpoints' && id === undefined) return <Endpoints route={route} />;
     if (place === 'endpoints' && id !== undefined) return <Endpoint key={id} id={id} />;
     if (place === 'replays' && id === undefined) return <Replays route={route} />;
     if (place === 'account' && id === undefined) return <Account />;

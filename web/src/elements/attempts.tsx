@@ -15,20 +15,21 @@ const PHASES = [
   ['body', 'body'],
 ] as const;
 
-export function Attempts({ of }: { of: readonly Attempt[] }) {
+/** `to`: where the callback goes; an attempt says so that went elsewhere. */
+export function Attempts({ of, to }: { of: readonly Attempt[]; to: string }) {
   if (of.length === 0) return <p class="hint">No attempt yet.</p>;
   return (
     <ol class="attempts">
       {of.toReversed().map((attempt) => (
         <li key={attempt.number}>
-          <One attempt={attempt} />
+          <One attempt={attempt} to={to} />
         </li>
       ))}
     </ol>
   );
 }
 
-function One({ attempt }: { attempt: Attempt }) {
+function One({ attempt, to }: { attempt: Attempt; to: string }) {
   const { answer, error } = attempt;
   return (
     <article class="attempt" aria-label={`Attempt ${attempt.number}`}>
@@ -45,6 +46,7 @@ function One({ attempt }: { attempt: Attempt }) {
         of={[
           attempt.trigger !== 'schedule' && ['Because of', `a ${attempt.trigger}`],
           attempt.form !== 'full' && ['Form', attempt.form],
+          attempt.url !== to && ['To', attempt.url],
           attempt.address !== null && ['Address', attempt.address],
           attempt.location !== null && ['Redirected to (not followed)', attempt.location],
           attempt.next_attempt_at !== null && ['Next one due', <Time at={attempt.next_attempt_at} />],

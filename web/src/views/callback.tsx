@@ -1,5 +1,6 @@
 import { useApi } from '../context.ts';
 import { Attempts } from '../elements/attempts.tsx';
+import { Confirm } from '../elements/confirm.tsx';
 import { Copy } from '../elements/copy.tsx';
 import { Facts } from '../elements/facts.tsx';
 import { Page } from '../elements/page.tsx';
@@ -20,6 +21,10 @@ export function Callback({ id }: { id: string }) {
     await api.callbacks.resend(id);
     reload();
   });
+  const cancel = useAction(async () => {
+    await api.callbacks.cancel(id);
+    reload();
+  });
   return (
     <Page
       title="Callback"
@@ -37,9 +42,14 @@ export function Callback({ id }: { id: string }) {
               Send again
             </button>
           )}
+          {value && (value.state === 'pending' || value.state === 'delivering') && (
+            <Confirm label="Cancel" disabled={cancel.busy} onConfirm={cancel.run}>
+              Nothing further is sent of it to {value.url}. An attempt that is under way ends as it ends.
+            </Confirm>
+          )}
         </>
       }
-      problem={resend.problem ?? problem}
+      problem={resend.problem ?? cancel.problem ?? problem}
     >
       {value && (
         <>
@@ -60,9 +70,13 @@ export function Callback({ id }: { id: string }) {
               ],
               [
                 'Endpoint',
-                <a key="endpoint" href={link(['endpoints', value.endpoint_id])}>
-                  its health
-                </a>,
+                value.endpoint_id === null ? (
+                  'removed'
+                ) : (
+                  <a key="endpoint" href={link(['endpoints', value.endpoint_id])}>
+                    its health
+                  </a>
+                ),
               ],
               ['Made', <Time key="made" at={value.created_at} />],
               value.next_attempt_at !== null && [
@@ -74,7 +88,7 @@ export function Callback({ id }: { id: string }) {
             ]}
           />
           <h2>Attempts</h2>
-          <Attempts of={value.attempts} />
+          <Attempts of={value.attempts} to={value.url} />
         </>
       )}
     </Page>

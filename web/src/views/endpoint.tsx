@@ -9,7 +9,7 @@ import { State } from '../elements/state.tsx';
 import { Time } from '../elements/time.tsx';
 import { percent, span } from '../format.ts';
 import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
-import { link } from '../route.ts';
+import { go, link } from '../route.ts';
 
 const LAST_CALLBACKS = 10;
 
@@ -41,13 +41,17 @@ export function Endpoint({ id }: { id: string }) {
     await api.endpoints.disable(id);
     endpoint.reload();
   });
+  const remove = useAction(async () => {
+    await api.endpoints.remove(id);
+    go(['endpoints']);
+  });
   const { value } = endpoint;
   return (
     <Page
       title="Endpoint"
       beside={
         <>
-          {value && <State of={value.state} />}
+          {value && <State of={value.health} />}
           {value && value.state !== 'closed' && (
             <button type="button" class="main" disabled={enable.busy} onClick={() => enable.run()}>
               {value.state === 'disabled' ? 'Enable' : 'Try again now'}
@@ -58,9 +62,15 @@ export function Endpoint({ id }: { id: string }) {
               Nothing is sent to {value.url} until it is enabled. What is due waits and is not lost.
             </Confirm>
           )}
+          {value && (
+            <Confirm label="Remove" disabled={remove.busy} onConfirm={remove.run}>
+              What waits for {value.url} ({value.undelivered}) is cancelled and never sent; what was sent
+              stays on record. A later callback to this URL makes a new endpoint.
+            </Confirm>
+          )}
         </>
       }
-      problem={enable.problem ?? disable.problem ?? endpoint.problem}
+      problem={enable.problem ?? disable.problem ?? remove.problem ?? endpoint.problem}
     >
       {value && (
         <>

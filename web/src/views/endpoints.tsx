@@ -1,30 +1,53 @@
+import { ENDPOINT_HEALTHS, type EndpointHealthWord } from '../../../src/delivery.ts';
 import { useApi } from '../context.ts';
+import { Choices } from '../elements/choices.tsx';
 import { Page } from '../elements/page.tsx';
+import { Pager } from '../elements/pager.tsx';
 import { State } from '../elements/state.tsx';
 import { Table } from '../elements/table.tsx';
 import { Time } from '../elements/time.tsx';
 import { percent, span } from '../format.ts';
 import { ENDPOINTS_EVERY_MS, useLoaded } from '../live.ts';
-import { link } from '../route.ts';
+import { link, type Route } from '../route.ts';
 
-export function Endpoints() {
+const PAGE = 50;
+
+export function Endpoints({ route: { query } }: { route: Route }) {
   const api = useApi();
-  const { value, problem } = useLoaded({
-    of: 'endpoints',
-    load: (signal) => api.endpoints.list({ signal }),
+  const health = query.get('health') as EndpointHealthWord | null;
+  const after = query.get('after');
+  const { value: page, problem } = useLoaded({
+    of: `endpoints ${health} ${after}`,
+    load: (signal) =>
+      api.endpoints.page(
+        {
+          limit: PAGE,
+          ...(health !== null && { health: [health] }),
+          ...(after !== null && { after }),
+        },
+        signal,
+      ),
     concerns: ({ event }) => event === 'delivery',
     everyMs: ENDPOINTS_EVERY_MS,
   });
+  const value = page?.items;
+  const at = (after?: string) => link(['endpoints'], { health: health ?? undefined, after });
   return (
     <Page title="Endpoints" problem={problem}>
+      <Choices
+        label="Health"
+        values={ENDPOINT_HEALTHS}
+        chosen={health}
+        to={(health) => link(['endpoints'], { health })}
+      />
       {value?.length === 0 && (
-        <p class="hint">None yet: an endpoint is the URL of a callback, without its query.</p>
+        <p class="hint">None here: an endpoint is the URL of a callback, without its query.</p>
       )}
       {value && value.length > 0 && (
         <Table
           label="Endpoints"
           columns={[
-            'State',
+            'Health',
             'Endpoint',
             { figures: 'Success, 24 h' },
             { figures: 'Failures in a row' },
@@ -36,7 +59,7 @@ export function Endpoints() {
           {value.map((endpoint) => (
             <tr key={endpoint.id}>
               <td>
-                <State of={endpoint.state} />
+                <State of={endpoint.health} />
               </td>
               <td class="url">
                 <a href={link(['endpoints', endpoint.id])}>{endpoint.url}</a>
@@ -55,6 +78,13 @@ export function Endpoints() {
             </tr>
           ))}
         </Table>
+      )}
+      {page && (
+        <Pager
+          newest={after === null ? null : at()}
+          older={page.next === null ? null : at(page.next)}
+          words={['First page', 'Next']}
+        />
       )}
     </Page>
   );

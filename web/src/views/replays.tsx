@@ -78,10 +78,17 @@ function filterWords(filter: Replay['filter']): string {
   return parts.length === 0 ? 'Every callback.' : `Where ${parts.join('; ')}.`;
 }
 
+/** To choose from; the one that the page was asked for is there in any case. */
+const MOST_ENDPOINTS = 1_000;
+
 function NewReplay({ query, onMade }: { query: URLSearchParams; onMade: () => void }) {
   const api = useApi();
   const asked = query.has('state') ? query.getAll('state') : ['failed'];
-  const endpoints = useLoaded({ of: 'endpoints', load: (signal) => api.endpoints.list({ signal }) });
+  const endpoints = useLoaded({
+    of: 'endpoints',
+    load: async (signal) => (await api.endpoints.page({ limit: MOST_ENDPOINTS }, signal)).items,
+  });
+  const given = query.get('endpoint');
   const make = useAction(async (form: FormData) => {
     await api.replays.create(readRequest(form));
     onMade();
@@ -107,14 +114,15 @@ function NewReplay({ query, onMade }: { query: URLSearchParams; onMade: () => vo
         <div class="row">
           <label>
             to
-            <select name="endpoint" key={endpoints.value?.length} defaultValue={query.get('endpoint') ?? ''}>
+            <select name="endpoint" key={endpoints.value?.length} defaultValue={given ?? ''}>
               <option value="">any endpoint</option>
+              {given !== null && !endpoints.value?.some(({ id }) => id === given) && (
+                <option value={given} selected>
+                  the endpoint {given}
+                </option>
+              )}
               {endpoints.value?.map((endpoint) => (
-                <option
-                  key={endpoint.id}
-                  value={endpoint.id}
-                  selected={endpoint.id === query.get('endpoint')}
-                >
+                <option key={endpoint.id} value={endpoint.id} selected={endpoint.id === given}>
                   {endpoint.url}
                 </option>
               ))}

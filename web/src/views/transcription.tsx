@@ -178,7 +178,7 @@ function Callbacks({ id }: { id: string }) {
             <a href={link(['callbacks', callback.id])}>open</a>
           </p>
           {callback.reason !== null && <p>{callback.reason}</p>}
-          <Attempts of={callback.attempts} />
+          <Attempts of={callback.attempts} to={callback.url} />
         </article>
       ))}
     </section>
