@@ -20,6 +20,15 @@ const WORDS: Record<string, string> = {
   array: 'an array',
 };
 
+/** Null is not named where it may stand as well: it says the same as nothing. */
+function typeWords(type: unknown): string {
+  const names = [type].flat().map(String);
+  return names
+    .filter((name) => name !== 'null' || names.length === 1)
+    .map((name) => WORDS[name] ?? name)
+    .join(' or ');
+}
+
 /** `/callback_config/url` becomes `callback_config.url`; the body itself is called `body`. */
 function dotted(pointer: string, last?: string): string {
   const path = pointer
@@ -42,7 +51,7 @@ export function sentence({ keyword, instancePath, params, message, parentSchema 
     case 'required':
       return `${dotted(instancePath, String(params.missingProperty))} is required`;
     case 'type':
-      return `${path} must be ${WORDS[String(params.type)] ?? String(params.type)}`;
+      return `${path} must be ${typeWords(params.type)}`;
     case 'enum':
       return `${path} must be one of the following values: ${(params.allowedValues as unknown[]).join(', ')}`;
     case 'minimum':

@@ -157,7 +157,7 @@ export const resendCallback = operation(
     ],
   },
   // A request without a body is as good as one without fields.
-  Type.Union([ResendRequest, Type.Null()]),
+  Type.Unsafe<ResendRequest | null>({ ...ResendRequest, type: ['object', 'null'] }),
 );
 
 export const cancelCallback = operation({
