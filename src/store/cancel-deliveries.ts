@@ -4,7 +4,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { CallbackFilter } from '../delivery.ts';
 import { type DeliveryChange, deliveryChange } from './changes.ts';
-import type { Db, TellingDb, TellingTrx } from './database.ts';
+import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
+import { lookUpOnly } from './prepared.ts';
 
 export type Cancelled = {
   /** Those that waited. */
@@ -92,19 +93,19 @@ export async function cancelByFilter(
 ): Promise<CancelledMany> {
   const total: CancelledMany = { cancelled: 0, inFlight: 0, done: true };
   const fits = sql`account_id = ${accountId} AND ${fitting(filter)}`;
-  const cancelAll = async (find: () => Promise<string[]>) => {
+  const cancelAll = async (find: Find) => {
     const some = await cancelInBatches(db, find, { reason, untilMs });
     total.cancelled += some.cancelled;
     total.inFlight += some.inFlight;
     total.done = some.done;
   };
   if (filter.transcription_id !== undefined)
-    await cancelAll(() => openOf(db, sql`job_id = ${filter.transcription_id}`, fits));
+    await cancelAll((trx) => openOf(trx, sql`job_id = ${filter.transcription_id}`, fits));
   else if (filter.endpoint !== undefined)
-    await cancelAll(() => openAt(db, [filter.endpoint as string], fits));
+    await cancelAll((trx) => openAt(trx, [filter.endpoint as string], fits));
   else
     for await (const endpointIds of endpointsOf(db, accountId)) {
-      await cancelAll(() => openAt(db, endpointIds, fits));
+      await cancelAll((trx) => openAt(trx, endpointIds, fits));
       if (!total.done) break;
     }
   return total;
@@ -116,27 +117,37 @@ export function cancelAt(
   endpointIds: readonly string[],
   options: { reason: string; untilMs: number; fits?: RawBuilder<unknown> },
 ): Promise<CancelledMany> {
-  return cancelInBatches(db, () => openAt(db, endpointIds, options.fits ?? sql`true`), options);
+  return cancelInBatches(db, (trx) => openAt(trx, endpointIds, options.fits ?? sql`true`), options);
 }
 
 async function cancelInBatches(
   db: TellingDb,
-  find: () => Promise<string[]>,
+  find: Find,
   { reason, untilMs }: { reason: string; untilMs: number },
 ): Promise<CancelledMany> {
   const total = { cancelled: 0, inFlight: 0 };
   for (;;) {
     if (performance.now() > untilMs) return { ...total, done: false };
-    const ids = await find();
-    if (ids.length === 0) return { ...total, done: true };
-    const { cancelled, inFlight } = await db.commit((trx) => cancelDeliveriesWhere(trx, { ids }, reason));
-    total.cancelled += cancelled;
-    total.inFlight += inFlight;
+    const batch = await db.commit(async (trx) => {
+      await lookUpOnly(trx);
+      const ids = await find(trx);
+      return ids.length === 0 ? null : cancelDeliveriesWhere(trx, { ids }, reason);
+    });
+    if (batch === null) return { ...total, done: true };
+    total.cancelled += batch.cancelled;
+    total.inFlight += batch.inFlight;
   }
 }
 
+/** The ids of the next batch; none: that was all. */
+type Find = (trx: Trx) => Promise<string[]>;
+
 /** The next of those that have not ended at these endpoints, along the indexes of what waits and of what is being sent. */
-async function openAt(db: Db, endpointIds: readonly string[], fits: RawBuilder<unknown>): Promise<string[]> {
+async function openAt(
+  trx: Trx,
+  endpointIds: readonly string[],
+  fits: RawBuilder<unknown>,
+): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT open.id FROM unnest(${endpointIds}::uuid[]) AS place (endpoint_id) CROSS JOIN LATERAL (
       (SELECT id FROM delivery WHERE endpoint_id = place.endpoint_id AND state = 'pending' AND ${fits}
@@ -144,13 +155,13 @@ async function openAt(db: Db, endpointIds: readonly string[], fits: RawBuilder<u
       UNION ALL
       (SELECT id FROM delivery WHERE endpoint_id = place.endpoint_id AND state = 'delivering'
         AND cancel_reason IS NULL AND ${fits} LIMIT ${BATCH})) AS open
-    LIMIT ${BATCH}`.execute(db);
+    LIMIT ${BATCH}`.execute(trx);
   return rows.map(({ id }) => id);
 }
 
-async function openOf(db: Db, which: RawBuilder<unknown>, fits: RawBuilder<unknown>): Promise<string[]> {
+async function openOf(trx: Trx, which: RawBuilder<unknown>, fits: RawBuilder<unknown>): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
-    SELECT id FROM delivery WHERE ${which} AND ${isOpen} AND ${fits} LIMIT ${BATCH}`.execute(db);
+    SELECT id FROM delivery WHERE ${which} AND ${isOpen} AND ${fits} LIMIT ${BATCH}`.execute(trx);
   return rows.map(({ id }) => id);
 }
 

@@ -3,6 +3,7 @@
 import { sql } from 'kysely';
 import { type CancelledMany, cancelAt } from './cancel-deliveries.ts';
 import type { Db, TellingDb } from './database.ts';
+import { lookUpOnly } from './prepared.ts';
 
 export type Removal = CancelledMany & { url: string };
 
@@ -59,6 +60,7 @@ export async function sweepRemoved(db: TellingDb): Promise<number> {
 /** First the lock, then the look: a transaction that opens a delivery holds the key, and its endpoint stays for the next time. */
 function clearRemoved(db: Db, ids: readonly string[]): Promise<number> {
   return db.transaction().execute(async (trx) => {
+    await lookUpOnly(trx);
     const { rows } = await sql<{ id: string }>`
       SELECT id FROM endpoint WHERE id = ANY(${ids}::uuid[]) AND removed_at IS NOT NULL
       ORDER BY id FOR UPDATE SKIP LOCKED`.execute(trx);

@@ -1,6 +1,7 @@
 // Statements that run thousands of times a minute are parsed and planned once per connection: of a claim or a record of
 // a dozen rows, planning was half of the database's processor time (docs/benchmarks.md).
 import { type RawBuilder, sql } from 'kysely';
+import type { Trx } from './database.ts';
 
 const MARK = /^\/\* prepared: (\w+) \*\//;
 
@@ -22,3 +23,14 @@ export function asPrepared(given: readonly unknown[]): readonly unknown[] {
  * reads a table through.
  */
 export const LOOKUPS_ONLY = ['enable_hashjoin=off', 'enable_mergejoin=off', 'enable_seqscan=off', 'jit=off'];
+
+/**
+ * The same for one transaction, whose looks are for a batch of rows in tables of any size: for an endpoint of which the planner
+ * believes that it has the average number of deliveries, reading the whole table seems the shortest way to the first of them.
+ */
+export async function lookUpOnly(trx: Trx): Promise<void> {
+  const set = LOOKUPS_ONLY.map((one) => one.split('=')).map(
+    ([name, value]) => sql`set_config(${name}, ${value}, true)`,
+  );
+  await sql`SELECT ${sql.join(set)}`.execute(trx);
+}

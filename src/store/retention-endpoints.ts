@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { cancelAt } from './cancel-deliveries.ts';
 import type { Db, TellingDb, Trx } from './database.ts';
 import { hasOpen } from './endpoint-removal.ts';
+import { lookUpOnly } from './prepared.ts';
 import type { Batch, Expired, Look } from './retention.ts';
 
 const GIVEN_UP =
@@ -33,6 +34,7 @@ export async function giveUpWaiting(db: TellingDb, look: Expired): Promise<Batch
  * comes later finds none, and makes it anew.
  */
 export async function removeIdleEndpoints(trx: Trx, look: Expired): Promise<Batch> {
+  await lookUpOnly(trx);
   const { ids, ...seen } = await walk(trx, look, { time: sql`created_at`, which: sql`removed_at IS NULL` });
   const isIdle = sql`leased_until IS NULL AND coalesce(disabled_at, '-infinity') < ${look.border}::timestamptz
     AND NOT EXISTS (SELECT FROM endpoint_hour WHERE endpoint_id = endpoint.id) AND NOT ${hasOpen}`;
@@ -47,6 +49,7 @@ export async function removeIdleEndpoints(trx: Trx, look: Expired): Promise<Batc
 
 /** Hosts without an endpoint, whatever their age: nothing leads to them. An endpoint that is being made locks its host. */
 export async function removeEmptyHosts(trx: Trx, { after, most }: Look): Promise<Batch> {
+  await lookUpOnly(trx);
   const isEmpty = sql`NOT EXISTS (SELECT FROM endpoint WHERE host_id = host.id)`;
   const { rows } = await sql<{ id: string; empty: boolean }>`
     SELECT id, ${isEmpty} AS empty FROM host WHERE id > ${after.id}::uuid

@@ -210,8 +210,8 @@ test('in no answer of any route, and in no line of the log', async () => {
   }
   const shown = answers.map(([, text]) => text).join('\n');
   // What is looked for is looked at.
-  for (const word of ['Cannot POST /echoes?…', '/in/…?…', 'old.example.org/?…', '/hangs-up?…', '"base64":'])
-    expect(shown).toContain(word.replace('old.example', 'older.example'));
+  for (const word of ['Cannot POST /echoes?…', '/in/…?…', 'older.example.org/?…', '/hangs-up?…', '"base64":'])
+    expect([word, shown.includes(word)]).toEqual([word, true]);
   for (const [url, text] of answers)
     for (const secret of SECRETS) {
       // Three letters are somewhere in any id, signature or base64.
@@ -228,11 +228,6 @@ test('in no answer of any route, and in no line of the log', async () => {
   expect(cut.attempts[0].answer).toMatchObject({ text: `${'x'.repeat(16_378)}…`, truncated: true });
 
   expect(log.length).toBeGreaterThan(PATHS.length);
-  for (const line of log)
-    for (const secret of SECRETS.filter((one) => one !== PIN))
-      expect([secret, line.includes(secret), line.slice(0, line.includes(secret) ? 2_000 : 0)]).toEqual([
-        secret,
-        false,
-        '',
-      ]);
+  for (const secret of SECRETS.filter((one) => one !== PIN))
+    expect([secret, log.filter((line) => line.includes(secret))]).toEqual([secret, []]);
 }, 60_000);

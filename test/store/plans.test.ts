@@ -2,9 +2,8 @@
 // by index, never by reading a large table through or sorting all of it. What is explained is the text that was sent.
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import pg from 'pg';
 import { pino } from 'pino';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { fillEnded, tableSizes } from '../../bench/rig/ended.ts';
 import type { AudioFolder } from '../../src/store/audio.ts';
 import { openDatabase, type TellingDb } from '../../src/store/database.ts';
@@ -22,17 +21,15 @@ import {
   remindEndpoints,
 } from '../../src/store/leases.ts';
 import { startNext } from '../../src/store/next-job.ts';
-import { LOOKUPS_ONLY } from '../../src/store/prepared.ts';
 import { removeExpired } from '../../src/store/retention.ts';
 import { insertAccount } from '../rig/account.ts';
 import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { insertAnyJob } from '../rig/job.ts';
+import { faultsOf } from '../rig/plans.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { recorded } from '../rig/recorded.ts';
 
 const JOBS = 30_000;
-/** Rows that a plan may read through or sort: a page, a batch. */
-const FEW = 5_000;
 
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
 let sending: ReturnType<typeof openDatabase>;
@@ -49,59 +46,8 @@ beforeAll(async () => {
   };
 }, 120_000);
 
-type Node = {
-  'Node Type': string;
-  'Relation Name'?: string;
-  'Plan Rows': number;
-  Plans?: Node[];
-};
-
-/** What is wrong with the plans of the statements that `work` sends. */
-async function faults(
-  db: TellingDb,
-  work: () => Promise<unknown>,
-): Promise<{ statements: number; faults: string[] }> {
-  const spy = vi.spyOn(pg.Client.prototype, 'query');
-  await work();
-  const sent = spy.mock.calls.map(([query, values]: unknown[]) =>
-    typeof query === 'string' ? { text: query, values } : (query as { text: string; values: unknown }),
-  );
-  spy.mockRestore();
-  const found: string[] = [];
-  const explained = sent.filter(
-    ({ text }) => /\b(SELECT|UPDATE|DELETE|INSERT)\b/i.test(text) && !/ringback_queue|pg_/.test(text),
-  );
-  for (const { text, values } of explained)
-    for (const node of await planOf(db, text, values as unknown[])) {
-      const rows = node['Plan Rows'];
-      const what = `${node['Node Type']} of ${rows} ${node['Relation Name'] ?? 'rows'}: ${text.replaceAll(/\s+/g, ' ').slice(0, 90)}`;
-      const isLarge = ['job', 'delivery', 'attempt', 'audio', 'idempotency_key'].includes(
-        node['Relation Name'] ?? '',
-      );
-      if (node['Node Type'] === 'Seq Scan' && isLarge) found.push(what);
-      if (/^(Sort|Hash)$/.test(node['Node Type']) && rows > FEW) found.push(what);
-    }
-  return { statements: explained.length, faults: [...new Set(found)] };
-}
-
-/** With the planner's settings of the connections that send it. */
-async function planOf(db: TellingDb, text: string, values: unknown[]): Promise<Node[]> {
-  const client = new pg.Client({
-    connectionString: database.url,
-    options: ['search_path=ringback', ...(db === sending.db ? LOOKUPS_ONLY : [])]
-      .map((set) => `-c ${set}`)
-      .join(' '),
-  });
-  await client.connect();
-  try {
-    const { rows } = await client.query(`EXPLAIN (FORMAT JSON) ${text}`, values);
-    return nodes(rows[0]['QUERY PLAN'][0].Plan);
-  } finally {
-    await client.end();
-  }
-}
-
-const nodes = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodes)];
+const faults = (db: TellingDb, work: () => Promise<unknown>) =>
+  faultsOf({ url: database.url, lookupsOnly: db === sending.db }, work);
 
 test('the tables are as large as the plans are to be judged by', async () => {
   const sizes = await tableSizes(database.db);
