@@ -111,17 +111,76 @@ test('callbacks resend, then replay of what is left', async () => {
   });
 }, 120_000);
 
-test('endpoints: listed, disabled, enabled', async () => {
+test('endpoints: listed in an order, narrowed, disabled, enabled', async () => {
   const listed = await run(['endpoints', 'list']);
   expect(listed.stdout).toMatch(
-    new RegExp(`^ID +STATE .*\n${UUID.source} +closed .* ${receiver.url}/hooks +-\n$`),
+    new RegExp(`^ID +HEALTH +STATE .*\n${UUID.source} +healthy +closed .* ${receiver.url}/hooks +-\n$`),
   );
   const id = UUID.exec(listed.stdout)?.[0] ?? '';
-  expect((await run(['endpoints', 'disable', id])).stdout).toMatch(/ disabled .* disabled by its owner\n$/);
+  expect((await run(['endpoints', 'disable', id])).stdout).toMatch(
+    / disabled +disabled .* disabled by its owner\n$/,
+  );
+  const narrowed = ['endpoints', 'list', '--sort', 'failing', '--search', 'HOOKS', '--limit', '1', '--json'];
+  expect(JSON.parse((await run([...narrowed, '--health', 'disabled', 'failing'])).stdout)).toMatchObject([
+    { id, health: 'disabled' },
+  ]);
+  expect((await run([...narrowed, '--state', 'closed'])).stdout).toBe('[]\n');
+  expect(await run(['endpoints', 'list', '--sort', 'name'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Allowed choices are url'),
+  });
   expect(JSON.parse((await run(['endpoints', 'enable', id, '--json'])).stdout)).toMatchObject({
     id,
     state: 'closed',
   });
+}, 120_000);
+
+test('callbacks cancel: one by its id, many by the options; sent elsewhere; then the endpoint is removed', async () => {
+  const { id } = JSON.parse((await run(['endpoints', 'list', '--json'])).stdout)[0];
+  await run(['endpoints', 'disable', id]);
+  const waits = await run(['callbacks', 'resend', sent[0] ?? '']);
+  expect(waits.stdout).toContain(', and waits: its endpoint is disabled: disabled by its owner: ');
+  expect((await run(['callbacks', 'cancel', sent[0] ?? ''])).stdout).toBe(
+    `cancelled: nothing is sent to ${receiver.url}/hooks?…\n`,
+  );
+  expect(await run(['callbacks', 'cancel', sent[0] ?? ''])).toMatchObject({
+    code: 1,
+    stderr: 'ringback: This callback is cancelled already: there is nothing left to cancel.\n',
+  });
+  for (const one of sent) await run(['callbacks', 'resend', one]);
+  expect(await run(['callbacks', 'cancel', sent[0] ?? '', '--state', 'pending'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^error: name one callback by its id, or many by the options, not both/),
+  });
+  expect(await run(['callbacks', 'cancel'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^ringback: filter\.state is required/),
+  });
+  expect((await run(['callbacks', 'cancel', '--endpoint', id, '--event', 'error'])).stdout).toBe(
+    '2 waiting callbacks cancelled, 0 being sent at this moment are their last attempts\n',
+  );
+  await run(['callbacks', 'resend', sent[1] ?? '']);
+  expect((await run(['endpoints', 'remove', id])).stdout).toBe(
+    `removed ${receiver.url}/hooks: 1 waiting callbacks cancelled, 0 being sent at this moment are their last attempts\n`,
+  );
+  expect((await run(['endpoints', 'list'])).stdout).toBe('none\n');
+  const elsewhere = await run([
+    'callbacks',
+    'resend',
+    sent[1] ?? '',
+    '--to',
+    `${receiver.url}/elsewhere?key=s3cret`,
+  ]);
+  expect(elsewhere.stdout).toContain(`due again now, to ${receiver.url}/elsewhere?…: `);
+  const shown = await run([
+    'callbacks',
+    'list',
+    '--event',
+    'error',
+    '--created-after',
+    '2026-01-01T00:00:00Z',
+  ]);
+  expect(shown.stdout).toContain('/elsewhere?…');
 }, 120_000);
 
 test('where and with what key: flags over environment over .env; each mistake says its cure', async () => {

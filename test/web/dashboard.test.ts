@@ -204,6 +204,34 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await page.close();
   });
 
+  test('a callback that waits is cancelled, its endpoint removed, and what was sent there stays to be seen', async () => {
+    receiver.setResponse({});
+    await calledBack('/unwanted');
+    const [endpoint] = (await app.call('GET', '/api/endpoints?search=/unwanted')).json.items;
+    await app.call('POST', `/api/endpoints/${endpoint.id}/disable`);
+    const waits = await calledBack('/unwanted');
+    const { page, complaints } = await signedIn({ url: `${app.url}/#/callbacks/${waits.callback}` });
+    await page.getByText('its endpoint is disabled').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('cancelled by its owner').waitFor();
+    expect(await stateOf(waits.callback)).toBe('cancelled');
+    expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
+
+    await place(page, 'Endpoints');
+    await page.getByRole('navigation', { name: 'Health' }).getByRole('link', { name: 'disabled' }).click();
+    await page.getByRole('link', { name: `${receiver.url}/unwanted` }).click();
+    await page.getByRole('button', { name: 'Remove' }).click();
+    await page.getByText('A later callback to this URL makes a new endpoint.').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await heading(page, 'Endpoints');
+    expect((await app.call('GET', `/api/endpoints/${endpoint.id}`)).status).toBe(404);
+    await page.goto(`${app.url}/#/callbacks/${waits.callback}`);
+    await page.getByText('removed', { exact: true }).waitFor();
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test('a transcription that goes on too long is cancelled, and deleted once it has ended', async () => {
     receiver.setResponse((request, response) => {
       if (!request.path.startsWith('/slow')) return {};

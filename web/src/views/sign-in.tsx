@@ -15,7 +15,7 @@ export function SignIn({ because, onKey }: SignInProps) {
   const enter = useAction(async () => {
     const given = key.trim();
     // Any call that needs the key tells whether it is one.
-    await openApi(given).endpoints.list();
+    await openApi(given).keys.list();
     onKey(given, { keep });
   });
   return (
