@@ -11,13 +11,16 @@ const STRICT = /^\/api\/|^\/v2\/(?:pre-recorded|transcription)(?:\/?|\/:id\/call
 
 type Properties = Readonly<Record<string, TSchema>>;
 
+/** Whether what a route does not know is refused there. */
+export function isStrict(method: string, url: string): boolean {
+  return STRICT.test(url) && (url.startsWith('/api/') || method === 'GET' || method === 'HEAD');
+}
+
 /** Before any other look at the query; bodies of routes that take none have no schema to be judged by. */
 export function refuseUnknown(guarded: FastifyInstance): void {
   guarded.addHook('preValidation', async (request) => {
     const { url = '', schema } = request.routeOptions;
-    if (!STRICT.test(url)) return;
-    const isList = request.method === 'GET' || request.method === 'HEAD';
-    if (!url.startsWith('/api/') && !isList) return;
+    if (!isStrict(request.method, url)) return;
     const documented = schema?.documented;
     const problems = unknownParameters(request.query, documented?.query?.properties ?? {});
     if (schema?.body === undefined) problems.push(...unwanted(request));

@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { type Fixed, fixed, sendFixed } from './fixed.ts';
+import { isStrict } from './known.ts';
 import { CALLBACK_REQUEST } from './schemas/callback.ts';
 import { described, TAGS } from './schemas/operation.ts';
 import { getDocument } from './schemas/server.ts';
@@ -34,9 +35,12 @@ export async function describeRoutes(server: FastifyInstance, version: string): 
     },
     hideUntagged: true,
     convertConstToEnum: false,
-    transform: ({ schema, url }) => {
+    transform: ({ schema, url, route }) => {
       if (!schema?.documented) return { schema, url };
-      const shown = described({ ...schema, documented: schema.documented });
+      const { documented } = schema;
+      const strict = [route.method].flat().some((method) => isStrict(method, url));
+      const refusals = [...(documented.refusals ?? []), ...(strict ? (['request_invalid'] as const) : [])];
+      const shown = described({ ...schema, documented: { ...documented, refusals } });
       return {
         // A route may be registered with and without its last slash.
         url: url.replace(/(?<=.)\/$/, ''),

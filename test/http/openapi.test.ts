@@ -227,6 +227,10 @@ test('refusals are as it says', async () => {
       judge(path, verb, { status: keyless.status, text: await keyless.text() });
       expect(keyless.status).toBe(401);
       if (path.includes('{id}')) judge(path, verb, await app.call(verb, path.replace('{id}', GONE)));
+      if (!path.startsWith('/api/')) continue;
+      const refused = await app.call(verb, `${path.replace('{id}', GONE)}?surprise=1`);
+      judge(path, verb, refused);
+      expect([verb, path, refused.status]).toEqual([verb, path, 400]);
     }
   }
   await ask('POST', '/v2/pre-recorded', '', { callback: 'yes' });

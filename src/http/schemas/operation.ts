@@ -114,7 +114,7 @@ function shown({ says, schema, mediaType = 'application/json' }: Answer) {
 
 /** By status, each with the codes it may carry and their sentences. */
 function refusals({ refusals = [], keyless }: Operation) {
-  const codes: HttpErrorCode[] = [...refusals, 'internal_error'];
+  const codes: HttpErrorCode[] = [...new Set(refusals), 'internal_error'];
   if (!keyless)
     codes.push('key_missing', 'key_unknown', 'requests_too_many', 'not_ready', 'overloaded', 'disk_full');
   const byStatus = Object.groupBy(codes, (code) => ERRORS[code].status);
