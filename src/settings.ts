@@ -388,7 +388,7 @@ export const SETTINGS = [
     variable: 'RINGBACK_RETENTION',
     placeholder: 'TIME',
     fallback: '365d',
-    meaning: 'results, audio and delivery records are removed after it',
+    meaning: 'results, audio, delivery records and idle endpoints are removed after it',
     parse: duration(60_000, 36_500 * DAY),
     show: formatDuration,
   }),
