@@ -70,6 +70,8 @@ export type Ringback = {
 
 const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
+/** Of the time for a stop, what the parts that stop after delivery may need. */
+const AFTER_CALLBACKS_MS = 5_000;
 /** Sending has connections of its own: behind a burst of requests, it would wait its turn in their queue for seconds. */
 const CONNECTIONS = { all: 15, deliver: 5 } as const;
 /** Downloads for `POST /v2/upload` at a time. */
@@ -329,6 +331,7 @@ async function start(
       schedule: settings.retrySchedule,
       deadlineMs: settings.callbackTimeoutMs,
       endpointConcurrency: settings.endpointConcurrency,
+      graceMs: Math.max(0, settings.stopTimeoutMs - AFTER_CALLBACKS_MS),
       sockets,
       now: () => new Date(),
       random: Math.random,

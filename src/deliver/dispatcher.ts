@@ -33,8 +33,11 @@ export type DispatcherStore = {
 
 export type DispatcherOptions = {
   store: DispatcherStore;
-  /** One attempt; resolves for every far-end failure, with null when there was nothing to send; rejects only on a bug. */
-  send: (claimed: Claimed, signal: AbortSignal) => Promise<Landed | null>;
+  /**
+   * One attempt; resolves for every far-end failure, with null when nothing was sent, as its owner wants it no more; rejects
+   * only on a bug. `isWanted` is asked last of all.
+   */
+  send: (claimed: Claimed, signal: AbortSignal, isWanted: () => boolean) => Promise<Landed | null>;
   /** Attempts in flight per endpoint. */
   concurrency: number;
   /** Requests at a time in this process, and bytes of their bodies. */
@@ -61,6 +64,8 @@ const AHEAD_OF_ONE = 64;
 /** An endpoint that has come due goes before those that have waited for so long; of so many the earliest are forgotten. */
 const TOLD_MS = 30_000;
 const MOST_TOLD = 1_000;
+/** A delivery that was called off is remembered for as long as the answer to its claim may be on its way. */
+const CALLED_OFF_MS = 30_000;
 /** From one record to the next, unless a batch is full: while answers pour in, those of so long share a statement and a commit. */
 const RECORD_MS = 10;
 /** While a slow start holds deliveries back, the loop looks this often. */
@@ -91,6 +96,8 @@ export class Dispatcher {
   #look = true;
   /** Endpoints that have come due and were not had yet, and until when they go first (performance.now). */
   readonly #told = new Map<string, number>();
+  /** Deliveries in hand, here or elsewhere, that are wanted no more, and until when that is remembered (performance.now). */
+  readonly #calledOff = new Map<string, number>();
   /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
   #passedOver: ReadonlySet<string> = new Set();
   /** Hosts at which something claimed could not begin for want of a place there; and whether any place was wanted. */
@@ -123,6 +130,36 @@ export class Dispatcher {
     this.#claimBell.ring();
   }
 
+  /** The owner enabled it, at this time of the database: what attempts begun before will tell counts no more. */
+  enabled(endpointId: string, hostId: string, at: Date): void {
+    this.#held.get(endpointId)?.enabled(at);
+    this.#hosts.triedAgain(hostId, at);
+  }
+
+  /** It is not begun any more. One that is begun ends as it ends. */
+  callOff(endpointId: string, deliveryId: string): void {
+    const at = performance.now();
+    for (const [id, until] of this.#calledOff) {
+      if (until > at) break;
+      this.#calledOff.delete(id);
+    }
+    this.#calledOff.set(deliveryId, at + CALLED_OFF_MS);
+    const held = this.#held.get(endpointId);
+    if (!held) return;
+    this.#unsent.push(...held.drop((claimed) => claimed.id === deliveryId));
+    this.#claimBell.ring();
+  }
+
+  isWantedAgain(deliveryId: string): void {
+    this.#calledOff.delete(deliveryId);
+  }
+
+  /** News may not have been heard: what was claimed ahead is given back, and claimed again where it is still wanted. */
+  recheck(): void {
+    for (const held of this.#held.values()) this.#unsent.push(...held.drop(() => true));
+    this.wake();
+  }
+
   /** Something may be due: at this endpoint, or nobody says where. */
   wake(endpointId: string | null = null): void {
     if (endpointId === null) this.#lookEverywhere();
@@ -144,9 +181,22 @@ export class Dispatcher {
 
   /** Claims nothing more; running attempts have `graceMs` to finish, then they are cut off and handed back. */
   async stop(graceMs: number): Promise<void> {
+    const { log, attemptMs } = this.#options;
     this.#stopping.abort();
     this.#claimBell.ring();
-    const cutOff = setTimeout(() => this.#cutOff.abort(), graceMs);
+    const callbacks = this.#capacity.open;
+    if (callbacks > 0)
+      log.info(
+        { callbacks, seconds: Math.ceil(Math.min(graceMs, attemptMs) / 1_000) },
+        'waiting for the answers of callbacks under way, so long at most',
+      );
+    const cutOff = setTimeout(() => {
+      log.warn(
+        { callbacks: this.#capacity.open },
+        'callbacks without an answer yet are cut off: each goes out once more at the next start, with the same webhook-id',
+      );
+      this.#cutOff.abort();
+    }, graceMs);
     await this.#loops;
     clearTimeout(cutOff);
   }
@@ -237,7 +287,10 @@ export class Dispatcher {
   }
 
   #take(held: HeldEndpoint, claimed: readonly Claimed[], room: number): void {
-    held.claimed(claimed, performance.now());
+    const isWanted = ({ id }: Claimed) => !this.#calledOff.has(id);
+    held.claimed(claimed.filter(isWanted), performance.now());
+    // Called off while the answer to its claim was on its way.
+    this.#unsent.push(...claimed.filter((one) => !isWanted(one)));
     // A full answer means there may be more.
     if (claimed.length >= room) held.more = true;
     this.#launch(held);
@@ -339,12 +392,17 @@ export class Dispatcher {
 
   #send(held: HeldEndpoint, claimed: Claimed, place: Place): void {
     this.#open++;
-    this.#options.send(claimed, this.#cutOff.signal).then(
+    const begunAt = this.#now();
+    const isWanted = () => !this.#calledOff.has(claimed.id);
+    this.#options.send(claimed, this.#cutOff.signal, isWanted).then(
       (landed) => {
         this.#leave(place);
-        if (!landed) return this.#forget(held);
+        if (!landed) {
+          this.#unsent.push(claimed);
+          return this.#forget(held);
+        }
         this.#unrecorded.push(landed);
-        held.landed(landed, this.#now(), performance.now());
+        held.landed(landed, { begunAt, now: this.#now(), at: performance.now() });
         this.#launch(held);
         if (this.#unrecorded.length === 1 || !this.#awaitsCompany()) this.#recordBell.ring();
         if (this.#wantsAttention(held)) this.#claimBell.ring();

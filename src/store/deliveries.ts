@@ -64,7 +64,10 @@ export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Prom
   return id;
 }
 
-export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body'> & {
+export type DeliveryRow = Omit<
+  Selectable<Schema['delivery']>,
+  'full_body' | 'reference_body' | 'cancel_reason'
+> & {
   bytes: number | null;
   /** With the id: its {@link Place} in the list. */
   place_at: number;
@@ -182,16 +185,33 @@ export function resend(db: TellingDb, accountId: string, id: string): Promise<Re
   });
 }
 
-/** The job is being deleted: what was not delivered never will be, and no copy of the words stays behind. */
+/**
+ * The job is being deleted: what was not delivered is not sent any more, and no copy of the words stays behind. One that is
+ * being sent at this moment ends as it ends: delivered, if its receiver takes it, else cancelled.
+ */
 export async function cancelDeliveries(trx: TellingTrx, jobId: string, reason: string): Promise<void> {
   const cancelled = await trx
     .updateTable('delivery')
-    .set({ state: 'cancelled', reason, due_at: null, token: null, claimed_at: null, final_at: sql`now()` })
+    .set({ state: 'cancelled', reason, due_at: null, final_at: sql`now()` })
     .where('job_id', '=', jobId)
-    .where('state', 'in', ['pending', 'delivering'])
+    .where('state', '=', 'pending')
     .returning(deliveryChange)
     .execute();
   trx.changed.push(...cancelled.map(({ change }) => change));
+  const inHand = await trx
+    .updateTable('delivery')
+    .set({ cancel_reason: reason })
+    .where('job_id', '=', jobId)
+    .where('state', '=', 'delivering')
+    .returning(['id', 'endpoint_id'])
+    .execute();
+  trx.changed.push(
+    ...inHand.map((row) => ({
+      kind: 'called_off' as const,
+      endpointId: row.endpoint_id,
+      deliveryId: row.id,
+    })),
+  );
   await trx
     .updateTable('delivery')
     .set({ full_body: null, reference_body: null })

@@ -18,6 +18,7 @@ import * as host from './migrations/0012_host.ts';
 import * as retentionOrder from './migrations/0013_retention_order.ts';
 import * as accountSecret from './migrations/0014_account_secret.ts';
 import * as shortage from './migrations/0015_shortage.ts';
+import * as cancel from './migrations/0016_cancel.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -35,6 +36,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0013_retention_order': retentionOrder,
   '0014_account_secret': accountSecret,
   '0015_shortage': shortage,
+  '0016_cancel': cancel,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

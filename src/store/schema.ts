@@ -116,11 +116,15 @@ export type Schema = {
     created_at: Generated<Date>;
     breaker: Generated<Exclude<EndpointState, 'disabled'>>;
     failures: Generated<number>;
+    refusals: Generated<number>;
     failing_since: Date | null;
+    failed_at: Date | null;
     gone: Generated<number>;
     trips: Generated<number>;
     open_until: Date | null;
     ramp_from: Date | null;
+    /** Attempts begun before tell nothing of its health. */
+    counts_from: Date | null;
     disabled_at: Date | null;
     disabled_reason: string | null;
   };
@@ -155,6 +159,8 @@ export type Schema = {
     /** The endpoint's token at the claim. */
     token: number | null;
     claimed_at: Date | null;
+    /** While it is being sent: it is wanted no more. */
+    cancel_reason: string | null;
     /** Why it is failed or cancelled. */
     reason: string | null;
     created_at: Generated<Date>;
