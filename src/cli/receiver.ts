@@ -1,6 +1,7 @@
 // A small callback receiver: reads the raw body, verifies the signature, answers first. `listen` and `demo` use it.
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { parseKept } from '../exact-json.ts';
 import { verify } from '../signature.ts';
 
 export type ReceivedCallback = {
@@ -81,7 +82,7 @@ export function formatCallback(callback: ReceivedCallback, maxLines = 60): strin
 
 function indented(body: string): string {
   try {
-    return JSON.stringify(JSON.parse(body), null, 2);
+    return JSON.stringify(parseKept(body), null, 2);
   } catch {
     return body;
   }
