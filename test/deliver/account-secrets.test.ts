@@ -1,6 +1,12 @@
 // What signs an attempt: what the database says at that moment, asked for by as few statements as that allows.
 import { expect, test } from 'vitest';
-import { accountSecrets, HELD_MS, LATE_MS, SHARED_MS } from '../../src/deliver/account-secrets.ts';
+import {
+  accountSecrets,
+  HELD_MS,
+  LATE_MS,
+  REFRESH_MS,
+  SHARED_MS,
+} from '../../src/deliver/account-secrets.ts';
 import type { SecretInForce } from '../../src/store/signing-secrets.ts';
 
 const forGood = (secret: string): SecretInForce => ({ secret, leftMs: null, ageMs: null });
@@ -56,11 +62,41 @@ test('those that begin together ask once, each account with its own; a moment la
   const found = await Promise.all(['a', 'b', 'a', 'a'].map(rig.secretsOf));
   expect(found).toEqual([['a1'], ['server'], ['a1'], ['a1']]);
   rig.own.set('a', [forGood('a2')]);
-  rig.pass(SHARED_MS - 1);
+  rig.pass(REFRESH_MS - 1);
   expect(await rig.secretsOf('a')).toEqual(['a1']);
-  rig.pass(1);
+  rig.pass(SHARED_MS);
   expect(await rig.secretsOf('a')).toEqual(['a2']);
   expect(rig.asked).toEqual([['a', 'b'], ['a']]);
+});
+
+test('while attempts go on beginning, it is asked for again before it is over, and none of them waits', async () => {
+  const rig = start();
+  await rig.secretsOf('a');
+  rig.own.set('a', [forGood('a1')]);
+  const slow = Promise.withResolvers<void>();
+  rig.while(() => slow.promise);
+  rig.pass(REFRESH_MS);
+  const begun = await Promise.all(['a', 'a'].map(rig.secretsOf));
+  rig.pass(SHARED_MS - REFRESH_MS - 1);
+  begun.push(await rig.secretsOf('a'));
+  expect(begun).toEqual([['server'], ['server'], ['server']]);
+  // Over: the answer under way is theirs.
+  rig.pass(1);
+  const late = ['a', 'a'].map(rig.secretsOf);
+  slow.resolve();
+  expect(await Promise.all(late)).toEqual([['a1'], ['a1']]);
+  expect(rig.asked).toEqual([['a'], ['a']]);
+});
+
+test('asking ahead that fails is met by the one that needs it', async () => {
+  const rig = start();
+  await rig.secretsOf('a');
+  rig.while(() => Promise.reject(new Error('away')));
+  rig.pass(REFRESH_MS);
+  expect(await rig.secretsOf('a')).toEqual(['server']);
+  await new Promise(setImmediate);
+  rig.pass(SHARED_MS);
+  await expect(rig.secretsOf('a')).rejects.toThrow('away');
 });
 
 test('one that is told to have changed is asked about at once, and nobody else; where much was missed, everybody', async () => {
