@@ -22,7 +22,7 @@ const TOKEN = /-?\d[\d.eE+-]*/y;
 
 /**
  * Whether JSON text has a number that would be written otherwise. Sometimes true without need, where a string looks like
- * it: that costs time alone. Of 1 MB it takes 1 to 7 ms.
+ * it: that costs time alone. Of 1 MB it takes 1 to 7 ms, 0.6 to 2.4 times as long as JSON.parse.
  */
 export function changesNumbers(text: string): boolean {
   SUSPECT.lastIndex = 0;
