@@ -47,7 +47,7 @@ import { migrate } from './store/migrate.ts';
 import { countWaiting } from './store/next-job.ts';
 import { forgetOthers, printOf, register } from './store/processes.ts';
 import { startRetention } from './store/retention.ts';
-import { inheritSecret, secretsInForce } from './store/signing-secrets.ts';
+import { inheritSecret, secretsInForceOf } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
 import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
@@ -319,12 +319,12 @@ async function start(
       shortages,
       secretsOf: accountSecrets({
         serverSecrets: signingSecrets,
-        list: (account) => secretsInForce(own.db, account, signingSecrets.length > 0),
+        list: (accounts) => secretsInForceOf(own.db, accounts, signingSecrets.length > 0),
         now: () => performance.now(),
-        onChange: (forget) =>
+        onChange: (changed) =>
           db.teller.hear((news) => {
-            if (news.kind === 'secrets') forget(news.accountId);
-            if (news.kind === 'missed') forget(null);
+            if (news.kind === 'secrets') changed(news.accountId);
+            if (news.kind === 'missed') changed(null);
           }),
       }),
       version,

@@ -109,10 +109,11 @@ async function sent(
   let body: Buffer | null;
   let gzippedBody: Buffer | null;
   try {
-    secrets = await deps.secretsOf(claimed.accountId);
     body = claimed.body ?? (await deps.readBody(claimed));
     if (body === null) return null;
     gzippedBody = claimed.gzip ? await gzipped(body) : null;
+    // Last: reading and packing 20 MB takes its time, and a rotation meanwhile is in force.
+    secrets = await deps.secretsOf(claimed.accountId);
   } catch (error) {
     if (shortageOf(error) === null) throw error;
     return { startedAt: deps.now(), outcome: notSent(failureOf(error, null)) };
