@@ -19,6 +19,7 @@ import type {
   Told,
 } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
+import { CalledOff } from './called-off.ts';
 import { Capacity, type Place, type Receiver } from './capacity.ts';
 import { firstRoom, HeldEndpoint, type Wanted } from './held.ts';
 import { Hosts } from './hosts.ts';
@@ -64,8 +65,6 @@ const AHEAD_OF_ONE = 64;
 /** An endpoint that has come due goes before those that have waited for so long; of so many the earliest are forgotten. */
 const TOLD_MS = 30_000;
 const MOST_TOLD = 1_000;
-/** A delivery that was called off is remembered for as long as the answer to its claim may be on its way. */
-const CALLED_OFF_MS = 30_000;
 /** From one record to the next, unless a batch is full: while answers pour in, those of so long share a statement and a commit. */
 const RECORD_MS = 10;
 /** While a slow start holds deliveries back, the loop looks this often. */
@@ -96,8 +95,7 @@ export class Dispatcher {
   #look = true;
   /** Endpoints that have come due and were not had yet, and until when they go first (performance.now). */
   readonly #told = new Map<string, number>();
-  /** Deliveries in hand, here or elsewhere, that are wanted no more, and until when that is remembered (performance.now). */
-  readonly #calledOff = new Map<string, number>();
+  readonly #calledOff = new CalledOff();
   /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
   #passedOver: ReadonlySet<string> = new Set();
   /** Hosts at which something claimed could not begin for want of a place there; and whether any place was wanted. */
@@ -138,12 +136,7 @@ export class Dispatcher {
 
   /** It is not begun any more. One that is begun ends as it ends. */
   callOff(endpointId: string, deliveryId: string): void {
-    const at = performance.now();
-    for (const [id, until] of this.#calledOff) {
-      if (until > at) break;
-      this.#calledOff.delete(id);
-    }
-    this.#calledOff.set(deliveryId, at + CALLED_OFF_MS);
+    this.#calledOff.add(deliveryId, performance.now());
     const held = this.#held.get(endpointId);
     if (!held) return;
     this.#unsent.push(...held.drop((claimed) => claimed.id === deliveryId));
@@ -151,7 +144,7 @@ export class Dispatcher {
   }
 
   isWantedAgain(deliveryId: string): void {
-    this.#calledOff.delete(deliveryId);
+    this.#calledOff.forget(deliveryId);
   }
 
   /** News may not have been heard: what was claimed ahead is given back, and claimed again where it is still wanted. */
@@ -363,14 +356,26 @@ export class Dispatcher {
     const at = performance.now();
     const all = [...this.#held.values()];
     this.#unsent.push(...all.flatMap((held) => held.leftOver(at, this.#stopped)));
-    if (this.#unsent.length > 0) await this.#options.store.handBack(this.#unsent);
-    this.#unsent = [];
+    await this.#handBack();
     const over = all.filter((held) => held.open === 0 && (this.#stopped || held.isOver(at)));
     if (over.length === 0) return;
     await this.#options.store.releaseEndpoints(over.map(({ id, token }) => ({ endpointId: id, token })));
     for (const { id } of over) this.#held.delete(id);
     // Its time is over, its deliveries may still be due: the poll would find them half a second later.
     if (over.some((held) => held.isClosing(at))) this.#look = true;
+  }
+
+  /** More may be called off meanwhile. */
+  async #handBack(): Promise<void> {
+    const batch = this.#unsent;
+    if (batch.length === 0) return;
+    this.#unsent = [];
+    try {
+      await this.#options.store.handBack(batch);
+    } catch (error) {
+      this.#unsent.push(...batch);
+      throw error;
+    }
   }
 
   /** Starts what may start of an endpoint. */

@@ -34,6 +34,8 @@ export class TellingDb extends Kysely<Schema> {
         return done;
       });
       this.teller.tell(changed);
+      // Whoever asked for it is answered once the other processes have it, too: they begin nothing of it after the answer.
+      if (changed.some(({ kind }) => kind === 'called_off' || kind === 'disabled')) await this.teller.told();
       return result;
     } catch (error) {
       // The commit's answer was lost: it may be committed for all we know.

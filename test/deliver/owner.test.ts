@@ -6,6 +6,7 @@ import { startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
 import { generateSecret } from '../../src/signature.ts';
+import { type Database, openDatabase } from '../../src/store/database.ts';
 import { cancelDeliveries, openDelivery } from '../../src/store/deliveries.ts';
 import { disableEndpoint, enableEndpoint, listEndpoints } from '../../src/store/endpoints.ts';
 import { insertAccount } from '../rig/account.ts';
@@ -18,13 +19,18 @@ import { type Receiver, startReceiver } from '../rig/receiver.ts';
 const DEADLINE_MS = 1_500;
 const secret = generateSecret();
 let database: Awaited<ReturnType<typeof migratedDatabase>>;
+/** As of a second process. */
+let another: Database;
 let outbound: Outbound;
 let account: string;
 let receiver: Receiver;
 let stop: () => Promise<void>;
+const leaves: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   database = await migratedDatabase();
+  another = openDatabase({ connectionString: database.url, size: 2, onError: () => {} });
+  leaves.push(await database.join(), await another.join());
   outbound = new Outbound({
     policy: { allow: parseNetworks(['127.0.0.0/8']), own: [] },
     resolve: async (host) => {
@@ -34,6 +40,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   outbound.close();
+  for (const leave of leaves) await leave();
+  await another.close();
   await database.drop();
 });
 beforeEach(async () => {
@@ -149,29 +157,33 @@ test('disabled and enabled while attempts hang: that they time out is of the tim
   hold.resolve(undefined);
 }, 30_000);
 
-test('jobs deleted while their callbacks are claimed ahead: nothing begins after it, and no record says both', async () => {
-  const gate = Promise.withResolvers<void>();
-  receiver.setResponse(async () => {
-    if (receiver.requests.length > 12) await gate.promise;
-    return { status: 200 };
-  });
-  // Quick answers first: only then are deliveries claimed ahead.
-  const jobs = await open(numbered(40, 'n'));
-  await receiver.next(13);
-  await eventually(states, ({ delivering = 0 }) => delivering > 8);
-  const inHand = (await states()).delivering;
-  await database.db.commit(async (trx) => {
-    for (const job of jobs) await cancelDeliveries(trx, job, 'the transcription was deleted');
-  });
-  const begun = receiver.requests.length;
-  expect(inHand, 'the trial is one').toBeGreaterThan(4);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  gate.resolve();
-  const ended = await eventually(states, ({ pending, delivering }) => !pending && !delivering);
-  // Attempts that were on their way to the receiver's handler.
-  expect(receiver.requests.length).toBeLessThanOrEqual(Math.max(begun, 16));
-  expect(ended).toEqual({ delivered: receiver.requests.length, cancelled: 40 - receiver.requests.length });
-});
+test.for([['by this process'], ['by another process']])(
+  'jobs deleted %s while their callbacks are claimed ahead: nothing begins after it, and no record says both',
+  async ([who]) => {
+    const { db } = who === 'by another process' ? another : database;
+    const gate = Promise.withResolvers<void>();
+    receiver.setResponse(async () => {
+      if (receiver.requests.length > 12) await gate.promise;
+      return { status: 200 };
+    });
+    // Quick answers first: only then are deliveries claimed ahead.
+    const jobs = await open(numbered(40, 'n'));
+    await receiver.next(13);
+    await eventually(states, ({ delivering = 0 }) => delivering > 8);
+    const inHand = (await states()).delivering;
+    await Promise.all(
+      jobs.map((job) => db.commit((trx) => cancelDeliveries(trx, job, 'the transcription was deleted'))),
+    );
+    const begun = receiver.requests.length;
+    expect(inHand, 'the trial is one').toBeGreaterThan(4);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    gate.resolve();
+    const ended = await eventually(states, ({ pending, delivering }) => !pending && !delivering);
+    // Attempts that were on their way to the receiver's handler.
+    expect(receiver.requests.length).toBeLessThanOrEqual(Math.max(begun, 16));
+    expect(ended).toEqual({ delivered: receiver.requests.length, cancelled: 40 - receiver.requests.length });
+  },
+);
 
 test('429 and an unresolvable name are no health: the row of failures says so', async () => {
   receiver.setResponse({ status: 429, headers: { 'retry-after': '600' } });
