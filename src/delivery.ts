@@ -29,10 +29,12 @@ export type EndpointSort = (typeof ENDPOINT_SORTS)[number];
 /** What an endpoint's last answers made of it. Times are the database's. */
 export type EndpointHealth = {
   readonly state: EndpointState;
-  /** Failed attempts in a row. */
+  /** Failed attempts in a row, and those of them in which the receiver answered on purpose, which do not open it. */
   readonly failures: number;
-  /** The first of them. */
+  readonly refusals: number;
+  /** The first of them, or of those after a long silence; and the last. */
   readonly failingSince: Date | null;
+  readonly failedAt: Date | null;
   /** 410s in a row. */
   readonly gone: number;
   /** Times in a row that it opened. */
@@ -42,6 +44,8 @@ export type EndpointHealth = {
   readonly pausedUntil: Date | null;
   /** Start of the last slow start. */
   readonly rampFrom: Date | null;
+  /** Attempts begun before, under an earlier state of affairs, tell nothing of it any more. */
+  readonly countsFrom: Date | null;
   readonly disabledReason: string | null;
 };
 

@@ -47,7 +47,7 @@ import { migrate } from './store/migrate.ts';
 import { countWaiting } from './store/next-job.ts';
 import { forgetOthers, printOf, register } from './store/processes.ts';
 import { startRetention } from './store/retention.ts';
-import { inheritSecret, secretsInForce } from './store/signing-secrets.ts';
+import { inheritSecret, secretsInForceOf } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
 import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
@@ -70,6 +70,8 @@ export type Ringback = {
 
 const FETCH_TOTAL_MS = 3_600_000;
 const FETCH_IDLE_MS = 30_000;
+/** Of the time for a stop, what the parts that stop after delivery may need. */
+const AFTER_CALLBACKS_MS = 5_000;
 /** Sending has connections of its own: behind a burst of requests, it would wait its turn in their queue for seconds. */
 const CONNECTIONS = { all: 15, deliver: 5 } as const;
 /** Downloads for `POST /v2/upload` at a time. */
@@ -317,18 +319,19 @@ async function start(
       shortages,
       secretsOf: accountSecrets({
         serverSecrets: signingSecrets,
-        list: (account) => secretsInForce(own.db, account, signingSecrets.length > 0),
+        list: (accounts) => secretsInForceOf(own.db, accounts, signingSecrets.length > 0),
         now: () => performance.now(),
-        onChange: (forget) =>
+        onChange: (changed) =>
           db.teller.hear((news) => {
-            if (news.kind === 'secrets') forget(news.accountId);
-            if (news.kind === 'missed') forget(null);
+            if (news.kind === 'secrets') changed(news.accountId);
+            if (news.kind === 'missed') changed(null);
           }),
       }),
       version,
       schedule: settings.retrySchedule,
       deadlineMs: settings.callbackTimeoutMs,
       endpointConcurrency: settings.endpointConcurrency,
+      graceMs: Math.max(0, settings.stopTimeoutMs - AFTER_CALLBACKS_MS),
       sockets,
       now: () => new Date(),
       random: Math.random,

@@ -27,6 +27,7 @@ export type Settings = {
   /** Milliseconds before each attempt. */
   retrySchedule: number[];
   callbackTimeoutMs: number;
+  stopTimeoutMs: number;
   endpointConcurrency: number;
   signingSecrets: string[];
   maxAudioBytes: number;
@@ -272,6 +273,16 @@ export const SETTINGS = [
     fallback: '15s',
     meaning: 'the whole of one attempt: DNS, connect, send, status and body',
     parse: duration(100, 300_000),
+    show: formatDuration,
+  }),
+  entry({
+    setting: 'stopTimeoutMs',
+    variable: 'RINGBACK_STOP_TIMEOUT',
+    placeholder: 'TIME',
+    fallback: '25s',
+    meaning:
+      'the longest a stop takes; callbacks under way may end within it. Give the supervisor a little more (Docker gives 10 s)',
+    parse: duration(1_000, 3_600_000),
     show: formatDuration,
   }),
   entry({

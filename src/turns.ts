@@ -14,6 +14,15 @@ export function breather(): () => Promise<void> {
   };
 }
 
+/** Work that pauses between its small steps, with a turn for others whenever its own is over. */
+export async function inTurns<T>(work: Iterator<undefined, T>): Promise<T> {
+  const breath = breather();
+  for (let step = work.next(); ; step = work.next()) {
+    if (step.done) return step.value;
+    await breath();
+  }
+}
+
 /** What is copied at a time: less than a millisecond, fresh memory included. */
 const COPIED = 262_144;
 

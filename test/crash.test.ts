@@ -100,7 +100,7 @@ test('killed while the receiver has the request: the attempt is on record as unk
 
 test('SIGTERM drains: exit 0 in under 10 s, the running job and attempt handed back, nothing left running', async () => {
   receiver.setResponse(() => new Promise(() => {}));
-  server = await serve(folder);
+  server = await serve(folder, { RINGBACK_STOP_TIMEOUT: '8s' });
   await submit(jfk);
   await receiver.next();
   const speech = samplesOf(CLIP);
@@ -113,10 +113,29 @@ test('SIGTERM drains: exit 0 in under 10 s, the running job and attempt handed b
   server.child.kill('SIGTERM');
   expect(await server.exited).toEqual([0, null]);
   expect(performance.now() - before).toBeLessThan(10_000);
+  expect(server.log.filter(({ msg }) => String(msg).includes('cut off'))).toMatchObject([{ callbacks: 1 }]);
 
   receiver.setResponse({ status: 200 });
   server = await serve(folder);
   const created = server.log.filter((line) => String(line.msg).startsWith('jobs were put right'));
   expect(created).toEqual([]);
   expect((await server.ended(running)).status).toBe('done');
+}, 120_000);
+
+test('SIGTERM waits for the answer of a callback under way: it is called once, and the record says delivered', async () => {
+  const answer = Promise.withResolvers<{ status: number }>();
+  receiver.setResponse(() => answer.promise);
+  server = await serve(folder);
+  const id = await submit(jfk);
+  await receiver.next();
+  server.child.kill('SIGTERM');
+  await server.logged('waiting for the answers of callbacks under way, so long at most');
+  // Longer than the 4 s after which attempts were cut off once.
+  setTimeout(() => answer.resolve({ status: 200 }), 5_000);
+  expect(await server.exited).toEqual([0, null]);
+
+  server = await serve(folder);
+  const { json } = await server.call('GET', `/v2/pre-recorded/${id}/callbacks`);
+  expect(json.items).toMatchObject([{ state: 'delivered', attempts: [{ number: 1, status: 200 }] }]);
+  expect(receiver.requests).toHaveLength(1);
 }, 120_000);

@@ -22,6 +22,7 @@ test('the defaults of the contract', () => {
       (s) => s * 1_000,
     ),
     callbackTimeoutMs: 15_000,
+    stopTimeoutMs: 25_000,
     endpointConcurrency: 4,
     maxAudioBytes: 1_000_000_000,
     maxAudioSeconds: 36_000,

@@ -80,9 +80,11 @@ test('the list takes both kinds; a rotated account keeps the asymmetric one', as
   const secret = generateSecret();
   const serverSecrets = readSettings({ RINGBACK_SIGNING_SECRET: `${secret},${SECRET}` }).signingSecrets;
   expect(serverSecrets).toEqual([secret, SECRET]);
-  const own = { id: '1', secret: generateSecret(), created_at: new Date(), expires_at: null };
+  const own = { secret: generateSecret(), leftMs: null, ageMs: null };
   const secretsOf = (list: (typeof own)[]) =>
-    accountSecrets({ serverSecrets, list: async () => list, now: () => 0 })('account');
+    accountSecrets({ serverSecrets, list: async () => new Map([['account', list]]), now: () => 0 })(
+      'account',
+    );
   expect(await secretsOf([])).toEqual(serverSecrets);
   expect(await secretsOf([own])).toEqual([own.secret, SECRET]);
 });

@@ -5,13 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { accountSecrets } from '../src/deliver/account-secrets.ts';
 import { createLog } from '../src/log.ts';
 import { startRingback } from '../src/main.ts';
 import { readSettings } from '../src/settings.ts';
 import { generateSecret } from '../src/signature.ts';
 import { createKey, createOwnKey, settleKeys } from '../src/store/keys.ts';
-import { listSigningSecrets, rotateSigningSecret, secretsInForce } from '../src/store/signing-secrets.ts';
+import { rotateSigningSecret, secretsInForce, secretsInForceOf } from '../src/store/signing-secrets.ts';
 import { insertAccount } from './rig/account.ts';
 import { clientOf } from './rig/app.ts';
 import { openAnyDelivery } from './rig/delivery.ts';
@@ -165,26 +164,25 @@ test('an account without shared secrets rotates: the first one signs along, and 
   expect(await inForce()).toEqual(['whsec_third', first?.secret]);
 });
 
-test('a rotation is in force as soon as it is told, in another process too', async () => {
+test('what signs for several accounts is looked up at once, as for each; one from before is given its first', async () => {
   const { db } = database;
-  const { accountId } = await createKey(db, 'one');
-  const { accountId: other } = await createKey(db, 'two');
-  const asked: string[] = [];
-  const secretsOf = accountSecrets({
-    serverSecrets: [],
-    list: (id) => {
-      asked.push(id);
-      return listSigningSecrets(db, id);
-    },
-    now: () => 0,
-    onChange: (forget) =>
-      db.teller.hear((news) => {
-        if (news.kind === 'secrets') forget(news.accountId);
-      }),
-  });
-  const [before] = [await secretsOf(accountId), await secretsOf(other)];
-  await rotateSigningSecret(db, accountId, { secret: 'whsec_new', overlapMs: 60_000, inherited: [] });
-  expect(await secretsOf(accountId)).toEqual(['whsec_new', ...before]);
-  await secretsOf(other);
-  expect(asked).toEqual([accountId, other, accountId]);
+  const [rotated, fresh, old] = [
+    await createKey(db, 'one'),
+    await createKey(db, 'two'),
+    await createKey(db, 'three'),
+  ];
+  await rotateSigningSecret(db, rotated.accountId, { secret: 'whsec_new', overlapMs: 60_000, inherited: [] });
+  await db.deleteFrom('signing_secret').where('account_id', '=', old.accountId).execute();
+  const ids = [rotated, fresh, old].map(({ accountId }) => accountId);
+  for (const shared of [true, false]) {
+    const found = await secretsInForceOf(db, ids, shared);
+    for (const id of ids)
+      expect(found.get(id)?.map(({ secret }) => secret)).toEqual(
+        (await secretsInForce(db, id, shared)).map(({ secret }) => secret),
+      );
+  }
+  const [current, before] = (await secretsInForceOf(db, ids, false)).get(rotated.accountId) ?? [];
+  expect(current?.leftMs).toBeNull();
+  expect(before?.leftMs).toBeGreaterThan(50_000);
+  expect(before?.leftMs).toBeLessThan(60_000);
 });

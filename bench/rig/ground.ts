@@ -91,6 +91,7 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
         schedule: [0, 60_000],
         deadlineMs: 5_000,
         endpointConcurrency: 4,
+        graceMs: 4_000,
         version: '0.0.0',
         now: () => new Date(),
         random: Math.random,

@@ -9,9 +9,10 @@ const { PORT = '4848', RINGBACK_SIGNING_SECRET, RINGBACK_URL, RINGBACK_API_KEY }
 const webhook = new Webhook(RINGBACK_SIGNING_SECRET);
 
 const json = express.json({
-  // The default is 100 kB; two hours of speech are several megabytes.
+  // The default is 100 kB; two hours of speech are several megabytes. What comes with `"compression": "gzip"` is unpacked
+  // here, no further than this, and answered with 415 when it is packed otherwise than Express knows.
   limit: '20mb',
-  // The signature is over the bytes as they arrived: JSON that was parsed and written again is not the same bytes.
+  // The signature is over the bytes as they arrived (unpacked): JSON that was parsed and written again is not the same bytes.
   verify: (request, _response, bytes) => {
     request.rawBody = bytes;
   },

@@ -2,27 +2,45 @@
 //
 //   npm install fastify standardwebhooks
 //   RINGBACK_SIGNING_SECRET=whsec_… RINGBACK_URL=http://127.0.0.1:4747 RINGBACK_API_KEY=rb_… node fastify.mjs
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import Fastify from 'fastify';
 import { Webhook } from 'standardwebhooks';
 
 const { PORT = '4848', RINGBACK_SIGNING_SECRET, RINGBACK_URL, RINGBACK_API_KEY } = process.env;
 const webhook = new Webhook(RINGBACK_SIGNING_SECRET);
+/** Bytes, packed or not; Fastify's default is 1 MiB, and two hours of speech are several megabytes. */
+const LIMIT = 20 * 1024 * 1024;
 
 const app = Fastify();
 // A plugin of its own: only in here JSON stays the bytes that arrived, which are what the signature is over. The rest
 // of the application keeps its parsed bodies.
 app.register(async (hooks) => {
-  hooks.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) =>
-    done(null, bytes),
-  );
+  hooks.addContentTypeParser('application/json', { parseAs: 'buffer' }, unpack);
   hooks.route({
     method: ['POST', 'PUT'],
     url: '/hooks/stt',
-    // The default is 1 MiB; two hours of speech are several megabytes.
-    bodyLimit: 20 * 1024 * 1024,
+    bodyLimit: LIMIT,
     handler: receive,
   });
 });
+
+/** With `"compression": "gzip"` the body comes packed. The signature is over the JSON in it. */
+async function unpack(request, bytes) {
+  const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return bytes;
+  // Ringback then sends it once more, unpacked.
+  if (encoding !== 'gzip') throw refusal(415, `content-encoding ${encoding} is not known here`);
+  try {
+    // A few kilobytes may unpack to gigabytes: no further than what is taken unpacked.
+    return await promisify(gunzip)(bytes, { maxOutputLength: LIMIT });
+  } catch (error) {
+    throw refusal(error.code === 'ERR_BUFFER_TOO_LARGE' ? 413 : 400, error.message);
+  }
+}
+
+/** Fastify answers an error with its status. */
+const refusal = (statusCode, message) => Object.assign(new Error(message), { statusCode });
 
 async function receive(request, reply) {
   const id = request.headers['webhook-id'];

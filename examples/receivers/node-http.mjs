@@ -3,6 +3,7 @@
 //   npm install standardwebhooks
 //   RINGBACK_SIGNING_SECRET=whsec_… RINGBACK_URL=http://127.0.0.1:4747 RINGBACK_API_KEY=rb_… node node-http.mjs
 import { createServer } from 'node:http';
+import { gunzip } from 'node:zlib';
 import { Webhook } from 'standardwebhooks';
 
 const { PORT = '4848', RINGBACK_SIGNING_SECRET, RINGBACK_URL, RINGBACK_API_KEY } = process.env;
@@ -23,12 +24,25 @@ const server = createServer((request, response) => {
   // Read to the end even when it is too large: an answer on a line with unread bytes can be lost in a reset.
   request.on('end', () => {
     if (size > LIMIT) answer(413);
-    else receive(request.headers, Buffer.concat(chunks), answer);
+    else unpack(request.headers, Buffer.concat(chunks), answer);
   });
 });
 server.listen(Number(PORT), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${server.address().port}/hooks/stt`);
 });
+
+/** With `"compression": "gzip"` the body comes packed. The signature is over the JSON in it. */
+function unpack(headers, body, answer) {
+  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return receive(headers, body, answer);
+  // Ringback then sends it once more, unpacked.
+  if (encoding !== 'gzip') return answer(415);
+  // A few kilobytes may unpack to gigabytes: no further than what is taken unpacked.
+  gunzip(body, { maxOutputLength: LIMIT }, (error, json) => {
+    if (error) answer(error.code === 'ERR_BUFFER_TOO_LARGE' ? 413 : 400);
+    else receive(headers, json, answer);
+  });
+}
 
 function receive(headers, body, answer) {
   const id = headers['webhook-id'];

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import urllib.request
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -31,6 +32,30 @@ TOLERANCE = 5 * 60  # seconds between the sender's clock and ours
 
 class Refused(Exception):
     """The request is not Ringback's, or too old."""
+
+
+class Unreadable(Exception):
+    """The body cannot be unpacked; with the status to answer."""
+
+
+def unpack(encoding: str, body: bytes) -> bytes:
+    """With `"compression": "gzip"` the body comes packed. The signature is over the JSON in it."""
+    if encoding == "identity":
+        return body
+    if encoding != "gzip":
+        # Ringback then sends it once more, unpacked.
+        raise Unreadable(415)
+    gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        # A few kilobytes may unpack to gigabytes: no further than what is taken unpacked.
+        json_bytes = gzip.decompress(body, LIMIT + 1)
+    except zlib.error as error:
+        raise Unreadable(400) from error
+    if len(json_bytes) > LIMIT:
+        raise Unreadable(413)
+    if not gzip.eof:
+        raise Unreadable(400)
+    return json_bytes
 
 
 def verify(webhook_id: str, timestamp: str, signatures: str, body: bytes) -> None:
@@ -67,6 +92,10 @@ class Handler(BaseHTTPRequestHandler):
         webhook_id, timestamp, signatures = (
             self.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
         )
+        try:
+            body = unpack(self.headers.get("content-encoding", "identity").lower(), body)
+        except Unreadable as reason:
+            return self.answer(reason.args[0])
         try:
             verify(webhook_id, timestamp, signatures, body)
         except Refused as reason:

@@ -195,13 +195,16 @@ const DEEPEST = 12;
 
 const FENCE = '```';
 
-/** The JSON in an answer, with or without a code fence around it. Throws AddonFailure. */
-export function jsonIn(text: string): unknown {
+/**
+ * The JSON in an answer, with or without a code fence around it. Throws AddonFailure. `parse`: parseKept (exact-json.ts)
+ * where its numbers are passed on, not counted with.
+ */
+export function jsonIn(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
   const fenced = insideFence(text);
   const from = fenced.search(/[[{]/);
   const to = Math.max(fenced.lastIndexOf(']'), fenced.lastIndexOf('}'));
   try {
-    return clean(JSON.parse(fenced.slice(Math.max(from, 0), to + 1)), 0);
+    return clean(parse(fenced.slice(Math.max(from, 0), to + 1)), 0);
   } catch (error) {
     throw unusable(error);
   }
@@ -218,7 +221,7 @@ function clean(value: unknown, depth: number): unknown {
   if (depth > DEEPEST) throw new Error('nested too deep');
   if (typeof value === 'string') return storable(value);
   if (Array.isArray(value)) return value.map((item) => clean(item, depth + 1));
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return value;
   const entries = Object.entries(value).map(([name, item]) => [storable(name), clean(item, depth + 1)]);
   return Object.fromEntries(entries);
 }

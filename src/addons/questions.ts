@@ -1,5 +1,6 @@
 // Questions about a whole transcript to a language model: summary, the caller's own prompts, chapters, structured data.
 // Each checks the form of its answer, and times come from the transcript, never from the model.
+import { parseKept } from '../exact-json.ts';
 import type { SummaryType } from '../job-options.ts';
 import { fullTranscript } from '../speech/assemble.ts';
 import type { Utterance } from '../speech/transcript.ts';
@@ -89,7 +90,7 @@ export async function extract(
   classes: readonly string[],
 ): Promise<Record<string, unknown[]>> {
   const task = `Find what it says about these classes: ${JSON.stringify(classes)}. Answer with nothing but a JSON object that has each class as a key and as its value a list of what was found, empty when there is nothing. Make nothing up.`;
-  const answer = jsonIn(await chat(about(task, { transcript: fullTranscript(utterances) })));
+  const answer = jsonIn(await chat(about(task, { transcript: fullTranscript(utterances) })), parseKept);
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) throw unusable();
   const found = new Map(Object.entries(answer));
   return Object.fromEntries(

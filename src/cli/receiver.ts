@@ -1,14 +1,21 @@
-// A small callback receiver: reads the raw body, verifies the signature, answers first. `listen` and `demo` use it.
+// A small callback receiver: reads the raw body, unpacks it, verifies the signature, answers first. `listen` and `demo`
+// use it.
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { parseKept } from '../exact-json.ts';
 import { verify } from '../signature.ts';
 
 export type ReceivedCallback = {
   method: string;
   path: string;
   headers: IncomingHttpHeaders;
+  /** Unpacked; empty when it could not be read. */
   body: string;
-  /** Null when no secret was given to check with. */
+  /** Why it could not be read, and was refused; null: it was. */
+  unreadable: string | null;
+  /** Null when no secret was given to check with, or there is no body to check. */
   signature: { ok: true } | { ok: false; reason: string } | null;
 };
 
@@ -19,7 +26,24 @@ type Options = {
   onCallback: (callback: ReceivedCallback) => void;
 };
 
+/** Bytes, packed or not. */
 const MAX_BODY = 200 * 1024 * 1024;
+const TOO_LARGE = { status: 413, unreadable: 'the body has more than 200 MiB' };
+
+type Read = { json: Buffer } | { status: number; unreadable: string };
+
+/** The signature is over the JSON: what `"compression": "gzip"` packed is unpacked first, up to a bound. */
+async function unpack(encoding: string, body: Buffer): Promise<Read> {
+  if (encoding === 'identity') return { json: body };
+  if (encoding !== 'gzip')
+    return { status: 415, unreadable: `content-encoding ${encoding} is not known here: gzip is` };
+  try {
+    return { json: await promisify(gunzip)(body, { maxOutputLength: MAX_BODY }) };
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') return TOO_LARGE;
+    return { status: 400, unreadable: `the body is no gzip: ${(error as Error).message}` };
+  }
+}
 
 export async function startReceiver({
   port,
@@ -34,16 +58,19 @@ export async function startReceiver({
       size += chunk.length;
       if (size <= MAX_BODY) chunks.push(chunk);
     });
-    request.on('end', () => {
-      response.writeHead(size > MAX_BODY ? 413 : status).end();
-      const body = Buffer.concat(chunks).toString('utf8');
-      onCallback({
-        method: request.method ?? '',
-        path: request.url ?? '',
-        headers: request.headers,
-        body,
-        signature: secret === null ? null : verify(secret, request.headers, body),
-      });
+    request.on('end', async () => {
+      const { method = '', url: path = '', headers } = request;
+      const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+      const read = size > MAX_BODY ? TOO_LARGE : await unpack(encoding, Buffer.concat(chunks));
+      if ('unreadable' in read) {
+        response.writeHead(read.status).end();
+        onCallback({ method, path, headers, body: '', unreadable: read.unreadable, signature: null });
+        return;
+      }
+      response.writeHead(status).end();
+      const body = read.json.toString('utf8');
+      const signature = secret === null ? null : verify(secret, headers, body);
+      onCallback({ method, path, headers, body, unreadable: null, signature });
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -70,18 +97,18 @@ export function formatCallback(callback: ReceivedCallback, maxLines = 60): strin
   const json = indented(callback.body).split('\n');
   const cut =
     json.length > maxLines ? [...json.slice(0, maxLines), `… ${json.length - maxLines} more lines`] : json;
-  const verdict =
-    callback.signature === null
-      ? 'signature not checked: no --secret given'
-      : callback.signature.ok
-        ? 'signature valid'
-        : `signature INVALID: ${callback.signature.reason}`;
-  return [`${callback.method} ${callback.path}`, ...headers, '', ...cut, '', verdict].join('\n');
+  return [`${callback.method} ${callback.path}`, ...headers, '', ...cut, '', verdictOf(callback)].join('\n');
+}
+
+function verdictOf({ unreadable, signature }: ReceivedCallback): string {
+  if (unreadable !== null) return `REFUSED: ${unreadable}`;
+  if (signature === null) return 'signature not checked: no --secret given';
+  return signature.ok ? 'signature valid' : `signature INVALID: ${signature.reason}`;
 }
 
 function indented(body: string): string {
   try {
-    return JSON.stringify(JSON.parse(body), null, 2);
+    return JSON.stringify(parseKept(body), null, 2);
   } catch {
     return body;
   }

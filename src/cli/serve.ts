@@ -4,8 +4,9 @@ import { createLog } from '../log.ts';
 import { startRingback } from '../main.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 
-/** A stop that hangs must not outlive its supervisor's patience. */
-const STOP_MS = 9_500;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** A signal this long after the first means: now. */
+const SECOND_SIGNAL_MS = 1_000;
 
 export function serveCommand(): Command {
   const command = new Command('serve').description('run the server: API, transcription and delivery');
@@ -14,8 +15,7 @@ export function serveCommand(): Command {
     const settings = settingsOf(command);
     const log = createLog(settings.logLevel);
     const ended = Promise.withResolvers<{ code: number; why: string }>();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.on(signal, () => ended.resolve({ code: 0, why: signal }));
+    for (const signal of SIGNALS) process.on(signal, () => ended.resolve({ code: 0, why: signal }));
 
     const ringback = await startRingback(settings, log);
     void ringback.broken.then((why) => ended.resolve({ code: 1, why }));
@@ -26,10 +26,16 @@ export function serveCommand(): Command {
 
     const { code, why } = await ended.promise;
     log.info({ why }, 'stopping');
-    const late = setTimeout(() => {
-      log.error('stopping took too long: leaving at once');
+    const leave = (because: string) => {
+      log.error(`${because}: leaving at once; callbacks cut off go out once more at the next start`);
       process.exit(1);
-    }, STOP_MS);
+    };
+    // A stop that hangs must not outlive its supervisor's patience.
+    const late = setTimeout(() => leave('stopping took too long'), settings.stopTimeoutMs);
+    // Not at once: npm passes on a signal that its whole group has had already.
+    setTimeout(() => {
+      for (const signal of SIGNALS) process.on(signal, () => leave(`${signal} while stopping`));
+    }, SECOND_SIGNAL_MS).unref();
     await ringback.stop();
     clearTimeout(late);
     log.info('stopped');

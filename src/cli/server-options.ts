@@ -26,7 +26,8 @@ export function clientOf(flags: ServerFlags): Client {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw refused('RINGBACK_URL: this is not a URL that starts with http:// or https://');
   if (!key) throw refused('no API key: set RINGBACK_API_KEY, or give --key');
-  return createClient({ url, key });
+  // What is printed as JSON is what came.
+  return createClient({ url, key, numbers: 'kept' });
 }
 
 function refused(message: string): Error {

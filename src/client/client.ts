@@ -9,6 +9,7 @@ import { type EventOptions, eventsOf } from './events.ts';
 import { keysOf } from './keys.ts';
 import { transcriptionsOf } from './transcriptions.ts';
 
+export { parseExact } from '../exact-json.ts';
 export type { JobRequest } from '../http/job-request.ts';
 export type { Upload } from '../http/schemas/audio.ts';
 export type {

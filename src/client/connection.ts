@@ -1,4 +1,5 @@
 // One request to Ringback: the key, the deadline, the caller's signal, the answer or its error.
+import { exactJson, parseExact, parseKept } from '../exact-json.ts';
 import { RingbackError, refusal } from './error.ts';
 
 export type ConnectionOptions = {
@@ -10,6 +11,12 @@ export type ConnectionOptions = {
   timeoutMs?: number;
   /** In place of Node's own, for a proxy or a test. */
   fetch?: typeof fetch;
+  /**
+   * How numbers of answers come. `exact`, the default: as numbers, but those whose value JavaScript cannot hold as
+   * `JSON.rawJSON`, whose text is in `rawJSON`. `kept`: so comes every number that JavaScript would write otherwise, 1.0
+   * too.
+   */
+  numbers?: 'exact' | 'kept';
 };
 
 /** For one call. */
@@ -42,7 +49,9 @@ export function connect({
   key,
   timeoutMs = USUAL_MS,
   fetch = globalThis.fetch,
+  numbers = 'exact',
 }: ConnectionOptions): Connection {
+  const parse = numbers === 'kept' ? parseKept : parseExact;
   const base = new URL(url);
   const prefix = base.pathname.replace(/\/+$/, '');
 
@@ -72,7 +81,7 @@ export function connect({
           ...(body && { 'content-type': body.type }),
           ...(outgoing.idempotencyKey !== undefined && { 'idempotency-key': outgoing.idempotencyKey }),
         },
-        ...(json && { body: JSON.stringify(json) }),
+        ...(json && { body: exactJson(json) }),
         ...(body && { body: body.stream, duplex: 'half' as const }),
       });
       if (!response.ok) throw refusal(what, response.status, await response.text());
@@ -94,7 +103,7 @@ export function connect({
         const text = await response.text();
         if (text === '') return undefined as never;
         try {
-          return JSON.parse(text);
+          return parse(text) as never;
         } catch {
           throw refusal(`${method} ${path}`, response.status, text);
         }
@@ -109,7 +118,7 @@ function search(query: Readonly<Record<string, unknown>>): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query))
     for (const one of [value].flat())
-      if (one !== undefined) params.append(name, typeof one === 'object' ? JSON.stringify(one) : String(one));
+      if (one !== undefined) params.append(name, typeof one === 'object' ? exactJson(one) : String(one));
   return params.toString();
 }
 

@@ -46,13 +46,14 @@ export type Landed = {
   pauseMs: number | null;
 };
 
-/** Null: the delivery was taken from us before anything was sent, by its owner who cancelled it. */
+/** Null: nothing was sent, as its owner called it off in time. */
 export async function attempt(
   deps: AttemptDeps,
   claimed: Claimed,
   signal: AbortSignal,
+  isWanted: () => boolean,
 ): Promise<Landed | null> {
-  const result = await sent(deps, claimed, signal);
+  const result = await sent(deps, claimed, signal, isWanted);
   if (result === null) return null;
   const { startedAt, outcome } = result;
   // An error has no payload to leave out: its only form is what a receiver called too large.
@@ -88,7 +89,7 @@ export async function attempt(
   };
   return {
     recorded,
-    health: healthOutcome(judged),
+    health: healthOutcome(judged, outcome.status),
     host: hostOutcome(outcome),
     tookMs: judged.kind === 'interrupted' || outcome.shortage !== null ? null : outcome.durationMs,
     pauseMs: judged.kind === 'paused' ? judged.retryAfterMs : null,
@@ -98,19 +99,26 @@ export async function attempt(
 type Sent = { startedAt: Date; outcome: AttemptOutcome };
 
 /** What we are short of before there is a request to send (the account's secrets, memory to compress in) is an outcome too. */
-async function sent(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): Promise<Sent | null> {
+async function sent(
+  deps: AttemptDeps,
+  claimed: Claimed,
+  signal: AbortSignal,
+  isWanted: () => boolean,
+): Promise<Sent | null> {
   let secrets: readonly string[];
   let body: Buffer | null;
   let gzippedBody: Buffer | null;
   try {
-    secrets = await deps.secretsOf(claimed.accountId);
     body = claimed.body ?? (await deps.readBody(claimed));
     if (body === null) return null;
     gzippedBody = claimed.gzip ? await gzipped(body) : null;
+    // Last: reading and packing 20 MB takes its time, and a rotation meanwhile is in force.
+    secrets = await deps.secretsOf(claimed.accountId);
   } catch (error) {
     if (shortageOf(error) === null) throw error;
     return { startedAt: deps.now(), outcome: notSent(failureOf(error, null)) };
   }
+  if (!isWanted()) return null;
   const startedAt = deps.now();
   const request = prepare({
     delivery: { ...claimed, body, ...(gzippedBody && { gzippedBody }) },
@@ -123,20 +131,28 @@ async function sent(deps: AttemptDeps, claimed: Claimed, signal: AbortSignal): P
   return { startedAt, outcome };
 }
 
-/** An endpoint that answers on purpose is alive, whatever it thinks of this one message. */
-function healthOutcome(judged: Verdict): HealthOutcome {
+/**
+ * Statuses by which a receiver that works says something of this one message. All other 4xx (401, 403, 404, 405, 429 without
+ * Retry-After) are what a whole endpoint answers: a wrong address, a bad deploy.
+ */
+const REFUSALS: ReadonlySet<number> = new Set([
+  400, 402, 406, 409, 411, 412, 413, 414, 415, 416, 417, 422, 423, 424, 428, 431, 451,
+]);
+
+function healthOutcome(judged: Verdict, status: number | null): HealthOutcome {
   switch (judged.kind) {
     case 'delivered':
       return judged.disables ? 'disable' : 'success';
     case 'retry':
-      return judged.blame === 'theirs' ? 'failure' : 'neither';
+      if (judged.blame === 'ours') return 'neither';
+      return status !== null && REFUSALS.has(status) ? 'refused' : 'failure';
     case 'gone':
     case 'disable':
       return judged.kind;
     case 'abort':
     case 'still_too_large':
-      return 'success';
     case 'paused':
+      return 'refused';
     case 'too_large':
     case 'interrupted':
       return 'neither';

@@ -2,9 +2,11 @@
 // from (health, outcome, now) to health, one to the pace. Its holder keeps it in memory for the time of the lease and
 // writes it with the answers, in the same transaction.
 //
-//   closed ──5 failures in a row──▶ open ──its time is over──▶ half-open ──success──▶ closed, slowly
+//   closed ──5 failures in a row──▶ open ──its time is over──▶ half-open ──answered──▶ closed, slowly
 //     │                              ▲                             └─────failure──▶ open, twice as long
 //     └── 410 three times in a row, 5 days of nothing but failure, or webhook-delivery: disable ──▶ disabled
+//
+// Nothing that a receiver says leads out of `disabled`: its owner alone enables it.
 import type { EndpointHealth } from '../delivery.ts';
 
 export const TRIP_FAILURES = 5;
@@ -13,29 +15,45 @@ export const OPEN_MS = 30_000;
 export const LONGEST_OPEN_MS = 600_000;
 export const GONE_IN_A_ROW = 3;
 export const DISABLE_AFTER_MS = 5 * 86_400_000;
+/** Fewer failures than this are too few to tell of five days. */
+export const DISABLE_FAILURES = 10;
+/**
+ * Failures further apart say nothing of the time between: a new row of them begins. Longer than the longest wait of the
+ * usual schedule, 24 h with its jitter.
+ */
+export const SILENCE_MS = 36 * 3_600_000;
 
-/** What an attempt tells about its endpoint. `neither`: our own fault, or a configuration's; it is not held against anybody. */
-export type HealthOutcome = 'success' | 'failure' | 'gone' | 'disable' | 'neither';
+/**
+ * What an attempt tells about its endpoint. `refused`: it works, and on purpose did not take this message, or not now (400,
+ * 422, a 413 to the shortest form, 429 with Retry-After): others may fare better. `neither`: our own fault, held against
+ * nobody.
+ */
+export type HealthOutcome = 'success' | 'refused' | 'failure' | 'gone' | 'disable' | 'neither';
 
-export function nextHealth(health: EndpointHealth, outcome: HealthOutcome, now: Date): EndpointHealth {
+/** When the attempt was begun, and when its answer came; of the database's clock. */
+export type Span = { begunAt: Date; now: Date };
+
+export function nextHealth(
+  health: EndpointHealth,
+  outcome: HealthOutcome,
+  { begunAt, now }: Span,
+): EndpointHealth {
+  if (health.state === 'disabled') return health;
+  if (health.countsFrom !== null && begunAt < health.countsFrom) return health;
   switch (outcome) {
     case 'neither':
       return health;
     case 'disable':
       return disabled(health, 'the receiver asked for it (webhook-delivery: disable)');
     case 'success':
-      if (health.state === 'closed' && health.failures === 0 && health.failingSince === null) return health;
-      return {
-        ...health,
-        state: 'closed',
-        failures: 0,
-        failingSince: null,
-        gone: 0,
-        trips: 0,
-        openUntil: null,
-        // After an outage the backlog must not come all at once.
-        rampFrom: health.state === 'half_open' ? now : health.rampFrom,
-      };
+      return health.state === 'closed' && health.failures === 0
+        ? health
+        : { ...closed(health, now), failures: 0, refusals: 0, failingSince: null, failedAt: null, gone: 0 };
+    case 'refused': {
+      const next = { ...closed(counted(health, now), now), gone: 0 };
+      // What it failed before it answered is over; refusals themselves open nothing.
+      return { ...next, refusals: health.state === 'closed' ? health.refusals + 1 : next.failures };
+    }
     case 'gone': {
       const gone = health.gone + 1;
       const failed = failure(health, now);
@@ -50,17 +68,39 @@ export function nextHealth(health: EndpointHealth, outcome: HealthOutcome, now: 
   }
 }
 
+/** It works. After an answer to its probe it is approached slowly. */
+function closed(health: EndpointHealth, now: Date): EndpointHealth {
+  if (health.state === 'disabled') return health;
+  const recovers = health.state === 'half_open';
+  return {
+    ...health,
+    state: 'closed',
+    trips: 0,
+    openUntil: null,
+    // After an outage the backlog must not come all at once; what was begun during it may still be timing out.
+    rampFrom: recovers ? now : health.rampFrom,
+    countsFrom: recovers ? now : health.countsFrom,
+  };
+}
+
 function failure(health: EndpointHealth, now: Date): EndpointHealth {
-  const failures = health.failures + 1;
-  const failingSince = health.failingSince ?? now;
-  const next = { ...health, failures, failingSince };
-  if (now.getTime() - failingSince.getTime() >= DISABLE_AFTER_MS)
-    return disabled(next, 'nothing but failures for 5 days');
-  if (health.state === 'disabled') return next;
+  const next = counted(health, now);
   // Several attempts were in flight when it opened: their failures do not open it again.
-  if (isResting(health, now)) return next;
-  if (health.state !== 'half_open' && failures < TRIP_FAILURES) return next;
+  if (next.state === 'disabled' || isResting(health, now)) return next;
+  if (health.state !== 'half_open' && next.failures - next.refusals < TRIP_FAILURES) return next;
   return { ...next, ...tripped(health, now) };
+}
+
+/** One more in the row of failures, which disables when it has lasted for days. */
+function counted(health: EndpointHealth, now: Date): EndpointHealth {
+  const { failingSince: first, failedAt: last } = health;
+  const isNewRow = first === null || last === null || now.getTime() - last.getTime() > SILENCE_MS;
+  const failingSince = isNewRow ? now : first;
+  const next = { ...health, failures: health.failures + 1, failingSince, failedAt: now };
+  const lasts = now.getTime() - failingSince.getTime() >= DISABLE_AFTER_MS;
+  return lasts && next.failures >= DISABLE_FAILURES
+    ? disabled(next, 'nothing but failures for 5 days')
+    : next;
 }
 
 /** What an endpoint's breaker and a host's have in common. */
@@ -79,8 +119,25 @@ export function tripped(health: Breaker, now: Date) {
 }
 
 function disabled(health: EndpointHealth, reason: string): EndpointHealth {
-  if (health.state === 'disabled') return health;
   return { ...health, state: 'disabled', openUntil: null, disabledReason: reason };
+}
+
+/** As enabling leaves it: a clean slate, approached slowly, in which what was begun before has no part. */
+export function enabled(at: Date): EndpointHealth {
+  return {
+    state: 'closed',
+    failures: 0,
+    refusals: 0,
+    failingSince: null,
+    failedAt: null,
+    gone: 0,
+    trips: 0,
+    openUntil: null,
+    pausedUntil: null,
+    disabledReason: null,
+    rampFrom: at,
+    countsFrom: at,
+  };
 }
 
 /** The receiver asked for patience: nothing before `until`, and gently then. */

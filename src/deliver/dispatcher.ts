@@ -19,6 +19,7 @@ import type {
   Told,
 } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
+import { CalledOff } from './called-off.ts';
 import { Capacity, type Place, type Receiver } from './capacity.ts';
 import { firstRoom, HeldEndpoint, type Wanted } from './held.ts';
 import { Hosts } from './hosts.ts';
@@ -33,8 +34,11 @@ export type DispatcherStore = {
 
 export type DispatcherOptions = {
   store: DispatcherStore;
-  /** One attempt; resolves for every far-end failure, with null when there was nothing to send; rejects only on a bug. */
-  send: (claimed: Claimed, signal: AbortSignal) => Promise<Landed | null>;
+  /**
+   * One attempt; resolves for every far-end failure, with null when nothing was sent, as its owner wants it no more; rejects
+   * only on a bug. `isWanted` is asked last of all.
+   */
+  send: (claimed: Claimed, signal: AbortSignal, isWanted: () => boolean) => Promise<Landed | null>;
   /** Attempts in flight per endpoint. */
   concurrency: number;
   /** Requests at a time in this process, and bytes of their bodies. */
@@ -91,6 +95,7 @@ export class Dispatcher {
   #look = true;
   /** Endpoints that have come due and were not had yet, and until when they go first (performance.now). */
   readonly #told = new Map<string, number>();
+  readonly #calledOff = new CalledOff();
   /** Hosts and accounts that the last look passed over because they had as much under way as they may. */
   #passedOver: ReadonlySet<string> = new Set();
   /** Hosts at which something claimed could not begin for want of a place there; and whether any place was wanted. */
@@ -123,6 +128,31 @@ export class Dispatcher {
     this.#claimBell.ring();
   }
 
+  /** The owner enabled it, at this time of the database: what attempts begun before will tell counts no more. */
+  enabled(endpointId: string, hostId: string, at: Date): void {
+    this.#held.get(endpointId)?.enabled(at);
+    this.#hosts.triedAgain(hostId, at);
+  }
+
+  /** It is not begun any more. One that is begun ends as it ends. */
+  callOff(endpointId: string, deliveryId: string): void {
+    this.#calledOff.add(deliveryId, performance.now());
+    const held = this.#held.get(endpointId);
+    if (!held) return;
+    this.#unsent.push(...held.drop((claimed) => claimed.id === deliveryId));
+    this.#claimBell.ring();
+  }
+
+  isWantedAgain(deliveryId: string): void {
+    this.#calledOff.forget(deliveryId);
+  }
+
+  /** News may not have been heard: what was claimed ahead is given back, and claimed again where it is still wanted. */
+  recheck(): void {
+    for (const held of this.#held.values()) this.#unsent.push(...held.drop(() => true));
+    this.wake();
+  }
+
   /** Something may be due: at this endpoint, or nobody says where. */
   wake(endpointId: string | null = null): void {
     if (endpointId === null) this.#lookEverywhere();
@@ -144,9 +174,22 @@ export class Dispatcher {
 
   /** Claims nothing more; running attempts have `graceMs` to finish, then they are cut off and handed back. */
   async stop(graceMs: number): Promise<void> {
+    const { log, attemptMs } = this.#options;
     this.#stopping.abort();
     this.#claimBell.ring();
-    const cutOff = setTimeout(() => this.#cutOff.abort(), graceMs);
+    const callbacks = this.#capacity.open;
+    if (callbacks > 0)
+      log.info(
+        { callbacks, seconds: Math.ceil(Math.min(graceMs, attemptMs) / 1_000) },
+        'waiting for the answers of callbacks under way, so long at most',
+      );
+    const cutOff = setTimeout(() => {
+      log.warn(
+        { callbacks: this.#capacity.open },
+        'callbacks without an answer yet are cut off: each goes out once more at the next start, with the same webhook-id',
+      );
+      this.#cutOff.abort();
+    }, graceMs);
     await this.#loops;
     clearTimeout(cutOff);
   }
@@ -237,7 +280,10 @@ export class Dispatcher {
   }
 
   #take(held: HeldEndpoint, claimed: readonly Claimed[], room: number): void {
-    held.claimed(claimed, performance.now());
+    const isWanted = ({ id }: Claimed) => !this.#calledOff.has(id);
+    held.claimed(claimed.filter(isWanted), performance.now());
+    // Called off while the answer to its claim was on its way.
+    this.#unsent.push(...claimed.filter((one) => !isWanted(one)));
     // A full answer means there may be more.
     if (claimed.length >= room) held.more = true;
     this.#launch(held);
@@ -310,14 +356,26 @@ export class Dispatcher {
     const at = performance.now();
     const all = [...this.#held.values()];
     this.#unsent.push(...all.flatMap((held) => held.leftOver(at, this.#stopped)));
-    if (this.#unsent.length > 0) await this.#options.store.handBack(this.#unsent);
-    this.#unsent = [];
+    await this.#handBack();
     const over = all.filter((held) => held.open === 0 && (this.#stopped || held.isOver(at)));
     if (over.length === 0) return;
     await this.#options.store.releaseEndpoints(over.map(({ id, token }) => ({ endpointId: id, token })));
     for (const { id } of over) this.#held.delete(id);
     // Its time is over, its deliveries may still be due: the poll would find them half a second later.
     if (over.some((held) => held.isClosing(at))) this.#look = true;
+  }
+
+  /** More may be called off meanwhile. */
+  async #handBack(): Promise<void> {
+    const batch = this.#unsent;
+    if (batch.length === 0) return;
+    this.#unsent = [];
+    try {
+      await this.#options.store.handBack(batch);
+    } catch (error) {
+      this.#unsent.push(...batch);
+      throw error;
+    }
   }
 
   /** Starts what may start of an endpoint. */
@@ -339,12 +397,17 @@ export class Dispatcher {
 
   #send(held: HeldEndpoint, claimed: Claimed, place: Place): void {
     this.#open++;
-    this.#options.send(claimed, this.#cutOff.signal).then(
+    const begunAt = this.#now();
+    const isWanted = () => !this.#calledOff.has(claimed.id);
+    this.#options.send(claimed, this.#cutOff.signal, isWanted).then(
       (landed) => {
         this.#leave(place);
-        if (!landed) return this.#forget(held);
+        if (!landed) {
+          this.#unsent.push(claimed);
+          return this.#forget(held);
+        }
         this.#unrecorded.push(landed);
-        held.landed(landed, this.#now(), performance.now());
+        held.landed(landed, { begunAt, now: this.#now(), at: performance.now() });
         this.#launch(held);
         if (this.#unrecorded.length === 1 || !this.#awaitsCompany()) this.#recordBell.ring();
         if (this.#wantsAttention(held)) this.#claimBell.ring();

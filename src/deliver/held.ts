@@ -2,7 +2,7 @@
 import type { EndpointHealth } from '../delivery.ts';
 import type { Claimed, LeasedEndpoint } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
-import { nextHealth, paused, rampBudget } from './breaker.ts';
+import { enabled, nextHealth, paused, rampBudget } from './breaker.ts';
 import { laneOf, type Receiver } from './capacity.ts';
 import type { Host } from './hosts.ts';
 import type { UsualTime } from './usual-time.ts';
@@ -78,7 +78,7 @@ export class HeldEndpoint {
 
   get receiver(): Receiver {
     const { quick } = this.#usual;
-    const lane = this.health.failures > 0 ? 'slow' : laneOf(this.host, quick);
+    const lane = this.health.failures > this.health.refusals ? 'slow' : laneOf(this.host, quick);
     return { host: this.host, lane, isQuickItself: quick === true };
   }
 
@@ -141,13 +141,31 @@ export class HeldEndpoint {
     this.#taken++;
   }
 
+  /** Its owner wants it called again: what the attempts under way will tell is of the time before. */
+  enabled(at: Date): void {
+    this.health = enabled(at);
+    this.unwritten = false;
+    this.#budgetFrom = 0;
+    this.#taken = 0;
+  }
+
+  /** Those of what waits here that are not wanted. */
+  drop(isUnwanted: (claimed: Claimed) => boolean): Claimed[] {
+    const dropped = this.#waiting.filter(isUnwanted);
+    if (dropped.length > 0) this.#waiting = this.#waiting.filter((claimed) => !isUnwanted(claimed));
+    return dropped;
+  }
+
   /** What will not be started under this lease any more. */
   leftOver(at: number, stopped: boolean): Claimed[] {
     return stopped || this.isClosing(at) ? this.#waiting.splice(0) : [];
   }
 
   /** An attempt has ended: its place is free, and this is what it makes of the endpoint. */
-  landed({ health, pauseMs, host, tookMs }: Omit<Landed, 'recorded'>, now: Date, at: number): void {
+  landed(
+    { health, pauseMs, host, tookMs }: Omit<Landed, 'recorded'>,
+    { begunAt, now, at }: { begunAt: Date; now: Date; at: number },
+  ): void {
     this.#inFlight--;
     this.#unrecorded++;
     this.#busyAt = at;
@@ -156,9 +174,9 @@ export class HeldEndpoint {
       this.#usual.add(tookMs);
       this.host.usual.add(tookMs);
     }
-    this.host.landed(host, now);
+    this.host.landed(host, { begunAt, now });
     const before = this.health;
-    this.health = nextHealth(this.health, health, now);
+    this.health = nextHealth(this.health, health, { begunAt, now });
     if (pauseMs !== null) {
       this.health = paused(this.health, new Date(now.getTime() + pauseMs));
       // Given back at once: the next look is at the end of the pause.

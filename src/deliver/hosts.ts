@@ -3,6 +3,7 @@
 import type { HostHealth } from '../delivery.ts';
 import type { RecordedHost } from '../store/hosts.ts';
 import type { LeasedEndpoint } from '../store/leases.ts';
+import type { Span } from './breaker.ts';
 import { type HostOutcome, nextHostHealth } from './host-breaker.ts';
 import { UsualTime } from './usual-time.ts';
 
@@ -16,6 +17,8 @@ export class Host {
   openOthers = 0;
   /** Something has answered here in the life of this process. */
   answers = false;
+  /** Silence of attempts begun before tells nothing any more. */
+  #countsFrom: Date | null = null;
   readonly usual = new UsualTime();
   readonly #onChange: (host: Host) => void;
 
@@ -29,11 +32,20 @@ export class Host {
     this.#onChange = onChange;
   }
 
-  landed(outcome: HostOutcome, now: Date): void {
+  landed(outcome: HostOutcome, { begunAt, now }: Span): void {
     if (outcome === 'answered') this.answers = true;
+    else if (this.#countsFrom !== null && begunAt < this.#countsFrom) return;
     const before = this.health;
     this.health = nextHostHealth(before, outcome, now);
-    if (this.health !== before) this.#onChange(this);
+    if (this.health === before) return;
+    if (before.state !== 'closed' && this.health.state === 'closed') this.#countsFrom = now;
+    this.#onChange(this);
+  }
+
+  /** An endpoint of it was enabled: a host that rests is tried at once. */
+  triedAgain(at: Date): void {
+    this.#countsFrom = at;
+    if (this.health.state === 'open') this.health = { ...this.health, state: 'half_open', openUntil: at };
   }
 }
 
@@ -58,6 +70,13 @@ export class Hosts {
     this.#hosts.set(host.id, host);
     forget(this.#hosts, (one) => this.#isAtRest(one));
     return host;
+  }
+
+  triedAgain(hostId: string, at: Date): void {
+    const host = this.#hosts.get(hostId);
+    if (!host) return;
+    host.triedAgain(at);
+    this.#unwritten.delete(host);
   }
 
   #isAtRest(host: Host): boolean {

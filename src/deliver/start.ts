@@ -29,6 +29,8 @@ export type DeliverDeps = Omit<AttemptDeps, 'readBody' | 'shortages'> & {
   /** Where a shortage of ours is said. */
   shortages: Pick<ShortageLog, 'found'>;
   endpointConcurrency: number;
+  /** Milliseconds that attempts under way have to end when we stop; then they are cut off. */
+  graceMs: number;
   /** Sockets this process may have open to receivers; unset: as many as are of use. */
   sockets?: number;
 };
@@ -41,8 +43,6 @@ const SETTLE_MS = 1_000;
 const REMIND_MS = 15_000;
 const COUNT_MS = 2_000;
 const CLOCK_MS = 15_000;
-/** Running attempts have this long to finish when we stop. */
-const GRACE_MS = 4_000;
 
 const NOTHING: ClaimResult = { now: null, leases: [], claimed: [] };
 
@@ -71,13 +71,15 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       record: async (batch, healths) => {
         db.teller.tell(await record(db, batch, healths));
       },
-      handBack: (unsent) => handBack(db, unsent),
+      handBack: async (unsent) => {
+        db.teller.tell(await handBack(db, unsent));
+      },
       releaseEndpoints: (leases) => releaseEndpoints(db, leases),
     },
-    send: async (claimed, signal) => {
+    send: async (claimed, signal, isWanted) => {
       // Stepped between the claim and now: on record as interrupted, not sent.
       const mayGo = clock.isRight ? signal : AbortSignal.abort();
-      const landed = await attempt(attemptDeps, claimed, mayGo);
+      const landed = await attempt(attemptDeps, claimed, mayGo, isWanted);
       if (!landed) return null;
       const { recorded } = landed;
       const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
@@ -96,8 +98,9 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       );
       if (status !== null) rest.over();
       outcomes.add(outcome);
-      if (landed.health !== 'neither')
-        tally.add(claimed.endpointId, landed.health === 'success', recorded.attempt.startedAt);
+      const delivered = recorded.next.state === 'delivered';
+      if (delivered || landed.health !== 'neither')
+        tally.add(claimed.endpointId, delivered, recorded.attempt.startedAt);
       return landed;
     },
     concurrency: deps.endpointConcurrency,
@@ -108,8 +111,13 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   });
   const deaf = db.teller.hear((news) => {
     if (news.kind === 'endpoint_due') dispatcher.wake(news.endpointId);
-    if (news.kind === 'due' || news.kind === 'missed') dispatcher.wake();
+    if (news.kind === 'due') dispatcher.wake();
+    if (news.kind === 'missed') dispatcher.recheck();
     if (news.kind === 'disabled') dispatcher.letGo(news.endpointId);
+    if (news.kind === 'enabled') dispatcher.enabled(news.endpointId, news.hostId, new Date(news.at));
+    if (news.kind === 'called_off') dispatcher.callOff(news.endpointId, news.deliveryId);
+    // Called off, and sent again by its owner.
+    if (news.kind === 'delivery' && news.state === 'pending') dispatcher.isWantedAgain(news.id);
   });
   dispatcher.start();
   const remind = startChore('remind endpoints', REMIND_MS, log, async () => {
@@ -132,7 +140,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
     deaf();
     await stopReplays();
     await Promise.all([remind.stop(), settle.stop(), checkClock.stop()]);
-    await dispatcher.stop(GRACE_MS);
+    await dispatcher.stop(deps.graceMs);
     await count.stop();
     await writeCounts();
   };

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
+import { decimalOf, isSameValue } from '../exact-json.ts';
 import type { Db } from '../store/database.ts';
 import { type Answer, findAnswer, type KeyedRequest } from '../store/idempotency.ts';
 import { breather } from '../turns.ts';
@@ -27,7 +28,8 @@ export function idempotencyKey(
 const STEP = 500;
 
 /**
- * SHA-256 of a JSON body. The order of an object's keys does not count: several languages shuffle it. In turns: 1 MB of
+ * SHA-256 of a JSON body. The order of an object's keys does not count: several languages shuffle it. Numbers count by
+ * their value, with all their digits. In turns: 1 MB of
  * small values takes some 100 ms.
  */
 export async function hashJson(body: unknown): Promise<Buffer> {
@@ -45,7 +47,9 @@ export async function hashJson(body: unknown): Promise<Buffer> {
 }
 
 function* sortedJson(value: unknown): Generator<string> {
-  if (typeof value !== 'object' || value === null) yield `${JSON.stringify(value)}`;
+  // However it is spelled; one that JavaScript has takes the same hash as before there were others.
+  if (JSON.isRawJSON(value)) yield sortedNumber(value.rawJSON);
+  else if (typeof value !== 'object' || value === null) yield `${JSON.stringify(value)}`;
   else if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       yield index === 0 ? '[' : ',';
@@ -62,6 +66,9 @@ function* sortedJson(value: unknown): Generator<string> {
     yield names.length === 0 ? '{}' : '}';
   }
 }
+
+const sortedNumber = (text: string): string =>
+  isSameValue(text) ? JSON.stringify(Number(text)) : decimalOf(text);
 
 /** The answer this request was given before; throws `idempotency_key_reused`. */
 export async function earlierAnswer(db: Db, keyed: KeyedRequest | null): Promise<Answer | undefined> {

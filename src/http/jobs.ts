@@ -15,6 +15,8 @@ import {
   readResult,
 } from '../store/job-list.ts';
 import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
+import { metadataOf } from '../store/metadata.ts';
+import type { Json } from '../store/schema.ts';
 import type { Submit } from '../store/submissions.ts';
 import { AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
 import { sendAudio } from './files.ts';
@@ -73,7 +75,10 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
   });
 
   async function create(request: FastifyRequest, keyed: KeyedRequest | null): Promise<Answer> {
-    const body = request.body as JobRequest;
+    const sent = request.sent as Record<string, Json>;
+    const metadata = metadataOf(sent);
+    // Measured as it is kept: a long number is a short one once JavaScript has read it.
+    const body = { ...(request.body as JobRequest), ...(metadata && { custom_metadata: metadata }) };
     const uploadId = ownFileId(body.audio_url);
     const upload = uploadId === null ? undefined : await findAudio(db, request.account, uploadId);
     // Our own upload is read from the disk: its URL is never called, so it may name any host.
@@ -88,8 +93,8 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
       accountId: request.account,
       audioUrl: body.audio_url,
       audioId: upload?.id ?? null,
-      request: request.sent as never,
-      customMetadata: (body.custom_metadata as never) ?? null,
+      request: sent,
+      customMetadata: metadata,
       callback,
     };
     const result_url = `${publicUrl()}${routes.prefix}/${id}`;

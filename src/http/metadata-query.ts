@@ -1,5 +1,6 @@
 // `custom_metadata` in a query, in both spellings that clients use: JSON text, `custom_metadata={"user":"Ann"}`, and
 // brackets, `custom_metadata[user]=Ann`, `custom_metadata[address][city]=Rome`, `custom_metadata[tags][]=new`. Pure.
+import { parseKept, setOwn } from '../exact-json.ts';
 import { type MetadataConditions, metadataConditions } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
 import { clipped } from './clip.ts';
@@ -52,10 +53,10 @@ export function readMetadataQuery(
 function readJson(value: unknown, asked: Bag, problems: string[]): void {
   if (value === '') return;
   try {
-    const parsed: unknown = JSON.parse(String(value));
+    const parsed = parseKept(String(value));
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
       throw new TypeError('no object');
-    for (const [name, inner] of Object.entries(parsed)) set(asked, name, inner as Json);
+    for (const [name, inner] of Object.entries(parsed)) setOwn(asked, name, inner as Json);
   } catch {
     problems.push(
       `${NAME} must be an object: write JSON, once, such as ${NAME}={"user":"Ann"}, or ${NAME}[user]=Ann`,
@@ -88,28 +89,23 @@ function put(bag: Bag, [name = '', ...rest]: readonly string[], value: Json): bo
   const there = Object.hasOwn(bag, name) ? bag[name] : undefined;
   if (rest.length === 0) {
     if (there !== undefined && typeof there === 'object' && !Array.isArray(there)) return false;
-    set(bag, name, there === undefined ? value : [there as Json, value].flat());
+    setOwn(bag, name, there === undefined ? value : [there as Json, value].flat());
     return true;
   }
   if (rest.length === 1 && INDEX.test(rest[0] as string)) {
     if (there !== undefined && !Array.isArray(there)) return false;
-    set(bag, name, [...((there as Json[] | undefined) ?? []), value]);
+    setOwn(bag, name, [...((there as Json[] | undefined) ?? []), value]);
     return true;
   }
   if (there !== undefined && (typeof there !== 'object' || there === null || Array.isArray(there)))
     return false;
   const inner = (there as Bag | undefined) ?? {};
-  set(bag, name, inner);
+  setOwn(bag, name, inner);
   return put(inner, rest, value);
 }
 
-/** Whatever the name, `__proto__` too: a field like any other. */
-function set(bag: Bag, name: string, value: Json): void {
-  Object.defineProperty(bag, name, { value, enumerable: true, configurable: true, writable: true });
-}
-
 function measure(value: Json): { values: number; depth: number } {
-  if (typeof value !== 'object' || value === null) return { values: 1, depth: 0 };
+  if (typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return { values: 1, depth: 0 };
   let [values, depth] = [1, 0];
   // Text of bounded length cannot be nested deeper than it is long.
   for (const inner of Object.values(value)) {

@@ -11,9 +11,11 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { HttpError } from '../errors.ts';
+import { changesNumbers, readNumbers } from '../exact-json.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
+import { inTurns } from '../turns.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { BodyRoom } from './body-room.ts';
 import { callbackRoutes } from './callbacks.ts';
@@ -47,8 +49,13 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The account of the request's key; empty on routes that need none. */
     account: string;
-    /** The body as it came, before nulls were taken out for validation. */
+    /**
+     * The body as it came, to be kept and passed on: before nulls were taken out for validation, and with its numbers to
+     * the letter. What is to be counted with is in `body`.
+     */
     sent: unknown;
+    /** The text of a body with a number that JavaScript would write otherwise, until it is read into `sent`. */
+    exactText: string | null;
     /** Gives back its place among the large bodies. */
     bodyIsRead: (() => void) | null;
   }
@@ -96,10 +103,11 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   });
   server.setValidatorCompiler(validatorCompiler());
   server.removeContentTypeParser('text/plain');
-  acceptEmptyJson(server);
+  acceptJson(server);
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
+  server.decorateRequest('exactText', null);
   server.decorateRequest('bodyIsRead', null);
 
   server.addHook('onRequest', async (request, reply) => {
@@ -152,6 +160,9 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
       await turn();
       const trouble = unstorable(request.body);
       if (trouble !== null) throw new HttpError('request_invalid', { sentences: [trouble] });
+      // No deeper than can be walked, from here on.
+      if (request.exactText !== null) request.sent = await inTurns(readNumbers(request.exactText));
+      request.exactText = null;
       await turn();
       request.body = withoutNulls(request.body);
       await turn();
@@ -218,12 +229,16 @@ const refuseWith =
     return reply.code(body.statusCode).send(body);
   };
 
-/** Clients that send `content-type: application/json` with every request send it with an empty DELETE as well. */
-function acceptEmptyJson(server: FastifyInstance): void {
+/**
+ * JSON, or nothing: clients that send `content-type: application/json` with every request send it with an empty DELETE as
+ * well.
+ */
+function acceptJson(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.removeContentTypeParser('application/json');
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body.length === 0) done(null, undefined);
-    else parse(request, body as string, done);
+    if (body.length === 0) return done(null, undefined);
+    if (changesNumbers(body as string)) request.exactText = body as string;
+    parse(request, body as string, done);
   });
 }

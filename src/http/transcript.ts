@@ -2,6 +2,7 @@
 import { JOB_ERRORS } from '../errors.ts';
 import { maskedRequest } from '../mask.ts';
 import type { RecordRow } from '../store/job-list.ts';
+import { metadataOf } from '../store/metadata.ts';
 
 export function jobRecord(row: RecordRow): string {
   const file =
@@ -22,7 +23,7 @@ export function jobRecord(row: RecordRow): string {
     kind: 'pre-recorded',
     created_at: row.created_at.toISOString(),
     completed_at: row.completed_at?.toISOString() ?? null,
-    custom_metadata: row.custom_metadata,
+    custom_metadata: metadataOf(row.request),
     error_code: row.error_code === null ? null : JOB_ERRORS[row.error_code].integer,
     // Not in the hosted API, where the reason is in the callback alone.
     error_reason: row.error_code,

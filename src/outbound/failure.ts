@@ -14,8 +14,8 @@ export const FAILURE_CLASSES = {
   blocked_address: { blame: 'configuration' },
   /** The request itself cannot be sent: a bad URL or header value. */
   config: { blame: 'configuration' },
-  /** No address: our resolver's word, so never held against the receiver for good. */
-  dns: { blame: 'ours' },
+  /** The name leads nowhere. */
+  dns: { blame: 'theirs' },
   /** Descriptors, memory, ports: this machine could not send, and may soon. Costs nobody an attempt. */
   shortage: { blame: 'ours' },
   /** No way from this machine to that network. It may last (no IPv6 here), so the schedule goes on and bounds it. */

@@ -1,7 +1,7 @@
 // A job that its owner wants no more: it ends at once, whatever it is doing. The process that works on it finds that its
 // run is over, and stops.
 import type { TellingDb } from './database.ts';
-import { type Callback, callbackOf, failJob, type JobFailed, type JobRow } from './jobs.ts';
+import { type Endable, endable, failJob, type JobFailed, type JobRow } from './jobs.ts';
 
 export type Cancelled = {
   /** As it is now. */
@@ -15,7 +15,7 @@ export function cancelJob(
   db: TellingDb,
   accountId: string,
   id: string,
-  endOf: (job: JobRow & { callback: Callback | null }) => JobFailed,
+  endOf: (job: Endable) => JobFailed,
 ): Promise<Cancelled | undefined> {
   return db.commit(async (trx) => {
     const job = await trx
@@ -27,7 +27,7 @@ export function cancelJob(
       .executeTakeFirst();
     if (!job) return undefined;
     if (job.state === 'done' || job.state === 'error') return { job, audioId: null };
-    const end = endOf({ ...job, callback: callbackOf(job) });
+    const end = endOf(endable(job));
     const audioId = job.fetched ? job.audio_id : null;
     if (audioId !== null) await trx.deleteFrom('audio').where('id', '=', audioId).execute();
     return { job: { ...job, ...(await failJob(trx, id, end)) }, audioId };

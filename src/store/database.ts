@@ -2,6 +2,7 @@
 // others wait to hear of.
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
+import { parseKept } from '../exact-json.ts';
 import { clientWithin, reachedThrough } from './client.ts';
 import type { News } from './news.ts';
 import { LOOKUPS_ONLY } from './prepared.ts';
@@ -33,6 +34,8 @@ export class TellingDb extends Kysely<Schema> {
         return done;
       });
       this.teller.tell(changed);
+      // Whoever asked for it is answered once the other processes have it, too: they begin nothing of it after the answer.
+      if (changed.some(({ kind }) => kind === 'called_off' || kind === 'disabled')) await this.teller.told();
       return result;
     } catch (error) {
       // The commit's answer was lost: it may be committed for all we know.
@@ -95,11 +98,15 @@ export function openDatabase({
     connectionTimeoutMillis: 10_000,
   };
   // int8 counters here stay far below 2^53; strings would only invite `'1' + 1`.
+  // json, unlike jsonb, keeps what somebody sent.
+  const parsers = new Map<number, (text: string) => unknown>([
+    [pg.types.builtins.INT8, Number],
+    [pg.types.builtins.JSON, parseKept],
+  ]);
   const types = {
     getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-      oid === pg.types.builtins.INT8 && format !== 'binary'
-        ? Number
-        : pg.types.getTypeParser(oid as never, format as never)) as typeof pg.types.getTypeParser,
+      (format !== 'binary' && parsers.get(oid)) ||
+      pg.types.getTypeParser(oid as never, format as never)) as typeof pg.types.getTypeParser,
   };
   const Client = clientWithin(statementMs === null ? null : statementMs + ANSWER_MARGIN_MS);
   const pool = new pg.Pool({ ...connection, max: size, types, Client });

@@ -222,7 +222,10 @@ async function keepPlaces(trx: TellingTrx, id: string): Promise<void> {
     WHERE delivery.id = ${id} AND attempt.delivery_id = delivery.id AND attempt.url IS NULL`.execute(trx);
 }
 
-/** The job is being deleted: what was not delivered is not sent any more, and no copy of the words stays behind. */
+/**
+ * The job is being deleted: what was not delivered is not sent any more, and no copy of the words stays behind. One that is
+ * being sent at this moment ends as it ends: delivered, if its receiver takes it, else cancelled.
+ */
 export async function cancelDeliveries(trx: TellingTrx, jobId: string, reason: string): Promise<void> {
   await cancelDeliveriesWhere(trx, { jobId }, reason);
   await trx

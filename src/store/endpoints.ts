@@ -84,23 +84,31 @@ export function enableEndpoint(db: TellingDb, accountId: string, id: string): Pr
         disabled_reason: null,
         breaker: 'closed',
         failures: 0,
+        refusals: 0,
         failing_since: null,
+        failed_at: null,
         gone: 0,
         trips: 0,
         open_until: null,
         paused_until: null,
         ramp_from: sql`now()`,
+        // What was begun before may time out now: it tells nothing of the time from here on. To the millisecond, as the
+        // holder's Date is.
+        counts_from: sql`date_trunc('milliseconds', now())`,
         // Looked at now, whatever waits: a look that finds nothing sets the right time.
         next_due: sql`now()`,
       })
       .where('account_id', '=', accountId)
       .where('id', '=', id)
       .where('removed_at', 'is', null)
-      .returning(['id', 'host_id'])
+      .returning(['id', 'host_id', 'counts_from'])
       .executeTakeFirst();
     if (!enabled) return false;
     await tryAgain(trx, enabled.host_id);
-    trx.changed.push({ kind: 'endpoint_due', endpointId: enabled.id });
+    trx.changed.push(
+      { kind: 'enabled', endpointId: enabled.id, hostId: enabled.host_id, at: Number(enabled.counts_from) },
+      { kind: 'endpoint_due', endpointId: enabled.id },
+    );
     return true;
   });
 }

@@ -4,7 +4,7 @@ import { type SelectQueryBuilder, sql } from 'kysely';
 import type { JobState } from '../job.ts';
 import type { Db } from './database.ts';
 import type { JobRow } from './jobs.ts';
-import type { MetadataConditions } from './metadata.ts';
+import { indexed, type MetadataConditions } from './metadata.ts';
 import type { Schema } from './schema.ts';
 
 export type JobFilter = {
@@ -71,7 +71,7 @@ function matching(db: Db, accountId: string, { from, before, metadata }: JobFilt
   if (before) query = query.where('created_at', '<', before);
   for (const documents of metadata ?? [])
     query = query.where((e) =>
-      e.or(documents.map((one) => sql<boolean>`custom_metadata @> ${JSON.stringify(one)}::jsonb`)),
+      e.or(documents.map((one) => sql<boolean>`custom_metadata @> ${JSON.stringify(indexed(one))}::jsonb`)),
     );
   return query;
 }
@@ -81,7 +81,6 @@ const SHOWN = [
   'state',
   'created_at',
   'completed_at',
-  'custom_metadata',
   'error_code',
   'error_message',
   'audio_url',

@@ -3,12 +3,14 @@
 import { type Selectable, sql, type UpdateObject } from 'kysely';
 import type { DeliveryForm, Method } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
+import { plainNumbers } from '../exact-json.ts';
 import { MAX_RUNS } from '../job.ts';
 import type { NewAudio } from './audio.ts';
 import { jobChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
 import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
-import type { Schema } from './schema.ts';
+import { metadataOf } from './metadata.ts';
+import type { Json, Schema } from './schema.ts';
 
 export type JobRow = Selectable<Schema['job']>;
 
@@ -16,16 +18,12 @@ export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: 
 
 export type Started = Pick<
   JobRow,
-  | 'id'
-  | 'run'
-  | 'refunded'
-  | 'account_id'
-  | 'audio_url'
-  | 'audio_id'
-  | 'fetched'
-  | 'request'
-  | 'custom_metadata'
+  'id' | 'run' | 'refunded' | 'account_id' | 'audio_url' | 'audio_id' | 'fetched'
 > & {
+  /** As it was sent, but with numbers to count with. */
+  request: Record<string, Json>;
+  /** As it was sent, to the letter. */
+  custom_metadata: Record<string, Json> | null;
   created_at: Date;
   /** When this run began, by the database's clock. */
   claimed_at: Date;
@@ -71,16 +69,24 @@ export async function startJobs(
     const row = byId.get(id);
     if (!row) return [];
     const { change, ...started } = row;
+    const { request, ...shown } = endable(started);
     // One that was downloaded and waited for a place is processing as before: nobody is told.
     if (state === 'queued') trx.changed.push(change);
-    return [{ ...started, callback: callbackOf(started) }];
+    return [{ ...shown, request: plainNumbers(request) }];
   });
 }
 
 /** The lease of a downloaded job that waits for a place: nobody works on it, and nothing runs out. */
 const INFINITY = sql<Date>`'infinity'::timestamptz`;
 
-export function callbackOf(row: JobRow): Callback | null {
+/** What the end of a job, and its callback, is made of; of its metadata the very letters. */
+export type Endable<Row = JobRow> = Row & Pick<Started, 'custom_metadata' | 'callback'>;
+
+export function endable<Row extends JobRow>(row: Row): Endable<Row> {
+  return { ...row, custom_metadata: metadataOf(row.request), callback: callbackOf(row) };
+}
+
+function callbackOf(row: JobRow): Callback | null {
   if (row.callback_url === null || row.callback_method === null || row.callback_form === null) return null;
   return {
     url: row.callback_url,
@@ -348,7 +354,7 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
 /** Runs whose lease ran out (the process died): back to the queue, or out of chances. */
 export async function expireRuns(
   db: TellingDb,
-  giveUp: (job: JobRow & { callback: Callback | null }) => JobFailed,
+  giveUp: (job: Endable) => JobFailed,
 ): Promise<{ requeued: number; failed: number }> {
   return db.commit(async (trx) => {
     const rows = await trx
@@ -373,7 +379,7 @@ export async function expireRuns(
         continue;
       }
       failed++;
-      await failJob(trx, row.id, giveUp({ ...row, callback: callbackOf(row) }));
+      await failJob(trx, row.id, giveUp(endable(row)));
     }
     return { requeued: rows.length - failed, failed };
   });

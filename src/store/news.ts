@@ -10,6 +10,8 @@ export type News =
   | { kind: 'due' }
   /** Nothing more is to be sent there. */
   | { kind: 'disabled'; endpointId: string }
+  /** Its owner wants it called again, at `at` (milliseconds of the database's clock): what was begun before counts no more. */
+  | { kind: 'enabled'; endpointId: string; hostId: string; at: number }
   /** This delivery, which a sender has in hand, is wanted no more. */
   | { kind: 'called_off'; endpointId: string; deliveryId: string }
   /** What signs for the account has changed. */
@@ -54,6 +56,7 @@ type Parts =
       attempts: number,
     ]
   | ['endpoint_due' | 'disabled', endpointId: string]
+  | ['enabled', endpointId: string, hostId: string, at: number]
   | ['called_off', endpointId: string, deliveryId: string]
   | ['secrets', accountId: string]
   | [Hint['kind']];
@@ -67,6 +70,8 @@ function toParts(news: News): Parts {
     case 'endpoint_due':
     case 'disabled':
       return [news.kind, news.endpointId];
+    case 'enabled':
+      return ['enabled', news.endpointId, news.hostId, news.at];
     case 'called_off':
       return ['called_off', news.endpointId, news.deliveryId];
     case 'secrets':
@@ -89,6 +94,10 @@ function fromParts(parts: Parts): News {
     case 'endpoint_due':
     case 'disabled':
       return { kind: parts[0], endpointId: parts[1] };
+    case 'enabled': {
+      const [kind, endpointId, hostId, at] = parts;
+      return { kind, endpointId, hostId, at };
+    }
     case 'called_off': {
       const [kind, endpointId, deliveryId] = parts;
       return { kind, endpointId, deliveryId };

@@ -17,6 +17,9 @@ export class Outbox {
   readonly #due = new Set<string>();
   readonly #hints = new Set<Hint['kind']>();
   #working: Promise<void> | undefined;
+  #isSending = false;
+  /** Who waits for news to be sent, and in how many sends from now they are, at the latest. */
+  #waiters: { sends: number; tell: () => void }[] = [];
   readonly #stopping = new AbortController();
 
   constructor(send: (news: readonly News[]) => Promise<void>, onError: (error: Error) => void) {
@@ -37,6 +40,19 @@ export class Outbox {
     this.#working ??= this.#work();
   }
 
+  /** Once all that was added is sent, or so many milliseconds have passed. */
+  emptied(withinMs: number): Promise<void> {
+    if (!this.#isSending && this.#isEmpty) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, withinMs);
+      const tell = () => {
+        clearTimeout(late);
+        resolve();
+      };
+      this.#waiters.push({ sends: this.#isSending && !this.#isEmpty ? 2 : 1, tell });
+    });
+  }
+
   /** Sends what is left, if it can be sent. */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -45,21 +61,36 @@ export class Outbox {
 
   async #work(): Promise<void> {
     const { signal } = this.#stopping;
-    while (this.#unsent.length + this.#hints.size + this.#due.size > 0) {
+    while (!this.#isEmpty) {
       const batch = this.#take();
       let pauseMs = EVERY_MS;
+      this.#isSending = true;
       try {
         await this.#send(batch);
+        this.#sent();
       } catch (error) {
         this.#onError(error as Error);
         // Whether it arrived is unknown; heard twice, it counts once.
         this.#putBack(batch);
         pauseMs = RETRY_MS;
         if (signal.aborted) break;
+      } finally {
+        this.#isSending = false;
       }
       await wait(pauseMs, undefined, { signal }).catch(() => {});
     }
     this.#working = undefined;
+  }
+
+  get #isEmpty(): boolean {
+    return this.#unsent.length + this.#hints.size + this.#due.size === 0;
+  }
+
+  #sent(): void {
+    for (const waiter of this.#waiters) waiter.sends--;
+    const over = this.#waiters.filter(({ sends }) => sends <= 0);
+    this.#waiters = this.#waiters.filter(({ sends }) => sends > 0);
+    for (const { tell } of over) tell();
   }
 
   #keep(news: News): void {

@@ -14,6 +14,7 @@ import type {
 import type { JobErrorCode } from '../errors.ts';
 import type { JobState } from '../job.ts';
 
+/** A number that JavaScript would write otherwise is an object of `JSON.rawJSON` (exact-json.ts). */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 export type Schema = {
@@ -67,8 +68,9 @@ export type Schema = {
     audio_id: string | null;
     /** Downloaded for this job. */
     fetched: Generated<boolean>;
-    /** The request as it was sent. */
+    /** The request as it was sent, its numbers to the letter. */
     request: JSONColumnType<Record<string, Json>>;
+    /** What the list's filter looks through, and nothing else: jsonb does not keep a number's letters; `request` does. */
     custom_metadata: JSONColumnType<Record<string, Json>> | null;
     callback_url: string | null;
     callback_method: Method | null;
@@ -116,11 +118,15 @@ export type Schema = {
     created_at: Generated<Date>;
     breaker: Generated<Exclude<EndpointState, 'disabled'>>;
     failures: Generated<number>;
+    refusals: Generated<number>;
     failing_since: Date | null;
+    failed_at: Date | null;
     gone: Generated<number>;
     trips: Generated<number>;
     open_until: Date | null;
     ramp_from: Date | null;
+    /** Attempts begun before tell nothing of its health. */
+    counts_from: Date | null;
     disabled_at: Date | null;
     disabled_reason: string | null;
     /** By its owner: seen by nobody any more, and gone once what is being sent there has ended. */

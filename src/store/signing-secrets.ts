@@ -1,9 +1,11 @@
 // Signing secrets per account, and their rotation: for the overlap the old and the new one both sign, so that a
 // receiver may change over whenever it likes. Secrets must be readable to sign with; guard the database accordingly.
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { generateSecret } from '../signature.ts';
 import { lockAccount } from './account-lock.ts';
 import type { Db, TellingDb, Trx } from './database.ts';
+import { prepared } from './prepared.ts';
 
 export type SigningSecret = {
   id: string;
@@ -32,12 +34,53 @@ export function listSigningSecrets(db: Db, accountId: string): Promise<SigningSe
  */
 export async function secretsInForce(db: Db, accountId: string, shared: boolean): Promise<SigningSecret[]> {
   const own = await listSigningSecrets(db, accountId);
-  const wanted = own.filter(({ origin }) => origin === 'rotation');
-  if (shared || wanted.length > 0) return wanted;
-  if (own.length > 0) return own;
+  const signing = signingAmong(own, shared);
+  if (shared || signing.length > 0) return signing;
   // An account from before accounts had any.
   await giveSecret(db, accountId, generateSecret());
   return listSigningSecrets(db, accountId);
+}
+
+function signingAmong<Secret extends Pick<SigningSecret, 'origin'>>(
+  own: readonly Secret[],
+  shared: boolean,
+): Secret[] {
+  const wanted = own.filter(({ origin }) => origin === 'rotation');
+  return shared || wanted.length > 0 ? wanted : [...own];
+}
+
+export type SecretInForce = {
+  secret: string;
+  /** How much longer it signs; null: for good. */
+  leftMs: number | null;
+  /** How long ago its owner asked for it; null: it came with the account. */
+  ageMs: number | null;
+};
+
+/** The same of several accounts at once, for those who sign. */
+export async function secretsInForceOf(
+  db: Db,
+  accountIds: readonly string[],
+  shared: boolean,
+): Promise<Map<string, SecretInForce[]>> {
+  const { rows } = await sql<
+    SecretInForce & Pick<SigningSecret, 'origin'> & { accountId: string }
+  >`${prepared('secrets_in_force')}
+    SELECT account_id AS "accountId", secret, origin,
+      (extract(epoch FROM expires_at - now()) * 1000)::float8 AS "leftMs",
+      CASE origin WHEN 'rotation' THEN (extract(epoch FROM now() - created_at) * 1000)::float8 END AS "ageMs"
+    FROM signing_secret
+    WHERE account_id = ANY(${accountIds}::uuid[]) AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY created_at DESC`.execute(db);
+  const own = Map.groupBy(rows, ({ accountId }) => accountId);
+  const found = new Map<string, SecretInForce[]>();
+  for (const id of accountIds) {
+    const signing = signingAmong(own.get(id) ?? [], shared);
+    // One from before accounts had any is given its first.
+    const given = shared || signing.length > 0 ? [] : await secretsInForce(db, id, shared);
+    found.set(id, [...signing, ...given.map(({ secret }) => ({ secret, leftMs: null, ageMs: null }))]);
+  }
+  return found;
 }
 
 /** The secret an account begins with; nothing happens to one that has any. */
@@ -71,12 +114,20 @@ export type Rotation = {
   inherited: readonly string[];
 };
 
-export function rotateSigningSecret(
+/**
+ * After the commit, what was signed just before it is still on its way: who adopts the new secret on our word would refuse
+ * that. Longer than any process goes by what it has looked up (deliver/account-secrets, which begins nothing new for twice
+ * as long), and than a request takes across an ocean.
+ */
+export const SETTLE_MS = 250;
+
+/** In force from the commit on, in every process. Resolves once what was signed before has arrived, as a rule. */
+export async function rotateSigningSecret(
   db: TellingDb,
   accountId: string,
   { secret, overlapMs, inherited }: Rotation,
 ): Promise<void> {
-  return db.commit(async (trx) => {
+  await db.commit(async (trx) => {
     // Two rotations at once take turns.
     await lockAccount(trx, accountId);
     const expires = sql<Date>`now() + ${overlapMs} * interval '1 millisecond'`;
@@ -98,6 +149,7 @@ export function rotateSigningSecret(
       .execute();
     trx.changed.push({ kind: 'secrets', accountId });
   });
+  await delay(SETTLE_MS);
 }
 
 /** Where the shared ones signed until now, the first one of the account's own did not: they take its place on the way out. */

@@ -6,6 +6,7 @@ import { type JobChange, jobChange } from './changes.ts';
 import type { TellingDb, TellingTrx } from './database.ts';
 import { type Answer, type KeyedRequest, KeyTaken, keepAnswers } from './idempotency.ts';
 import type { Callback } from './jobs.ts';
+import { indexed } from './metadata.ts';
 import { prepared } from './prepared.ts';
 import type { Json } from './schema.ts';
 
@@ -111,7 +112,7 @@ function rowOf({ job, keep }: Submission): Row {
     audio_id: job.audioId,
     // Kept as text, byte for byte.
     request: job.request,
-    custom_metadata: job.customMetadata,
+    custom_metadata: job.customMetadata && indexed(job.customMetadata),
     callback_url: job.callback?.url,
     callback_method: job.callback?.method,
     callback_form: job.callback?.form,

@@ -14,6 +14,8 @@ const CHANNEL = 'ringback_news';
 const HEARTBEAT_MS = 5_000;
 /** One that falls silent without a goodbye may have died between a commit and its telling. */
 const SILENT_BEATS = 3;
+/** The database may be away: nobody waits for ever. */
+const TOLD_MS = 1_000;
 /** Rows whose last change is remembered. */
 const REMEMBERED = 10_000;
 
@@ -42,6 +44,11 @@ export class Teller {
     if (news.length === 0) return;
     for (const one of news) this.#pass(one);
     this.#outbox?.add(news);
+  }
+
+  /** Once what was told so far is on its way to the other processes; soon in any case. */
+  async told(): Promise<void> {
+    await this.#outbox?.emptied(TOLD_MS);
   }
 
   /** From now on other processes hear what is told here, and the other way round; the returned function ends it. */

@@ -22,7 +22,7 @@ export async function jsonOf(value: object): Promise<Buffer> {
 }
 
 function* pieces(value: unknown, depth: number): Generator<string> {
-  if (depth === 0 || typeof value !== 'object' || value === null) {
+  if (depth === 0 || typeof value !== 'object' || value === null || JSON.isRawJSON(value)) {
     yield JSON.stringify(value) ?? 'null';
   } else if (Array.isArray(value)) {
     let before = '[';

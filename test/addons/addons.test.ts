@@ -200,6 +200,12 @@ test('structured data has the classes that were asked for, and no others', async
     structured_data_extraction_config: config,
   });
   expect(envelopes.structured_data_extraction?.results).toEqual({ Persons: [{ name: 'John' }], Places: [] });
+  // What a model finds is passed on to the letter.
+  server.say(() => '{"Persons": [{"order": 9007199254740993, "price": 1.0}, 1e400]}');
+  const exact = await run({ structured_data_extraction: true, structured_data_extraction_config: config });
+  expect(JSON.stringify(exact.envelopes.structured_data_extraction?.results)).toBe(
+    '{"Persons":[{"order":9007199254740993,"price":1.0},1e400],"Places":[]}',
+  );
   server.say(() => '{"Persons": "John"}');
   const wrong = await run({ structured_data_extraction: true, structured_data_extraction_config: config });
   expect(wrong.envelopes.structured_data_extraction).toMatchObject({ success: false, results: null });

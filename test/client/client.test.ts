@@ -3,7 +3,14 @@
 import { createReadStream, openAsBlob, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { type CallbackBody, type Client, createClient, RingbackError, verifyCallback } from 'ringback/client';
+import {
+  type CallbackBody,
+  type Client,
+  createClient,
+  parseExact,
+  RingbackError,
+  verifyCallback,
+} from 'ringback/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { API_KEY, type App, startApp } from '../rig/app.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -217,6 +224,31 @@ test('lists are read page by page, each item once', async () => {
     if (ids.length === 5) break;
   }
   expect(ids).toEqual(made.toReversed());
+});
+
+test('numbers that JavaScript cannot hold are sent and come back as they are', async () => {
+  const order = 9_007_199_254_740_993n;
+  const metadata = { order, price: JSON.rawJSON('1.0') };
+  const { id } = await client.transcriptions.create({
+    audio_url: `${app.url}/none`,
+    custom_metadata: metadata,
+  });
+  const job = await client.transcriptions.get(id);
+  expect(job.custom_metadata).toEqual({ order: JSON.rawJSON(String(order)), price: 1 });
+  const kept = await createClient({ url: app.url, key: API_KEY, numbers: 'kept' }).transcriptions.get(id);
+  expect(JSON.stringify(kept.custom_metadata)).toBe('{"order":9007199254740993,"price":1.0}');
+  // As it came, it is sent again.
+  const again = await client.transcriptions.create({
+    audio_url: `${app.url}/none`,
+    custom_metadata: job.custom_metadata ?? {},
+  });
+  const found: string[] = [];
+  for (const one of [order, order - 1n])
+    for await (const listed of client.transcriptions.list({ custom_metadata: { order: one } }))
+      found.push(listed.id);
+  expect(found).toEqual([again.id, id]);
+  const body = `{"custom_metadata":${JSON.stringify(kept.custom_metadata)}}`;
+  expect(parseExact(body)).toEqual({ custom_metadata: job.custom_metadata });
 });
 
 test('a refusal has its reason, status, sentences and request id', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   DISABLE_AFTER_MS,
+  enabled,
   GONE_IN_A_ROW,
   type HealthOutcome,
   LONGEST_OPEN_MS,
@@ -11,15 +12,19 @@ import {
   RAMP_END_PER_S,
   RAMP_START_PER_S,
   rampBudget,
+  SILENCE_MS,
   TRIP_FAILURES,
 } from '../../src/deliver/breaker.ts';
 import type { EndpointHealth } from '../../src/delivery.ts';
 import { healthy } from '../rig/health.ts';
 
+const HOUR = 3_600_000;
+const OUTCOMES = ['success', 'refused', 'failure', 'gone', 'disable', 'neither'] as const;
 const START = new Date('2026-11-22T09:00:00Z');
 const at = (ms: number) => new Date(START.getTime() + ms);
 const after = (health: EndpointHealth, outcomes: readonly HealthOutcome[], now = START) =>
-  outcomes.reduce((state, outcome) => nextHealth(state, outcome, now), health);
+  outcomes.reduce((state, outcome) => nextHealth(state, outcome, { begunAt: now, now }), health);
+const next = (health: EndpointHealth, outcome: HealthOutcome, now: Date) => after(health, [outcome], now);
 /** As the claim leaves an endpoint whose time is over. */
 const probed = (health: EndpointHealth): EndpointHealth => ({ ...health, state: 'half_open' });
 const over = ({ state, openUntil }: EndpointHealth, now: number) =>
@@ -27,8 +32,8 @@ const over = ({ state, openUntil }: EndpointHealth, now: number) =>
 const failures = (count: number): HealthOutcome[] => Array(count).fill('failure');
 
 test('a healthy answer changes nothing at all: nothing has to be written', () => {
-  expect(nextHealth(healthy, 'success', START)).toBe(healthy);
-  expect(nextHealth(healthy, 'neither', START)).toBe(healthy);
+  expect(next(healthy, 'success', START)).toBe(healthy);
+  expect(next(healthy, 'neither', START)).toBe(healthy);
 });
 
 test('it opens after so many failures in a row, not before, and what was in flight does not open it twice', () => {
@@ -50,12 +55,12 @@ test('one probe when its time is over: success closes it slowly, failure opens i
   let now = at(OPEN_MS);
   let openMs = OPEN_MS;
   for (let probe = 0; probe < 10; probe++) {
-    health = nextHealth(probed(health), 'failure', now);
+    health = next(probed(health), 'failure', now);
     openMs = Math.min(openMs * 2, LONGEST_OPEN_MS);
     expect(health).toMatchObject({ state: 'open', openUntil: new Date(now.getTime() + openMs) });
     now = new Date(now.getTime() + openMs);
   }
-  const closed = nextHealth(probed(health), 'success', now);
+  const closed = next(probed(health), 'success', now);
   expect(closed).toMatchObject({
     state: 'closed',
     failures: 0,
@@ -79,18 +84,65 @@ test('410 so many times in a row disables; any other answer between them does no
 });
 
 test('5 days of nothing but failure disable; one success in them does not', () => {
-  const failing = after(healthy, failures(TRIP_FAILURES));
-  expect(nextHealth(failing, 'failure', at(DISABLE_AFTER_MS - 1)).state).not.toBe('disabled');
-  expect(nextHealth(failing, 'failure', at(DISABLE_AFTER_MS))).toMatchObject({
+  const every = 12 * HOUR;
+  const failing = (until: number) => {
+    let health = healthy;
+    for (let ms = 0; ms <= until; ms += every) health = next(health, 'failure', at(ms));
+    return health;
+  };
+  expect(failing(DISABLE_AFTER_MS - every).state).toBe('open');
+  expect(failing(DISABLE_AFTER_MS)).toMatchObject({
     state: 'disabled',
     disabledReason: 'nothing but failures for 5 days',
   });
-  const saved = nextHealth(failing, 'success', at(DISABLE_AFTER_MS - 1));
-  expect(nextHealth(saved, 'failure', at(DISABLE_AFTER_MS)).state).toBe('closed');
+  const saved = next(failing(DISABLE_AFTER_MS - every), 'success', at(DISABLE_AFTER_MS - 1));
+  expect(next(saved, 'failure', at(DISABLE_AFTER_MS)).state).toBe('closed');
+});
+
+test('two failures days apart are two failures, and so are a few on each of the days', () => {
+  const twice = next(next(healthy, 'failure', START), 'failure', at(6 * 24 * HOUR));
+  expect(twice).toMatchObject({ state: 'closed', failures: 2, failingSince: at(6 * 24 * HOUR) });
+  let rare = healthy;
+  for (let day = 0; day < 30; day++) rare = next(rare, 'failure', at(day * (SILENCE_MS + 1)));
+  expect(rare.state).not.toBe('disabled');
+  let few = healthy;
+  for (let day = 0; day <= 6; day++) few = next(few, 'failure', at(day * 24 * HOUR));
+  expect(few, 'fewer than ten').toMatchObject({ state: 'open', failures: 7 });
+});
+
+test('a refusal is the message’s failure: it opens nothing, is counted all the same, and closes what is probed', () => {
+  const refused = after(healthy, Array(30).fill('refused'));
+  expect(refused).toMatchObject({ state: 'closed', failures: 30, refusals: 30, failingSince: START });
+  expect(after(refused, failures(TRIP_FAILURES - 1)).state).toBe('closed');
+  expect(after(refused, failures(TRIP_FAILURES)).state).toBe('open');
+  const open = after(healthy, failures(TRIP_FAILURES));
+  expect(next(probed(open), 'refused', at(OPEN_MS))).toMatchObject({
+    state: 'closed',
+    failures: TRIP_FAILURES + 1,
+    refusals: TRIP_FAILURES + 1,
+    rampFrom: at(OPEN_MS),
+  });
+  expect(after(refused, ['success'])).toMatchObject({ failures: 0, refusals: 0, failingSince: null });
+});
+
+test('its owner alone enables it; what was begun before tells nothing of the time after', () => {
+  const disabled = next(healthy, 'disable', START);
+  for (const outcome of OUTCOMES) expect(next(disabled, outcome, at(1))).toBe(disabled);
+  const again = enabled(at(1_000));
+  const late = { begunAt: at(999), now: at(15_000) };
+  for (const outcome of OUTCOMES) expect(nextHealth(again, outcome, late)).toBe(again);
+  expect(nextHealth(again, 'failure', { begunAt: at(1_000), now: at(15_000) }).failures).toBe(1);
+});
+
+test('what was begun before it recovered may still time out, and does not open it again', () => {
+  const open = after(healthy, failures(TRIP_FAILURES));
+  const recovered = nextHealth(probed(open), 'success', { begunAt: at(OPEN_MS), now: at(OPEN_MS + 50) });
+  const late = Array(40).fill({ begunAt: at(-1), now: at(OPEN_MS + 100) });
+  expect(late.reduce((health, span) => nextHealth(health, 'failure', span), recovered)).toBe(recovered);
 });
 
 test('the receiver may ask to be disabled', () => {
-  expect(nextHealth(healthy, 'disable', START).state).toBe('disabled');
+  expect(next(healthy, 'disable', START).state).toBe('disabled');
 });
 
 test('a pause only grows, and a slow start follows it', () => {
@@ -119,26 +171,41 @@ test('the slow start rises smoothly from its first rate to its last, then is ove
   expect(lastRate).toBeLessThanOrEqual(RAMP_END_PER_S);
 });
 
-test('whatever comes in whatever order, a health is one that the database takes', () => {
-  const outcome = fc.constantFrom<HealthOutcome>('success', 'failure', 'gone', 'disable', 'neither');
+test('whatever comes in whatever order, however late: a health is one that the database takes, and disabled is left by its owner alone', () => {
+  const step = fc.record({
+    what: fc.constantFrom(...OUTCOMES, 'enable' as const, 'disable by owner' as const, 'pause' as const),
+    wait: fc.oneof(fc.integer({ min: 0, max: 60_000 }), fc.integer({ min: 0, max: DISABLE_AFTER_MS })),
+    /** How long the attempt had been under way. */
+    took: fc.integer({ min: 0, max: 300_000 }),
+  });
   fc.assert(
-    fc.property(
-      fc.array(fc.tuple(outcome, fc.integer({ min: 0, max: DISABLE_AFTER_MS })), { maxLength: 60 }),
-      (steps) => {
-        let health: EndpointHealth = healthy;
-        let now = START.getTime();
-        for (const [what, wait] of steps) {
-          now += wait;
-          const before = health;
-          health = nextHealth(over(health, now) ? probed(health) : health, what, new Date(now));
-          if (health.state === 'open') expect(health.openUntil).not.toBe(null);
-          expect(health.disabledReason !== null).toBe(
-            health.state === 'disabled' || before.disabledReason !== null,
-          );
-          expect(health.failingSince === null).toBe(health.failures === 0);
-          if (what === 'success' && before.state !== 'disabled') expect(health.state).toBe('closed');
-        }
-      },
-    ),
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      let health: EndpointHealth = healthy;
+      let now = START.getTime();
+      let enabledAt = Number.NEGATIVE_INFINITY;
+      for (const { what, wait, took } of steps) {
+        now += wait;
+        const before = health;
+        const span = { begunAt: new Date(now - took), now: new Date(now) };
+        if (what === 'enable') {
+          health = enabled(span.now);
+          enabledAt = now;
+        } else if (what === 'disable by owner')
+          health = { ...health, state: 'disabled', openUntil: null, disabledReason: 'by its owner' };
+        else if (what === 'pause') health = paused(health, new Date(now + took));
+        else health = nextHealth(over(health, now) ? probed(health) : health, what, span);
+
+        if (before.state === 'disabled' && what !== 'enable') expect(health.state).toBe('disabled');
+        if (span.begunAt.getTime() < enabledAt && (OUTCOMES as readonly string[]).includes(what))
+          expect([before, probed(before)]).toContainEqual(health);
+        if (health.state === 'open') expect(health.openUntil).not.toBe(null);
+        expect(health.disabledReason !== null).toBe(health.state === 'disabled');
+        expect(health.failingSince === null).toBe(health.failures === 0);
+        expect(health.failedAt === null).toBe(health.failures === 0);
+        expect(health.refusals).toBeLessThanOrEqual(health.failures);
+        if (what === 'refused' && before.state === 'closed') expect(health.state).not.toBe('open');
+      }
+    }),
+    { numRuns: 1_000 },
   );
 });

@@ -10,6 +10,9 @@ test.each([
   ],
   [undefined, 'undefined'],
   ['text', '"text"'],
+  // By their value: as before there were any that are kept.
+  [[JSON.rawJSON('1.0'), JSON.rawJSON('-0'), JSON.rawJSON('1E5')], '[1,0,100000]'],
+  [[JSON.rawJSON('9007199254740993'), JSON.rawJSON('1e400')], '[9007199254740993e0,1e400]'],
 ])('%j', async (body, text) => {
   expect(await hashJson(body)).toEqual(createHash('sha256').update(`json\0${text}`).digest());
 });

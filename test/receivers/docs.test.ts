@@ -19,6 +19,7 @@ test('every line of code that is shown is in its example, in that order', async 
     'express.mjs',
     'fastify.mjs',
     'python_receiver.py',
+    'python_receiver.py',
     'nginx.conf',
   ]);
   for (const { file, code } of shown) {

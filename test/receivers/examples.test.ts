@@ -1,6 +1,7 @@
 // Each receiver of examples/receivers, run as a user runs it, against the deliver role: what it accepts, what it refuses,
 // and that it answers before it works.
 import { randomUUID } from 'node:crypto';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { generateSecret, sign } from '../../src/signature.ts';
 import { type DeliverRig, resultOf, startDeliverRig } from '../rig/deliver.ts';
@@ -102,6 +103,60 @@ describe.each(RECEIVERS)('%s', (name) => {
     expect(api.requests).toMatchObject([
       { path: '/v2/pre-recorded/x', headers: { 'x-gladia-key': API_KEY } },
     ]);
+  });
+
+  test('takes gzip; 413 to more than it takes unpacked, then by reference', async () => {
+    const whole = await rig.open({
+      url: example.url,
+      gzip: true,
+      bytes: 1.5 * MEGABYTE,
+      text: 'Packed – ü.',
+    });
+    expect(await example.line(whole)).toMatch(/full: "Packed – ü\."$/);
+    expect((await rig.ended(whole)).attempts).toMatchObject([{ status: 204 }]);
+    api.setResponse({ body: JSON.stringify({ result: resultOf('Very long.') }) });
+    const resultUrl = `${api.url}/v2/pre-recorded/x`;
+    const id = await rig.open({ url: example.url, gzip: true, bytes: 21 * MEGABYTE, resultUrl });
+    expect(await example.line(id)).toMatch(/reference: "Very long\."$/);
+    expect((await rig.ended(id)).attempts).toMatchObject([
+      { status: 413, outcome: 'too_large', form: 'full' },
+      { status: 204, outcome: 'delivered', form: 'reference' },
+    ]);
+  });
+
+  test('what is packed otherwise, no gzip, cut short, changed, or a bomb is refused', async () => {
+    const body = JSON.stringify({ id: '1', event: 'success', payload: resultOf('Never.') });
+    const packed = gzipSync(body);
+    const signed = (sent: Buffer, encoding: string, over: Buffer | string = body) => {
+      const [id, now] = [randomUUID(), Math.floor(Date.now() / 1_000)];
+      return send(sent, {
+        'content-encoding': encoding,
+        'webhook-id': id,
+        'webhook-timestamp': String(now),
+        'webhook-signature': sign([secret], id, now, over),
+      });
+    };
+    const changed = gzipSync(body.replace('Never', 'never'));
+    const refused: [what: string, status: number, answer: () => Promise<Response>][] = [
+      ['an encoding that is not known', 415, () => signed(packed, 'compress')],
+      ['two encodings', 415, () => signed(packed, 'gzip, compress')],
+      ['no gzip', 400, () => signed(Buffer.from(body), 'gzip')],
+      ['cut short', 400, () => signed(packed.subarray(0, -12), 'gzip')],
+      ['changed', 401, () => signed(changed, 'gzip')],
+      ['signed as packed', 401, () => signed(packed, 'gzip', packed)],
+      // Express parses it before it is verified.
+      ['packed without saying so', name === 'express.mjs' ? 400 : 401, () => signed(packed, 'identity')],
+      ['a bomb', 413, () => signed(gzipSync(Buffer.alloc(400 * MEGABYTE)), 'gzip')],
+    ];
+    // Express knows it; to the others it is one more that they do not know.
+    if (name !== 'express.mjs') refused.push(['br', 415, () => signed(brotliCompressSync(body), 'br')]);
+    for (const [what, expected, answer] of refused)
+      expect([what, await status(answer())]).toEqual([what, expected]);
+    expect(example.count('success')).toBe(0);
+    // The control.
+    expect(await status(signed(packed, 'gzip'))).toBe(204);
+    expect(await status(signed(packed, 'GZIP'))).toBe(204);
+    await example.line(/^success /, 2);
   });
 
   test('answers first: delivered while the work still waits', async () => {

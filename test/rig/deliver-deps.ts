@@ -5,6 +5,7 @@ import type { DeliverDeps } from '../../src/deliver/start.ts';
 
 export const ANY_DELIVER = {
   endpointConcurrency: 4,
+  graceMs: 4_000,
   version: '9.9.9',
   now: () => new Date(),
   random: Math.random,

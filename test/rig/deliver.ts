@@ -31,6 +31,8 @@ export type CallbackToOpen = {
   form?: 'full' | 'reference';
   format?: 'short' | 'gladia';
   resultUrl?: string;
+  /** The body travels packed. */
+  gzip?: boolean;
 };
 
 export type Seen = {
@@ -82,6 +84,7 @@ export async function startDeliverRig({
         method: callback.method ?? 'POST',
         event: callback.event ?? 'success',
         form: callback.form ?? 'full',
+        gzip: callback.gzip ?? false,
         fullBody: full,
         referenceBody: reference,
       });

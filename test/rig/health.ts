@@ -4,12 +4,15 @@ import type { EndpointHealth, HostHealth } from '../../src/delivery.ts';
 export const healthy: EndpointHealth = {
   state: 'closed',
   failures: 0,
+  refusals: 0,
   failingSince: null,
+  failedAt: null,
   gone: 0,
   trips: 0,
   openUntil: null,
   pausedUntil: null,
   rampFrom: null,
+  countsFrom: null,
   disabledReason: null,
 };
 

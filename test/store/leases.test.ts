@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { cancelDeliveries, openDelivery, resend } from '../../src/store/deliveries.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { cancelDeliveries, listAttempts, openDelivery, resend } from '../../src/store/deliveries.ts';
+import { enableEndpoint } from '../../src/store/endpoints.ts';
 import {
   ANY_HOST,
   type Claimed,
@@ -9,6 +10,7 @@ import {
   claimEndpoints,
   endAllLeases,
   freeDisabledEndpoints,
+  handBack,
   type LeasedEndpoint,
   readBody,
   record,
@@ -19,6 +21,7 @@ import type { News } from '../../src/store/news.ts';
 import { onlyAccount } from '../rig/account.ts';
 import { anyDelivery, openAnyDelivery } from '../rig/delivery.ts';
 import { eventually } from '../rig/eventually.ts';
+import { healthy } from '../rig/health.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { recorded } from '../rig/recorded.ts';
 
@@ -346,4 +349,106 @@ test('a claim carries no large body; it is read when it is sent, and no more onc
     .executeTakeFirstOrThrow();
   await db.commit((trx) => cancelDeliveries(trx, job_id, 'the transcription was deleted'));
   expect(await readBody(db, second)).toBeNull();
+});
+
+describe('called off while a sender has it', () => {
+  /** Two in hand of one job that is deleted. */
+  async function calledOff() {
+    const { db } = database;
+    const jobId = randomUUID();
+    for (let n = 0; n < 2; n++) await openAnyDelivery(db, account, 'https://one.example.org/', { jobId });
+    const { leases, claimed } = await claimEndpoints(db, CLAIM);
+    const news: News[] = [];
+    const deaf = db.teller.hear((one) => news.push(one));
+    await db.commit((trx) => cancelDeliveries(trx, jobId, 'the transcription was deleted'));
+    deaf();
+    expect(news.map(({ kind }) => kind)).toEqual(['called_off', 'called_off']);
+    expect(news).toContainEqual({
+      kind: 'called_off',
+      endpointId: claimed[0]?.endpointId,
+      deliveryId: claimed[0]?.id,
+    });
+    return { leases, claimed: claimed as [Claimed, Claimed] };
+  }
+  const CANCELLED = { state: 'cancelled', reason: 'the transcription was deleted' };
+
+  test('not begun, it is cancelled as it is handed back, with no attempt on record', async () => {
+    const { claimed } = await calledOff();
+    expect(await handBack(database.db, claimed)).toMatchObject([
+      { kind: 'delivery', state: 'cancelled' },
+      { kind: 'delivery', state: 'cancelled' },
+    ]);
+    expect(await stateOf(claimed[0].id)).toMatchObject({ ...CANCELLED, attempts: 0 });
+    expect(await listAttempts(database.db, [claimed[0].id])).toEqual([]);
+  });
+
+  test('begun, its answer is the truth: delivered when it was taken, cancelled when it would be tried again', async () => {
+    const { claimed } = await calledOff();
+    const changes = await record(
+      database.db,
+      [recorded(claimed[0], {}), recorded(claimed[1], { state: 'pending', waitMs: 5_000 })],
+      NO_HEALTHS,
+    );
+    expect(changes.map(({ id, state }) => [id, state]).sort()).toEqual(
+      [
+        [claimed[0].id, 'delivered'],
+        [claimed[1].id, 'cancelled'],
+      ].sort(),
+    );
+    expect(await stateOf(claimed[0].id)).toMatchObject({ state: 'delivered', reason: null });
+    expect(await stateOf(claimed[1].id)).toMatchObject({ ...CANCELLED, attempts: 1 });
+    const [attempt] = await listAttempts(database.db, [claimed[1].id]);
+    expect(attempt?.next_at, 'there is no next one').toBeNull();
+  });
+
+  test('its sender died: it is cancelled, with an attempt of which nothing is known', async () => {
+    const { claimed } = await calledOff();
+    await endAllLeases(database.db);
+    await claimEndpoints(database.db, CLAIM);
+    expect(await stateOf(claimed[0].id)).toMatchObject({ ...CANCELLED, attempts: 1 });
+    const [attempt] = await listAttempts(database.db, [claimed[0].id]);
+    expect(attempt).toMatchObject({ outcome: 'unknown', next_at: null });
+  });
+});
+
+test('a probe is the newest and the oldest that is due, by turns', async () => {
+  const { db } = database;
+  const ids = [];
+  for (let n = 0; n < 3; n++) ids.push(await open('https://one.example.org/'));
+  await sql`UPDATE delivery SET due_at = now() - (10 - array_position(${ids}::uuid[], id)) * interval '1 second'`.execute(
+    db,
+  );
+  const probes = [];
+  for (let trips = 1; trips <= 2; trips++) {
+    await sql`UPDATE endpoint SET breaker = 'open', open_until = now(), trips = ${trips}`.execute(db);
+    const { leases, claimed } = await claimEndpoints(db, { ...CLAIM, room: () => 1 });
+    expect(leases[0]?.health.state).toBe('half_open');
+    probes.push(...claimed.map(({ id }) => id));
+    await handBack(db, claimed);
+    await sql`UPDATE delivery SET due_at = now() - (10 - array_position(${ids}::uuid[], id)) * interval '1 second'`.execute(
+      db,
+    );
+    await releaseEndpoints(db, leases);
+  }
+  expect(probes).toEqual([ids[2], ids[0]]);
+});
+
+test('enabled meanwhile: what its holder knows is of the time before, and is not written', async () => {
+  const { db } = database;
+  await open('https://one.example.org/');
+  const { leases, claimed } = await claimEndpoints(db, CLAIM);
+  const [lease] = leases as [LeasedEndpoint];
+  await enableEndpoint(db, account, lease.endpointId);
+  const failing = { ...healthy, failures: 7, failingSince: new Date(), failedAt: new Date() };
+  const tripped = { ...failing, state: 'open' as const, trips: 1, openUntil: new Date(Date.now() + 30_000) };
+  const write = (health: LeasedEndpoint['health']) =>
+    record(db, [recorded(claimed[0] as Claimed, { state: 'pending', waitMs: 0 })], {
+      endpoints: [{ ...lease, health }],
+      hosts: [],
+    });
+  await write(tripped);
+  const [after] = await endpoints();
+  expect(after).toMatchObject({ breaker: 'closed', failures: 0, open_until: null });
+  await write({ ...tripped, countsFrom: after?.counts_from ?? null });
+  expect((await endpoints())[0], 'known of the time since').toMatchObject({ breaker: 'open', failures: 7 });
 });

@@ -324,3 +324,29 @@ test('news that cannot be sent is kept, up to a limit, and sent when the databas
   expect(sent.at(-1)).toEqual({ kind: 'missed' });
   expect(sent.at(-2)).toEqual({ kind: 'disabled', endpointId: '29999' });
 });
+
+test('who waits for news to be told is told when they are on their way, and waits no longer than a moment', async () => {
+  const log: string[] = [];
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let sends = 0;
+  const outbox = new Outbox(
+    async () => {
+      await gates[sends++]?.promise;
+      log.push(`sent ${sends}`);
+    },
+    () => {},
+  );
+  await outbox.emptied(60_000);
+  outbox.add([{ kind: 'due' }]);
+  const first = outbox.emptied(60_000).then(() => log.push('first'));
+  outbox.add([{ kind: 'missed' }]);
+  const second = outbox.emptied(60_000).then(() => log.push('second'));
+  await outbox.emptied(1);
+  log.push('tired of waiting');
+  gates[0]?.resolve();
+  await first;
+  gates[1]?.resolve();
+  await second;
+  expect(log).toEqual(['tired of waiting', 'sent 1', 'first', 'sent 2', 'second']);
+  await outbox.stop();
+});

@@ -79,6 +79,36 @@ test('the payload of the callback is the result, byte for byte', async () => {
   expect(JSON.parse(String(reference_body))).toMatchObject({ payload_bytes: Buffer.byteLength(result) });
 });
 
+test('numbers of the request are passed on as they were written, and counted with as numbers', async () => {
+  const metadata = { order: JSON.rawJSON('9007199254740993'), price: JSON.rawJSON('19.90') };
+  const id = await run({
+    request: {
+      custom_metadata: metadata,
+      subtitles: true,
+      subtitles_config: {
+        minimum_duration: JSON.rawJSON('1.0'),
+        maximum_rows_per_caption: JSON.rawJSON('1e0'),
+      },
+    },
+    addons: async (utterances) => ({
+      utterances,
+      envelopes: {
+        structured_data_extraction: {
+          ...{ success: true, is_empty: false, exec_time: 0, error: null },
+          results: { order: [JSON.rawJSON('12345678901234567890')] },
+        },
+      },
+    }),
+  });
+  const { text } = await api.call({ url: `/v2/pre-recorded/${id}` });
+  const { full_body, reference_body } = await deliveryOf(id);
+  for (const body of [text, String(full_body), String(reference_body)])
+    expect(body).toContain('"custom_metadata":{"order":9007199254740993,"price":19.90}');
+  for (const body of [text, String(full_body)])
+    expect(body).toContain('"results":{"order":[12345678901234567890]}');
+  expect(JSON.parse(text).result.transcription.subtitles[0].subtitles).toContain('00:00:0');
+});
+
 test('`transcription_time` counts from the request to the end', async () => {
   const id = await run();
   const { json } = await api.call({ url: `/v2/pre-recorded/${id}` });

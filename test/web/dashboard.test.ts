@@ -133,7 +133,9 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await page.getByLabel('Anything else').fill('{ "custom_metadata": ');
     await page.getByRole('button', { name: 'Transcribe' }).click();
     expect(await page.getByRole('alert').textContent()).toContain('must be JSON');
-    await page.getByLabel('Anything else').fill('{ "custom_metadata": { "order": "A-17" } }');
+    await page
+      .getByLabel('Anything else')
+      .fill('{ "custom_metadata": { "order": "A-17", "n": 9007199254740993 } }');
     await page.getByRole('button', { name: 'Transcribe' }).click();
 
     // From here on nothing is clicked: what happens is seen to happen.
@@ -142,6 +144,8 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await page.getByLabel('Attempt 1').getByText('HTTP 503').waitFor();
     expect(await page.getByLabel('Did they get it?').innerHTML()).not.toContain('token=hidden');
     expect(await page.getByText('A-17').count()).toBeGreaterThan(0);
+    // In the metadata, and in the request.
+    expect(await page.getByText('9007199254740993').count()).toBe(2);
 
     await page.getByRole('button', { name: 'Listen' }).click();
     await page.locator('mark.playing').waitFor();

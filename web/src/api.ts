@@ -19,7 +19,7 @@ export type Api = ReturnType<typeof openApi>;
 const base = new URL('.', location.href.split('#', 1)[0]);
 
 export function openApi(key: string) {
-  const connection = connect({ url: base, key });
+  const connection = connect({ url: base, key, numbers: 'kept' });
   return {
     transcriptions: {
       ...transcriptionsOf(connection),

@@ -109,7 +109,7 @@ export const Job = Type.Object(
       ),
     ),
     request_params: Type.Record(Type.String(), Type.Unknown(), {
-      description: 'The request as it was sent.',
+      description: 'The request as it was sent, its numbers to the letter.',
     }),
     result: nullable(Result),
   },

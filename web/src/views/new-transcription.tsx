@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { type DeliveryForm, METHODS, type Method } from '../../../src/delivery.ts';
+import { parseKept } from '../../../src/exact-json.ts';
 import type { JobRequest } from '../../../src/http/job-request.ts';
 import { SUBTITLE_FORMATS, type SubtitleFormat } from '../../../src/job-options.ts';
 import { useApi } from '../context.ts';
@@ -143,7 +144,7 @@ function readMore(text: string): object {
   if (text === '') return {};
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseKept(text);
   } catch (cause) {
     throw new Error(`"Anything else" must be JSON: ${(cause as Error).message}`, { cause });
   }
