@@ -1,6 +1,7 @@
 // What an owner does beside attempts under way, and what a receiver says on purpose: through the whole deliver role, over
 // real sockets and a real database.
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { startDeliver } from '../../src/deliver/start.ts';
 import { parseNetworks } from '../../src/outbound/address.ts';
@@ -60,6 +61,16 @@ beforeEach(async () => {
 afterEach(async () => {
   await stop();
   await receiver.close();
+  // In none of these trials does a process die: nothing comes twice.
+  const seen = receiver.requests.map(
+    ({ headers }) => `${headers['webhook-id']} ${headers['ringback-attempt']}`,
+  );
+  expect(seen.length).toBe(new Set(seen).size);
+  const { rows } = await sql`
+    SELECT FROM delivery JOIN attempt ON delivery_id = delivery.id AND status BETWEEN 200 AND 299
+    WHERE account_id = ${account} GROUP BY delivery.id, state, attempts
+    HAVING state <> 'delivered' OR count(*) > 1 OR max(number) < attempts`.execute(database.db);
+  expect(rows, 'taken once, and not called again').toEqual([]);
 });
 
 /** One callback each, in this order, told apart by their query; the ids of their jobs. */
