@@ -119,22 +119,54 @@ function readTrackField(
     entry.codec = Buffer.from(bytesAt(fd, element.body, Math.min(element.size ?? 0, 64))).toString('latin1');
 }
 
+/** A block of a track: where it begins in the file, and when it plays. */
+type Block = { at: number; seconds: number };
+
 /** Seconds between two looks at the clock. */
 const EVERY = 1;
 const GAP = 0.1;
+/** Blocks by which it is told how far they usually are apart. */
+const SOME = 64;
 
-/**
- * Blocks of a track before which the clock is worth a look: the first, one behind a gap, and one a second. `at` is where the
- * block begins in the file, `seconds` when it plays.
- */
-export function* matroskaClock(
+/** Blocks before which the clock is worth a look: the first, one behind a gap, and one a second. */
+export function* matroskaClock(fd: number, header: MatroskaHeader, track: MatroskaTrack): Generator<Block> {
+  let [looked, last] = [-Infinity, -Infinity];
+  for (const block of blocksOf(fd, header, track)) {
+    if (block.seconds - looked >= EVERY || block.seconds - last > GAP) {
+      looked = block.seconds;
+      yield block;
+    }
+    last = block.seconds;
+  }
+}
+
+/** Only the first, and those behind a gap, for decoders that hold sound back: with them one may not look in between. */
+export function* matroskaGaps(fd: number, header: MatroskaHeader, track: MatroskaTrack): Generator<Block> {
+  const least = Math.max(GAP, 1.5 * usualDistance(fd, header, track));
+  let last: number | null = null;
+  for (const block of blocksOf(fd, header, track)) {
+    if (last === null || block.seconds - last > least) yield block;
+    last = block.seconds;
+  }
+}
+
+function usualDistance(fd: number, header: MatroskaHeader, track: MatroskaTrack): number {
+  const distances: number[] = [];
+  let last: number | null = null;
+  for (const { seconds } of blocksOf(fd, header, track)) {
+    if (last !== null) distances.push(seconds - last);
+    last = seconds;
+    if (distances.length === SOME) break;
+  }
+  return distances.sort((a, b) => a - b)[distances.length >> 1] ?? 0;
+}
+
+function* blocksOf(
   fd: number,
   { scale, firstCluster }: MatroskaHeader,
   { number, delay }: MatroskaTrack,
-): Generator<{ at: number; seconds: number }> {
-  let cluster = 0;
-  let [looked, last] = [-Infinity, -Infinity];
-  let group = 0;
+): Generator<Block> {
+  let [cluster, group] = [0, 0];
   for (let at = firstCluster ?? Infinity; at !== Infinity; ) {
     const element = readElement(fd, at);
     if (!element) return;
@@ -146,12 +178,7 @@ export function* matroskaClock(
       // A track number of more than a byte: more than 126 tracks.
       if ((head[0] ?? 0) === (0x80 | number) && head.length === 4) {
         const ticks = cluster + new DataView(head.buffer).getInt16(1);
-        const seconds = (ticks * scale - delay) / 1e9;
-        if (seconds - looked >= EVERY || seconds - last > GAP) {
-          looked = seconds;
-          yield { at: id === ID.block ? group : element.start, seconds };
-        }
-        last = seconds;
+        yield { at: id === ID.block ? group : element.start, seconds: (ticks * scale - delay) / 1e9 };
       }
     }
     const master = id === ID.cluster || id === ID.group || id === ID.segment;

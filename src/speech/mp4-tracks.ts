@@ -14,7 +14,7 @@ export type Mp4Track = {
   delay: number;
   /** Ticks of the track that the edit list leaves out at the start. */
   skipped: number;
-  /** Seconds that its edits show; null: all of it. */
+  /** Seconds that its edits show, or the movie lasts; null where neither says it. */
   shown: number | null;
   /** Its edit list takes several pieces, or puts pauses between them. */
   pieces: boolean;
@@ -28,7 +28,7 @@ export function soundTracks(moov: Uint8Array): Mp4Track[] {
   const tracks: Mp4Track[] = [];
   for (const { start, end } of trakBoxes(moov)) {
     const track = readTrack(moov, start, end);
-    if (track) tracks.push({ ...track, movieScale: track.movieScale || movieScaleOf(moov) });
+    if (track) tracks.push({ ...track, ...movieOf(moov) });
   }
   return tracks.map((track) => withEdits(moov, track));
 }
@@ -84,13 +84,20 @@ function readTrack(moov: Uint8Array, start: number, end: number): Mp4Track | nul
   return sound ? track : null;
 }
 
-function movieScaleOf(moov: Uint8Array): number {
+/** Its clock, and its length: that of the longest track. */
+function movieOf(moov: Uint8Array): Pick<Mp4Track, 'movieScale' | 'shown'> {
   const view = new DataView(moov.buffer, moov.byteOffset, moov.byteLength);
-  let scale = 0;
+  let movieScale = 0;
+  let shown: number | null = null;
   walk(moov, 8, moov.length, (type, body, stop) => {
-    if (type === 'mvhd' && stop - body >= 24) scale ||= view.getUint32(body + (moov[body] === 1 ? 20 : 12));
+    const wide = moov[body] === 1;
+    if (type !== 'mvhd' || movieScale > 0 || stop - body < (wide ? 32 : 20)) return;
+    movieScale = view.getUint32(body + (wide ? 20 : 12));
+    const ticks = wide ? Number(view.getBigUint64(body + 24)) : view.getUint32(body + 16);
+    const known = ticks > 0 && ticks < (wide ? 2 ** 63 : 2 ** 32 - 1);
+    if (known && movieScale > 0) shown = ticks / movieScale;
   });
-  return scale;
+  return { movieScale, shown };
 }
 
 type Edit = { at: number; duration: number; media: number };
@@ -121,7 +128,7 @@ function withEdits(moov: Uint8Array, track: Mp4Track): Mp4Track {
     ...track,
     delay: sum(list.slice(0, first)),
     skipped: shown[0]?.media ?? 0,
-    shown: shown.every((edit) => edit.duration > 0) ? sum(shown) : null,
+    shown: shown.every((edit) => edit.duration > 0) ? sum(shown) : track.shown,
     pieces: list.length - first > 1,
   };
 }

@@ -100,6 +100,7 @@ export type SoundFormat = {
   plain: boolean;
   /** AAC, or another format in frames of some 1,024 samples. */
   packed: boolean;
+  codec: string;
 };
 
 /** Of the first sound track, from its sample description; null where it cannot be read. */
@@ -115,9 +116,10 @@ export function soundFormat(moov: Uint8Array): SoundFormat | null {
     const channels = bytes.getUint16(body + 32);
     const rate = bytes.getUint32(body + 40) / 65_536;
     const simple = lowComplexityChannels(moov, body + 44, end);
-    const packed = text(moov, body + 12) === 'mp4a';
+    const codec = text(moov, body + 12);
+    const packed = codec === 'mp4a';
     const plain = packed && rate > 24_000 && (simple === 1 || simple === 2);
-    found = { rate, channels: plain && simple ? simple : channels, plain, packed };
+    found = { rate, channels: plain && simple ? simple : channels, plain, packed, codec };
   });
   return found;
 }

@@ -4,7 +4,13 @@
 import type { WasmTask } from './decode-wasm.ts';
 import { damaged, needsFfmpeg } from './decoder.ts';
 import { fourCc, readAt } from './file-bytes.ts';
-import { type MatroskaHeader, type MatroskaTrack, matroskaClock, readMatroskaHeader } from './matroska.ts';
+import {
+  type MatroskaHeader,
+  type MatroskaTrack,
+  matroskaClock,
+  matroskaGaps,
+  readMatroskaHeader,
+} from './matroska.ts';
 import { fragmentClock, indexFirst, mp4Layout, readMoov, soundFormat } from './mp4.ts';
 import { type ClockMark, mp4Clock } from './mp4-clock.ts';
 import { mostSamples } from './mp4-tables.ts';
@@ -85,7 +91,9 @@ function* mp4Steps(fd: number, task: WasmTask): Generator<Step> {
     sound?.packed && sound.rate > 0 ? Math.max(0, AAC_FRAME / sound.rate - track.skipped / track.scale) : 0;
   yield { at: track.delay + withheld };
   yield { bytes: head };
-  yield* between(fd, task, ranges, layout.fragmented ? fragmentClock(fd, layout, track) : marks);
+  const flac = sound?.codec === 'fLaC';
+  if (flac && marks.length > 0) throw needsFfmpeg('An MP4 or QuickTime file of FLAC with gaps in its sound');
+  yield* between(fd, task, ranges, layout.fragmented && !flac ? fragmentClock(fd, layout, track) : marks);
 }
 
 function* matroskaSteps(fd: number, task: WasmTask): Generator<Step> {
@@ -100,7 +108,19 @@ function* matroskaSteps(fd: number, task: WasmTask): Generator<Step> {
   const tracks = readAt(fd, tracksStart, tracksEnd - tracksStart);
   for (const other of header.tracks as MatroskaTrack[])
     if (other !== track) tracks[other.typeAt - tracksStart] = NO_SOUND;
-  yield { bytes: Buffer.concat([start, tracks]) };
+  const head = Buffer.concat([start, tracks]);
+  const media: [number, number][] = [[firstCluster, task.fileBytes]];
+  yield { bytes: head };
+  if (HOLDS_BACK.some((codec) => track.codec.startsWith(codec))) {
+    let begun = false;
+    for (const step of between(fd, task, media, matroskaGaps(fd, header, track))) {
+      // What it holds back belongs before the gap: it must end, and another begins behind it.
+      if ('at' in step && begun) yield* [{ fresh: true }, { bytes: head }] as const;
+      begun ||= 'at' in step;
+      yield step;
+    }
+    return;
+  }
   const withheld = track.codec.startsWith('A_AAC') && track.rate ? AAC_FRAME / track.rate : 0;
   yield* between(
     fd,
@@ -109,6 +129,9 @@ function* matroskaSteps(fd: number, task: WasmTask): Generator<Step> {
     late(matroskaClock(fd, header, track), withheld),
   );
 }
+
+/** Codecs whose decoders here give sound only once they have seen what follows it, up to a whole piece later. */
+const HOLDS_BACK = ['A_VORBIS', 'A_FLAC'];
 
 /** The AAC decoder (FAAD2) gives nothing for its first frame: its sound begins that much later. */
 const AAC_FRAME = 1_024;
