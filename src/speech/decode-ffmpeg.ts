@@ -1,7 +1,7 @@
 // Decodes with ffmpeg: one child process per file, without a shell, without network, with one demuxer and audio decoders
 // only, and with limits on time, memory and output.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { ShortageError } from '../shortage.ts';
 import {
@@ -13,6 +13,7 @@ import {
   MAX_CHANNELS,
   MEMORY_LIMIT,
   noAudio,
+  noSuchTrack,
   tooManyChannels,
   tooMuchMemory,
   unsupportedCodec,
@@ -55,14 +56,7 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
     stdio: ['ignore', 'pipe', 'pipe'],
     // Its own group: Ctrl-C is for the server to handle, which lets this job finish or stops it.
     detached: true,
-    // No FFREPORT, no proxy, no secrets of the server.
-    env: {
-      PATH: process.env.PATH,
-      LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH,
-      SYSTEMROOT: process.env.SYSTEMROOT,
-      HOME: task.directory,
-      LC_ALL: 'C',
-    },
+    env: childEnvironment(task),
     windowsHide: true,
   });
   const ended = new Promise<{ code: number | null; signal: string | null; failure?: Error }>((done) => {
@@ -96,6 +90,8 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
     const end = await ended;
     if (stopped) throw stopped;
     if (end.failure) throw isUnusable(end.failure) ? new FfmpegUnusable({ cause: end.failure }) : end.failure;
+    if (end.code !== 0 && task.probe.track > 0 && NO_STREAM.test(complaints))
+      throw noSuchTrack(task.probe.track + 1, await countTracks(ffmpeg, prlimit, task));
     if (end.code !== 0) throw failure(task, end, complaints);
     return reader.sink.finish(complaints);
   } finally {
@@ -106,19 +102,36 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
   }
 }
 
+/** No FFREPORT, no proxy, no secrets of the server. */
+function childEnvironment({ directory }: DecodeTask): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH,
+    SYSTEMROOT: process.env.SYSTEMROOT,
+    HOME: directory,
+    LC_ALL: 'C',
+  };
+}
+
 /**
  * `-f` names the one demuxer, so nothing is probed and a file can never become a playlist; the protocol list is for what
  * a demuxer might still open. `-codec_whitelist` keeps video decoders out of stream analysis, which runs before `-vn`.
  */
-function ffmpegArguments(task: DecodeTask): string[] {
+function inputArguments(task: DecodeTask, verbosity: string): string[] {
   return [
-    ['-nostdin', '-hide_banner', '-v', 'error'],
+    ['-nostdin', '-hide_banner', '-v', verbosity],
     ['-max_alloc', String(256 * 2 ** 20), '-threads', '1'],
     ['-protocol_whitelist', 'file,pipe', '-codec_whitelist', AUDIO_CODECS],
     // A gap of up to ten minutes is one, also where ffmpeg takes ten seconds for the start of another recording.
     ['-dts_delta_threshold', '600', ...(task.probe.clockStart === null ? [] : ['-copyts'])],
     ['-skip_initial_bytes', String(task.probe.audioStart)],
     ['-f', FORMATS[task.kind].demuxer, '-i', `file:${resolve(task.path)}`],
+  ].flat();
+}
+
+function ffmpegArguments(task: DecodeTask): string[] {
+  return [
+    inputArguments(task, 'error'),
     ['-map', `0:a:${task.probe.track}`, '-vn', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
     ['-af', ONWARDS, '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le'],
     ['-fflags', '+bitexact', '-f', 'matroska', 'pipe:1'],
@@ -154,13 +167,36 @@ const AUDIO_CODECS = [
   'pcm_s16be_planar,pcm_s24le_planar,pcm_s32le_planar,pcm_s24daud',
 ].join(',');
 
+const NO_STREAM = /matches no streams|does not contain any stream/;
+
+/** Audio tracks as ffmpeg lists them; at least one. */
+async function countTracks(ffmpeg: string, prlimit: string | null, task: DecodeTask): Promise<number> {
+  const command = [ffmpeg, ...inputArguments(task, 'info')];
+  if (prlimit) command.unshift(prlimit, ...limitArguments(COUNT_MS), '--');
+  const [file = ffmpeg, ...args] = command;
+  // It always ends with an error: no output was asked for.
+  const listed = await new Promise<string>((done) => {
+    const options = {
+      cwd: task.directory,
+      timeout: COUNT_MS,
+      env: childEnvironment(task),
+      signal: task.signal,
+    };
+    execFile(file, args, options, (_error, _out, said) => done(said));
+  });
+  task.signal.throwIfAborted();
+  return Math.max(1, listed.match(/^ *Stream #\S+ Audio:/gm)?.length ?? 1);
+}
+
+const COUNT_MS = 10_000;
+
 function failure(
   task: DecodeTask,
   end: { code: number | null; signal: string | null },
   complaints: string,
 ): Error {
   const cause = new Error(`ffmpeg ended with ${end.signal ?? end.code}: ${complaints.trim()}`);
-  if (/matches no streams|does not contain any stream/.test(complaints)) return noAudio(task.kind, cause);
+  if (NO_STREAM.test(complaints)) return noAudio(task.kind, cause);
   if (/not on whitelist|Decoder .* not found|Unknown\/unsupported|unsupported codec/i.test(complaints)) {
     return unsupportedCodec(task.kind, cause);
   }

@@ -12,7 +12,7 @@ import { type DecodedChannels, type DecodeTask, damaged, inWords, noAudio, noSuc
 import { hollow, mostSeconds, refuseImplausible, scratchBytes } from './plausible.ts';
 import { probe } from './probe.ts';
 import type { Probe } from './probed.ts';
-import { FORMATS, type MediaKind } from './sniff.ts';
+import { CLOCKED, FORMATS, type MediaKind } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 
 export type DecodeOptions = {
@@ -53,11 +53,12 @@ export async function decode(options: DecodeOptions): Promise<Decoded> {
   const wanted = options.track ?? null;
   const first = await decodeTrack(options, wanted === null ? null : wanted - 1);
   if (wanted !== null || first.loudest > SILENCE) return first.decoded;
-  for (let other = 0; other < first.tracks; other++) {
+  for (let other = 0; other < (first.tracks ?? MOST_UNTOLD); other++) {
     if (other === first.track) continue;
     const folder = join(options.scratchDirectory, `track-${other}`);
     mkdirSync(folder);
     const next = await decodeTrack({ ...options, scratchDirectory: folder }, other).catch(orNoTrack);
+    if (next === null && first.tracks === null) break;
     if (next !== null && next.loudest > SILENCE) {
       for (const { pcm } of first.decoded.distinct) rmSync(pcm.path);
       return next.decoded;
@@ -75,9 +76,11 @@ function orNoTrack(error: unknown): null {
 
 /** Digital silence, and what an encoder makes of it: -66 dB. */
 const SILENCE = 16;
+/** Tracks of a file that does not tell how many it has, until one is not there. */
+const MOST_UNTOLD = 8;
 const NOT_THIS_TRACK = new Set(['audio_unsupported', 'audio_corrupt', 'audio_empty']);
 
-type DecodedTrack = { decoded: Decoded; loudest: number; tracks: number; track: number };
+type DecodedTrack = { decoded: Decoded; loudest: number; tracks: number | null; track: number };
 
 async function decodeTrack(options: DecodeOptions, track: number | null): Promise<DecodedTrack> {
   const { path, ffmpeg, maxDurationSeconds, timeoutMs, onProgress } = options;
@@ -111,7 +114,8 @@ async function decodeTrack(options: DecodeOptions, track: number | null): Promis
       decoder,
     },
     loudest: result.loudest,
-    tracks: found.tracks?.length ?? 1,
+    // Where the header does not tell it, ffmpeg finds out; the other way reads the first track only.
+    tracks: found.tracks?.length ?? (decoder === 'ffmpeg' && CLOCKED.has(kind) ? null : 1),
     track: found.track,
   };
 }
