@@ -230,7 +230,7 @@ class SoundReader {
   constructor({ directory, maxDurationSeconds, onProgress, probe, kind }: DecodeTask) {
     this.#clocked = CLOCKED.has(kind);
     this.sink = new SoundSink({ directory, maxDurationSeconds, onProgress });
-    this.#clockStart = probe.clockStart ?? 0;
+    this.#clockStart = (probe.clockStart ?? 0) - probe.late;
   }
 
   push(chunk: Buffer): void {

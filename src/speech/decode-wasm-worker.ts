@@ -152,11 +152,12 @@ async function decodeSteps(
   output.write(await decoder());
 }
 
-/** The positions of Ogg Vorbis and FLAC cannot be told per page here: only that some sound has none. */
+/** Where the pieces of these have no times that are read here, it can be told only that there is less sound than time. */
 function refuseGaps(task: WasmTask, decoded: number): void {
   const { kind, seconds, fromZero } = task;
-  if ((kind !== 'vorbis' && kind !== 'oggflac') || seconds === null || !fromZero) return;
-  if (seconds - decoded > 0.2 + seconds / 100)
+  const told = kind === 'asf' || ((kind === 'vorbis' || kind === 'oggflac') && fromZero);
+  if (!told || seconds === null) return;
+  if (seconds - decoded > 0.3 + seconds / 100)
     throw needsFfmpeg(`An ${FORMATS[kind].label} file with gaps in its sound`);
 }
 

@@ -16,6 +16,7 @@ import {
   tooMuchMemory,
 } from './decoder.ts';
 import type { PlainSound } from './plain.ts';
+import type { WaveSound } from './probed.ts';
 import type { MediaKind } from './sniff.ts';
 import { FORMATS } from './sniff.ts';
 
@@ -30,6 +31,8 @@ export type WasmTask = {
   audioEnd: number;
   headerBytes: number;
   plain: PlainSound | null;
+  /** ADPCM in one of the kinds of WAV. */
+  wave: WaveSound | null;
   /** Of the sound tracks of the file, from 0. */
   track: number;
   /** Seconds on the clock of the container where that of the file begins. */
@@ -103,6 +106,7 @@ function run(task: DecodeTask, way: ReturnType<typeof ways>): Promise<DecodedCha
       fileBytes: task.probe.fileBytes,
       headerBytes: task.probe.headerBytes,
       plain: task.probe.plain,
+      wave: way.kind === 'mp3' ? null : task.probe.wave,
       track: task.probe.track,
       clockStart: task.probe.clockStart ?? 0,
       seconds: task.probe.seconds,

@@ -127,10 +127,12 @@ function refuseMissing(found: Probe, kind: MediaKind, result: DecodedChannels): 
     const hollow = found.seconds === null && found.fileBytes - found.audioStart < HOLLOW_BYTES;
     throw hollow && result.complaints === '' ? noAudio(kind) : damaged(kind, result.complaints);
   }
-  if (found.exact && found.seconds !== null && isShort(seconds, found.seconds)) {
+  // A WAV of packed sound tells its length about; half of it is not about.
+  const halved = found.wave !== null && found.seconds !== null && seconds < found.seconds / 2;
+  if (halved || (found.exact && found.seconds !== null && isShort(seconds, found.seconds))) {
     throw new JobError(
       'audio_corrupt',
-      `The ${FORMATS[kind].label} file is damaged or cut short: it announces ${inWords(found.seconds)} of audio, but only ${inWords(seconds)} can be decoded. Send it again, whole.`,
+      `The ${FORMATS[kind].label} file is damaged or cut short: it announces ${inWords(found.seconds ?? 0)} of audio, but only ${inWords(seconds)} can be decoded. Send it again, whole.`,
       { cause: result.complaints },
     );
   }

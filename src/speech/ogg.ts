@@ -40,6 +40,21 @@ export function* oggClock(
   }
 }
 
+/** Bytes of the pages before the first sound. */
+export function oggHeadBytes(
+  fd: number,
+  { audioStart, audioEnd }: { audioStart: number; audioEnd: number },
+): number {
+  for (let at = audioStart; at < audioEnd; ) {
+    const page = readAt(fd, at, MOST_PAGE);
+    if (fourCc(page, 0) !== 'OggS' || page.length < PAGE_HEAD) return 0;
+    // Pages of the comments, which may hold a cover, have no position.
+    if (Number(view(page).getBigInt64(6, true)) > 0) return at - audioStart;
+    at += pageLength(page);
+  }
+  return 0;
+}
+
 function pageLength(page: Uint8Array): number {
   const segments = page[26] ?? 0;
   let length = PAGE_HEAD + segments;

@@ -9,6 +9,7 @@ import { fragmentStart, type Mp4Layout, mp4Layout, readMoov, soundFormat } from 
 import { mp4Clock } from './mp4-clock.ts';
 import { tablesFit, timesAreImpossible } from './mp4-tables.ts';
 import { onlyTrack, soundTracks } from './mp4-tracks.ts';
+import { mpegTsDelay } from './mpegts.ts';
 import { readAiff, readAu, readCaf, readWav, readWave64, readWaveFormat } from './probe-plain.ts';
 import { endsBefore, type Probe } from './probed.ts';
 import { type MediaKind, mpegFrame } from './sniff.ts';
@@ -39,6 +40,7 @@ export function probe(path: string, track: number | null = null): Probe {
       tracks: null,
       track: track ?? -1,
       clockStart: null,
+      late: 0,
     };
     const { sniffed, head, start, cutShort } = findSound(fd, fileBytes);
     Object.assign(found, { audioStart: start, cutShort });
@@ -86,6 +88,7 @@ const READERS: Partial<Record<MediaKind, Reader>> = {
   mp4: readMp4,
   matroska: readMatroska,
   avi: readAvi,
+  mpegts: readMpegTs,
   asf: readAsf,
 };
 
@@ -155,11 +158,12 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
     const last = { eos: ((tail[at + 5] ?? 0) & 4) !== 0, serial: u32le(tail, at + 14) };
     const granule = Number(view(tail).getBigInt64(at + 6, true));
     const opus = found.kind === 'opus';
-    const clock = opus ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : 0;
+    const flac = found.kind === 'oggflac';
+    const clock = opus ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : flac ? oggFlacRate(head) : 0;
     if (clock > 0 && granule > 0) found.seconds = granule / clock;
     if (clock === 0) return;
     found.rate = clock;
-    found.channels = head[opus ? 37 : 39] ?? null;
+    found.channels = flac ? (((head[57] ?? 0) >> 1) & 7) + 1 : (head[opus ? 37 : 39] ?? null);
     // Otherwise the writer gave none (0 or -1), or all is the time before the first sound.
     if (granule <= 0) return;
     const whole = !found.cutShort && last.eos && last.serial === u32le(head, 14);
@@ -167,6 +171,11 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
       found.samples = granule - (opus ? view(head).getUint16(38, true) : 0);
     return;
   }
+}
+
+/** STREAMINFO stands behind the page's head, nine bytes of mapping, `fLaC` and the head of the block. */
+function oggFlacRate(head: Uint8Array): number {
+  return view(head).getUint32(55) >>> 12;
 }
 
 /**
@@ -244,6 +253,10 @@ function readMatroska(found: Probe, _head: Uint8Array, fd: number): void {
   found.clockStart = start > LATEST_START && start > (header.seconds ?? 0) ? start : 0;
 }
 
+function readMpegTs(found: Probe, head: Uint8Array, fd: number): void {
+  found.late = mpegTsDelay(fd, found.audioStart, head);
+}
+
 function readAvi(found: Probe, head: Uint8Array, fd: number): void {
   // An AVI of more than 1 GB is several RIFF lists in a row.
   for (let at = 0, n = 0; at + 12 <= found.fileBytes && n < 1000; n++) {
@@ -252,6 +265,8 @@ function readAvi(found: Probe, head: Uint8Array, fd: number): void {
     const size = u32le(list, 4);
     if (size > 0 && endsBefore(found, at + 8 + size)) found.cutShort = true;
     at += 8 + size + (size & 1);
+    // What stands behind the last list is none of it.
+    if (size > 0) found.audioEnd = Math.min(at, found.fileBytes);
   }
   for (let at = 0; at + 34 <= head.length; at++)
     if (

@@ -3,6 +3,9 @@
 import type { PlainSound } from './plain.ts';
 import type { MediaKind } from './sniff.ts';
 
+/** A WAVEFORMATEX, and where its sound stands. */
+export type WaveSound = { tag: number; format: Uint8Array; start: number; end: number };
+
 export type Probe = {
   fileBytes: number;
   /** null: not media. */
@@ -33,13 +36,15 @@ export type Probe = {
   /** Sound that needs no decoder. */
   plain: PlainSound | null;
   /** Of a WAV or Wave64: its format, and where the sound stands. */
-  wave: { tag: number; format: Uint8Array; start: number; end: number } | null;
+  wave: WaveSound | null;
   /** Sound tracks, where the header tells them: whether each is one that players take by themselves. */
   tracks: { isDefault: boolean }[] | null;
   /** The track that all the rest is about: an index of `tracks`. */
   track: number;
   /** Where the clock of the file begins; null: with its first sound or picture. */
   clockStart: number | null;
+  /** Seconds from there to the first sound, where ffmpeg leaves them out. */
+  late: number;
 };
 
 /** Sloppy writers are off by a header or a padding byte; a lost network packet is more than this. */

@@ -15,7 +15,8 @@ import { fragmentClock, indexFirst, mp4Layout, readMoov, soundFormat } from './m
 import { type ClockMark, mp4Clock } from './mp4-clock.ts';
 import { mostSamples } from './mp4-tables.ts';
 import { onlyTrack, soundTracks, withoutPauses } from './mp4-tracks.ts';
-import { oggClock } from './ogg.ts';
+import { oggClock, oggHeadBytes } from './ogg.ts';
+import type { WaveSound } from './probed.ts';
 import { adtsFrame, type MediaKind, mpegFrame } from './sniff.ts';
 
 export type Step =
@@ -36,7 +37,8 @@ const MOST_HEADER = 16 * 2 ** 20;
 export function steps(fd: number, task: WasmTask): Generator<Step> {
   if (task.kind === 'mp4') return mp4Steps(fd, task);
   if (task.kind === 'matroska') return matroskaSteps(fd, task);
-  if (task.kind === 'opus') return between(fd, task, [[task.audioStart, task.audioEnd]], oggClock(fd, task));
+  if (task.kind === 'opus') return opusSteps(fd, task);
+  if (task.wave) return waveSteps(fd, task, task.wave);
   if (task.kind === 'flac') return wholeFlacHeaders(plainPieces(fd, task));
   if (task.kind === 'mp3') return frameSteps(fd, task, (head, at) => named(mpegFrame(head, at)));
   if (task.kind === 'aac') return frameSteps(fd, task, (head, at) => named(adtsFrame(head, at)));
@@ -91,9 +93,10 @@ function* mp4Steps(fd: number, task: WasmTask): Generator<Step> {
     sound?.packed && sound.rate > 0 ? Math.max(0, AAC_FRAME / sound.rate - track.skipped / track.scale) : 0;
   yield { at: track.delay + withheld };
   yield { bytes: head };
-  const flac = sound?.codec === 'fLaC';
-  if (flac && marks.length > 0) throw needsFfmpeg('An MP4 or QuickTime file of FLAC with gaps in its sound');
-  yield* between(fd, task, ranges, layout.fragmented && !flac ? fragmentClock(fd, layout, track) : marks);
+  // Its decoder holds sound back: what comes before a gap would come behind it.
+  if (sound?.codec === 'fLaC' && (marks.length > 0 || layout.fragmented))
+    throw needsFfmpeg('An MP4 file of FLAC in fragments or with gaps in its sound');
+  yield* between(fd, task, ranges, layout.fragmented ? fragmentClock(fd, layout, track) : marks);
 }
 
 function* matroskaSteps(fd: number, task: WasmTask): Generator<Step> {
@@ -112,13 +115,7 @@ function* matroskaSteps(fd: number, task: WasmTask): Generator<Step> {
   const media: [number, number][] = [[firstCluster, task.fileBytes]];
   yield { bytes: head };
   if (HOLDS_BACK.some((codec) => track.codec.startsWith(codec))) {
-    let begun = false;
-    for (const step of between(fd, task, media, matroskaGaps(fd, header, track))) {
-      // What it holds back belongs before the gap: it must end, and another begins behind it.
-      if ('at' in step && begun) yield* [{ fresh: true }, { bytes: head }] as const;
-      begun ||= 'at' in step;
-      yield step;
-    }
+    yield* anew(between(fd, task, media, matroskaGaps(fd, header, track)), head, true);
     return;
   }
   const withheld = track.codec.startsWith('A_AAC') && track.rate ? AAC_FRAME / track.rate : 0;
@@ -128,6 +125,35 @@ function* matroskaSteps(fd: number, task: WasmTask): Generator<Step> {
     [[firstCluster, task.fileBytes]],
     late(matroskaClock(fd, header, track), withheld),
   );
+}
+
+/** A decoder that holds sound back must end before a gap, and another begins behind it. */
+function* anew(source: Iterable<Step>, head: Uint8Array, firstIsStart: boolean): Generator<Step> {
+  let begun = !firstIsStart;
+  for (const step of source) {
+    if ('at' in step && begun) yield* [{ fresh: true }, { bytes: head }] as const;
+    begun ||= 'at' in step;
+    yield step;
+  }
+}
+
+function* opusSteps(fd: number, task: WasmTask): Generator<Step> {
+  const { audioStart, audioEnd } = task;
+  const head = readAt(fd, audioStart, oggHeadBytes(fd, task));
+  yield* anew(between(fd, task, [[audioStart, audioEnd]], oggClock(fd, task)), head, false);
+}
+
+/** ADPCM of a WAV or Wave64, behind a header that its decoder understands: it trips over padding and other chunks. */
+function* waveSteps(fd: number, task: WasmTask, { format, start, end }: WaveSound): Generator<Step> {
+  const header = Buffer.alloc(28 + format.length);
+  header.write('RIFF', 0, 'latin1');
+  header.write('WAVEfmt ', 8, 'latin1');
+  header.writeUInt32LE(format.length, 16);
+  header.set(format, 20);
+  header.write('data', 20 + format.length, 'latin1');
+  header.writeUInt32LE(Math.min(end - start, 0xffff_fffe), 24 + format.length);
+  yield { bytes: header };
+  yield* between(fd, task, [[start, end]], []);
 }
 
 /** Codecs whose decoders here give sound only once they have seen what follows it, up to a whole piece later. */
