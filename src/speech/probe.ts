@@ -9,7 +9,7 @@ import { fragmentStart, type Mp4Layout, mp4Layout, readMoov, soundFormat } from 
 import { mp4Clock } from './mp4-clock.ts';
 import { tablesFit, timesAreImpossible } from './mp4-tables.ts';
 import { onlyTrack, soundTracks } from './mp4-tracks.ts';
-import { mpegTsDelay } from './mpegts.ts';
+import { mpegPsDelay, mpegTsDelay } from './mpeg.ts';
 import { readAiff, readAu, readCaf, readWav, readWave64, readWaveFormat } from './probe-plain.ts';
 import { endsBefore, type Probe } from './probed.ts';
 import { type MediaKind, mpegFrame } from './sniff.ts';
@@ -89,6 +89,7 @@ const READERS: Partial<Record<MediaKind, Reader>> = {
   matroska: readMatroska,
   avi: readAvi,
   mpegts: readMpegTs,
+  mpegps: readMpegPs,
   asf: readAsf,
 };
 
@@ -255,6 +256,10 @@ function readMatroska(found: Probe, _head: Uint8Array, fd: number): void {
 
 function readMpegTs(found: Probe, head: Uint8Array, fd: number): void {
   found.late = mpegTsDelay(fd, found.audioStart, head);
+}
+
+function readMpegPs(found: Probe, _head: Uint8Array, fd: number): void {
+  found.late = mpegPsDelay(fd, found.audioStart);
 }
 
 function readAvi(found: Probe, head: Uint8Array, fd: number): void {

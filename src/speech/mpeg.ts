@@ -1,4 +1,4 @@
-// How much later than the film the sound of an MPEG-TS begins (ISO/IEC 13818-1 §2.4.3): ffmpeg counts from the first sound
+// How much later than the film the sound of an MPEG-TS or MPEG-PS begins (ISO/IEC 13818-1 §2.4.3): ffmpeg counts from the first sound
 // that it decodes, and a player from the first picture.
 
 import { readAt } from './file-bytes.ts';
@@ -29,6 +29,28 @@ export function mpegTsDelay(fd: number, start: number, head: Uint8Array): number
   }
   return 0;
 }
+
+/** The same of a program stream, whose packets stand one behind the other. */
+export function mpegPsDelay(fd: number, start: number): number {
+  let earliest = Infinity;
+  for (let from = start; from < start + LOOKED_AT; from += PIECE) {
+    // Heads of 14 bytes may begin near the end of a piece.
+    const bytes = Buffer.from(readAt(fd, from, PIECE + 14));
+    for (let at = bytes.indexOf(START_CODE); at >= 0 && at < PIECE; at = bytes.indexOf(START_CODE, at + 3)) {
+      const stream = bytes[at + 3] ?? 0;
+      // Sound, pictures, private; with the header of MPEG-2. Codes within pictures are lower.
+      if (!isSound(stream) && (stream & 0xf0) !== 0xe0) continue;
+      const time = ((bytes[at + 6] ?? 0) & 0xc0) === 0x80 ? presentationTime(bytes, at) : null;
+      if (time === null) continue;
+      earliest = Math.min(earliest, time);
+      if (isSound(stream)) return (time - earliest) / CLOCK;
+    }
+    if (bytes.length < PIECE) break;
+  }
+  return 0;
+}
+
+const START_CODE = Buffer.from([0, 0, 1]);
 
 /** Where the packet of a stream begins within that of the transport; null where none does. */
 function pesStart(bytes: Uint8Array, at: number): number | null {
