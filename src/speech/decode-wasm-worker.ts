@@ -138,18 +138,26 @@ async function decodeSteps(
 ): Promise<void> {
   let decoder = await open(task);
   for (const step of source) {
-    if ('bytes' in step) output.write(await decoder(step.bytes));
+    if ('bytes' in step) output.write(levelled(task.kind, await decoder(step.bytes)));
     else if ('at' in step) {
       // Only where silence is missing: the resamplers must not begin anew every second.
       if (silenceBefore(step.at, sink.samples) === 0) continue;
       output.finish();
       sink.align(step.at);
     } else {
-      output.write(await decoder());
+      output.write(levelled(task.kind, await decoder()));
       decoder = await open(task);
     }
   }
-  output.write(await decoder());
+  output.write(levelled(task.kind, await decoder()));
+}
+
+/** @audio/decode-flac makes 1.0 of 32,767: what is one louder in a loud sample is a capital letter in a word. */
+function levelled(kind: MediaKind, chunk: Chunk): Chunk {
+  if (kind !== 'flac' && kind !== 'oggflac') return chunk;
+  for (const samples of chunk.channelData)
+    for (let i = 0; i < samples.length; i++) samples[i] = (samples[i] as number) * (32_767 / 32_768);
+  return chunk;
 }
 
 /** Where the pieces of these have no times that are read here, it can be told only that there is less sound than time. */

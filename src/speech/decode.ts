@@ -155,7 +155,10 @@ async function run(
   ffmpeg: string | null,
   task: DecodeTask,
 ): Promise<DecodedChannels & Pick<Decoded, 'decoder'>> {
-  if (ffmpeg !== null)
+  // It reads the samples of a RIFX, a WAV with its bytes the other way round, as those of a WAV.
+  const plain = task.probe.plain;
+  const turned = task.kind === 'wav' && plain?.bigEndian === true;
+  if (ffmpeg !== null && !turned)
     try {
       return { ...(await decodeWithFfmpeg(ffmpeg)(task)), decoder: 'ffmpeg' };
     } catch (error) {

@@ -34,13 +34,14 @@ export function mpegTsDelay(fd: number, start: number, head: Uint8Array): number
 export function mpegPsDelay(fd: number, start: number): number {
   let earliest = Infinity;
   for (let from = start; from < start + LOOKED_AT; from += PIECE) {
-    // Heads of 14 bytes may begin near the end of a piece.
-    const bytes = Buffer.from(readAt(fd, from, PIECE + 14));
+    // A head may begin near the end of a piece.
+    const bytes = Buffer.from(readAt(fd, from, PIECE + 40));
     for (let at = bytes.indexOf(START_CODE); at >= 0 && at < PIECE; at = bytes.indexOf(START_CODE, at + 3)) {
       const stream = bytes[at + 3] ?? 0;
-      // Sound, pictures, private; with the header of MPEG-2. Codes within pictures are lower.
+      // Sound, pictures, private. Codes within pictures are lower.
       if (!isSound(stream) && (stream & 0xf0) !== 0xe0) continue;
-      const time = ((bytes[at + 6] ?? 0) & 0xc0) === 0x80 ? presentationTime(bytes, at) : null;
+      const time =
+        ((bytes[at + 6] ?? 0) & 0xc0) === 0x80 ? presentationTime(bytes, at) : mpeg1Time(bytes, at + 6);
       if (time === null) continue;
       earliest = Math.min(earliest, time);
       if (isSound(stream)) return (time - earliest) / CLOCK;
@@ -70,7 +71,20 @@ function isSound(stream: number): boolean {
 
 function presentationTime(bytes: Uint8Array, pes: number): number | null {
   if (((bytes[pes + 7] ?? 0) & 0x80) === 0) return null;
-  const part = (n: number) => bytes[pes + 9 + n] ?? 0;
+  return timeAt(bytes, pes + 9);
+}
+
+/** The header of MPEG-1 (ISO/IEC 11172-1 §2.4.3.3): stuffing, the size of a buffer, the time. */
+function mpeg1Time(bytes: Uint8Array, from: number): number | null {
+  let at = from;
+  while (bytes[at] === 0xff && at < from + 16) at++;
+  if ((bytes[at] ?? 0) >> 6 === 1) at += 2;
+  return (bytes[at] ?? 0) >> 5 === 1 ? timeAt(bytes, at) : null;
+}
+
+/** 33 bits in five bytes. */
+function timeAt(bytes: Uint8Array, at: number): number {
+  const part = (n: number) => bytes[at + n] ?? 0;
   return (
     ((part(0) >> 1) & 7) * 2 ** 30 +
     part(1) * 2 ** 22 +
