@@ -123,7 +123,9 @@ function readMpeg(found: Probe, head: Uint8Array): void {
       if ((flags & 1) !== 0) found.seconds = (bytes.getUint32(xing + 8) * frame.samples) / frame.rate;
       if ((flags & 3) === 3) {
         cutMpeg(found, at, bytes.getUint32(xing + 12));
-        found.samples = xingSamples(head, xing, frame.samples);
+        // More behind it than tags: files were joined, and it tells the length of the first.
+        const rest = found.fileBytes - found.audioStart - at - bytes.getUint32(xing + 12);
+        if (rest < MOST_TAGS) found.samples = xingSamples(head, xing, frame.samples);
       }
     } else if (fourCc(head, at + 36) === 'VBRI') {
       found.seconds = (bytes.getUint32(at + 36 + 14) * frame.samples) / frame.rate;
@@ -133,6 +135,9 @@ function readMpeg(found: Probe, head: Uint8Array): void {
     return;
   }
 }
+
+/** Bytes of the usual tags at the end. */
+const MOST_TAGS = 1_024;
 
 /** All frames without what the encoder put before and after the sound, which decoders take away again. */
 function xingSamples(head: Uint8Array, xing: number, perFrame: number): number | null {

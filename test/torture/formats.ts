@@ -191,7 +191,7 @@ async function judge(path: string, way: string | null, { expected, folder, count
     const heard = loudness(await samplesOf(first?.pcm.path ?? '', 0));
     const { likeness, lag } = bestFit(expected, heard);
     count(`sound ${way ? 'with' : 'without'} ffmpeg`);
-    if (likeness < 0.93)
+    if (likeness < 0.9)
       return `other sound: ${likeness.toFixed(2)} at ${lag * 10} ms, ${decoded.durationSeconds} s`;
     return Math.abs(lag) > 15 ? `${lag * 10} ms away` : null;
   } catch (error) {
