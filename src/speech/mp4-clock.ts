@@ -13,10 +13,11 @@ const GAP_SECONDS = 0.1;
 const MOST_MARKS = 100_000;
 
 type Tables = {
-  /** Runs of samples of one duration. */
-  times: readonly (readonly [count: number, ticks: number])[];
+  /** Runs of samples of one duration: how many, how long, and so on. */
+  times: Uint32Array;
   chunks: { view: DataView; body: number; wide: boolean; count: number } | null;
-  perChunk: readonly (readonly [first: number, samples: number])[];
+  /** The first chunk (from 1) that has so many samples, and so on. */
+  perChunk: Uint32Array;
   sizes: { view: DataView; body: number; all: number; count: number } | null;
 };
 
@@ -36,10 +37,14 @@ export function mp4Clock(moov: Uint8Array, track: Mp4Track): Mp4Clock {
   const tables = readTables(moov, track);
   const usual = usualTicks(tables.times);
   const clock: Mp4Clock = { marks: [], sound: null, seconds: 0, end: 0, inOrder: true };
-  const frames = tables.times.reduce((sum, [count]) => sum + count, 0);
+  let [frames, ticks] = [0, 0];
+  for (const [count, each] of runs(tables.times)) {
+    frames += count;
+    ticks += count * each;
+  }
   if (frames > 0 && track.scale > 0) {
     clock.sound = soundTicks(tables.times, usual) / track.scale;
-    clock.seconds = tables.times.reduce((sum, [count, ticks]) => sum + count * ticks, 0) / track.scale;
+    clock.seconds = ticks / track.scale;
   }
   const gaps = gapsOf(tables.times, usual, GAP_SECONDS * track.scale);
   let next = 0;
@@ -89,11 +94,10 @@ function secondsOf(ticks: number, { skipped, scale, delay }: Mp4Track): number {
 
 function readTables(moov: Uint8Array, track: Mp4Track): Tables {
   const view = new DataView(moov.buffer, moov.byteOffset, moov.byteLength);
-  const tables: Tables = { times: [], chunks: null, perChunk: [], sizes: null };
+  const tables: Tables = { times: NONE, chunks: null, perChunk: NONE, sizes: null };
   const pairs = (body: number, size: number) =>
-    Array.from(
-      { length: view.getUint32(body + 4) },
-      (_, i) => [view.getUint32(body + 8 + i * size), view.getUint32(body + 12 + i * size)] as const,
+    Uint32Array.from({ length: 2 * view.getUint32(body + 4) }, (_, i) =>
+      view.getUint32(body + 8 + (i >> 1) * size + (i & 1) * 4),
     );
   walk(moov, track.start + 8, track.end, (type, body) => {
     if (type === 'stts') tables.times = pairs(body, 8);
@@ -106,10 +110,20 @@ function readTables(moov: Uint8Array, track: Mp4Track): Tables {
   return tables;
 }
 
+const NONE = new Uint32Array(0);
+/** A real track has two or three; one that has a different one for each sample must not fill the memory. */
+const MOST_DURATIONS = 10_000;
+
+function* runs(times: Uint32Array): Generator<readonly [count: number, ticks: number]> {
+  for (let i = 0; i + 1 < times.length; i += 2) yield [times[i] as number, times[i + 1] as number];
+}
+
 /** The duration that most samples have. */
 function usualTicks(times: Tables['times']): number {
   const counts = new Map<number, number>();
-  for (const [count, ticks] of times) counts.set(ticks, (counts.get(ticks) ?? 0) + count);
+  for (const [count, ticks] of runs(times))
+    if (counts.size < MOST_DURATIONS || counts.has(ticks))
+      counts.set(ticks, (counts.get(ticks) ?? 0) + count);
   let [usual, most] = [0, 0];
   for (const [ticks, count] of counts) if (count > most) [usual, most] = [ticks, count];
   return usual;
@@ -117,14 +131,16 @@ function usualTicks(times: Tables['times']): number {
 
 /** A sample that is said to last longer than usual does not: what follows is a gap. */
 function soundTicks(times: Tables['times'], usual: number): number {
-  return times.reduce((sum, [count, ticks]) => sum + count * Math.min(ticks, usual), 0);
+  let sum = 0;
+  for (const [count, ticks] of runs(times)) sum += count * Math.min(ticks, usual);
+  return sum;
 }
 
 /** Samples before which the clock is ahead of the sound by more than a little, again. */
 function gapsOf(times: Tables['times'], usual: number, least: number): { sample: number; ticks: number }[] {
   const gaps: { sample: number; ticks: number }[] = [];
   let [sample, clock, ahead] = [0, 0, 0];
-  for (const [count, ticks] of times) {
+  for (const [count, ticks] of runs(times)) {
     const excess = ticks - usual;
     if (excess <= 0) {
       sample += count;
@@ -148,9 +164,9 @@ function* chunksOf({ chunks, perChunk, sizes }: Tables): Generator<{ at: number;
   if (!chunks || !sizes) return;
   let [run, left] = [0, sizes.count];
   for (let n = 0; n < chunks.count && left > 0; n++) {
-    while (run + 1 < perChunk.length && n + 1 >= (perChunk[run + 1]?.[0] ?? Infinity)) run++;
+    while (2 * run + 2 < perChunk.length && n + 1 >= (perChunk[2 * run + 2] ?? Infinity)) run++;
     const at = chunks.body + 8 + n * (chunks.wide ? 8 : 4);
-    const samples = Math.min(left, perChunk[run]?.[1] ?? 1);
+    const samples = Math.min(left, perChunk[2 * run + 1] ?? 1);
     left -= samples;
     yield { at: chunks.wide ? Number(chunks.view.getBigUint64(at)) : chunks.view.getUint32(at), samples };
   }
