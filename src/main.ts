@@ -294,7 +294,7 @@ async function start(
       waits: new ShortageWaits(),
       callback,
       fetchAudio: fetchTo,
-      transcribe: (path, signal, account) => speech.transcribe({ path, signal, account }),
+      transcribe: (path, signal, account, how) => speech.transcribe({ path, signal, account, ...how }),
       addons: createAddons({
         languageModel: languageModelOf(settings),
         onFault: (error, addon) => log.error({ err: error, addon }, 'an add-on failed inside Ringback'),

@@ -1,8 +1,10 @@
 // `ringback transcribe FILE_OR_URL`: one file to words on the terminal; no server, no database.
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command, Option } from 'commander';
+import { pipeline } from 'node:stream/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { SUBTITLE_FORMATS } from '../job-options.ts';
 import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
@@ -16,6 +18,7 @@ import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
 import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
+import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 
@@ -25,14 +28,26 @@ type Format = (typeof FORMATS)[number];
 export function transcribeCommand(): Command {
   const command = new Command('transcribe')
     .description('transcribe one file or URL and print the words')
-    .argument('<file-or-url>', 'a media file, or an http(s) URL of one')
-    .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'));
+    .argument('<file-or-url>', 'a media file, an http(s) URL of one, or - for standard input')
+    .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'))
+    .addOption(
+      new Option('--audio-track <number>', 'of a file with several: 1 is the first').argParser(trackOf),
+    );
   addSettingFlags(command, ['model', 'dataDirectory', 'maxAudioBytes', 'maxAudioSeconds', 'allowNetworks']);
-  return command.action(async (source: string, { format }: { format: Format }) => {
-    const startedAt = performance.now();
-    const transcript = await transcribe(source, settingsOf(command));
-    process.stdout.write(await render(transcript, format, startedAt));
-  });
+  return command.action(
+    async (source: string, { format, audioTrack }: { format: Format; audioTrack?: number }) => {
+      const startedAt = performance.now();
+      const transcript = await transcribe(source, audioTrack ?? null, settingsOf(command));
+      process.stdout.write(await render(transcript, format, startedAt));
+    },
+  );
+}
+
+function trackOf(given: string): number {
+  const track = Number(given);
+  if (!Number.isInteger(track) || track < 1)
+    throw new InvalidArgumentError('give a number from 1 on: 1 is the first audio track.');
+  return track;
 }
 
 async function render(transcript: Transcript, format: Format, startedAt: number): Promise<string> {
@@ -53,7 +68,7 @@ async function render(transcript: Transcript, format: Format, startedAt: number)
   }
 }
 
-async function transcribe(source: string, settings: Settings): Promise<Transcript> {
+async function transcribe(source: string, track: number | null, settings: Settings): Promise<Transcript> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-transcribe-'));
   const stopping = new AbortController();
   const interrupt = () => stopping.abort();
@@ -69,7 +84,8 @@ async function transcribe(source: string, settings: Settings): Promise<Transcrip
   try {
     const path = await locate(source, folder, settings, stopping.signal);
     const bar = progressBar();
-    const transcript = await pool.transcribe({ path, signal: stopping.signal, onProgress: bar.show });
+    const { signal } = stopping;
+    const transcript = await pool.transcribe({ path, track, signal, onProgress: bar.show });
     bar.clear();
     return transcript;
   } finally {
@@ -84,6 +100,11 @@ async function locate(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<string> {
+  if (source === '-') {
+    const path = join(folder, 'input');
+    await keepInput(path, settings.maxAudioBytes, signal);
+    return path;
+  }
   if (!/^https?:\/\//i.test(source)) {
     const path = resolve(source);
     const found = await stat(path).catch(() => null);
@@ -111,6 +132,22 @@ async function locate(
     outbound.close();
   }
   return path;
+}
+
+/** Standard input to a file: decoders go back and forth. */
+async function keepInput(path: string, maxBytes: number, signal: AbortSignal): Promise<void> {
+  let bytes = 0;
+  const limited = async function* (input: AsyncIterable<Buffer>) {
+    for await (const piece of input) {
+      bytes += piece.length;
+      if (bytes > maxBytes)
+        throw new Error(
+          `standard input has more than ${formatBytes(maxBytes)}: raise RINGBACK_MAX_AUDIO_BYTES, or send less`,
+        );
+      yield piece;
+    }
+  };
+  await pipeline(process.stdin, limited, createWriteStream(path, { mode: 0o600 }), { signal });
 }
 
 const WIDTH = 30;

@@ -40,6 +40,15 @@ const PROMPT_CHARACTERS = 10_000;
 export const JobRequest = Type.Object(
   {
     audio_url: url,
+    // Ringback's own.
+    audio_track: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000,
+        description:
+          'Of the audio tracks of a file with several, counted from 1. Without it: the default track, or the first that has sound where that one is silent.',
+      }),
+    ),
     callback: flag,
     callback_config: Type.Optional(
       Type.Object(

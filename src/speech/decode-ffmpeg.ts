@@ -1,10 +1,9 @@
 // Decodes with ffmpeg: one child process per file, without a shell, without network, with one demuxer and audio decoders
 // only, and with limits on time, memory and output.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { ShortageError } from '../shortage.ts';
-import { ChannelSpool } from './channels.ts';
 import {
   type DecodedChannels,
   type Decoder,
@@ -14,14 +13,16 @@ import {
   MAX_CHANNELS,
   MEMORY_LIMIT,
   noAudio,
-  tooLong,
+  noSuchTrack,
   tooManyChannels,
   tooMuchMemory,
   unsupportedCodec,
 } from './decoder.ts';
 import { onPath } from './ffmpeg.ts';
 import { machineIsOutOfMemory } from './memory.ts';
-import { FORMATS } from './sniff.ts';
+import { CLOCKED, FORMATS } from './sniff.ts';
+import { SoundSink } from './sound-sink.ts';
+import { TimedPcm } from './timed-pcm.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 
 /** ffmpeg does not run here: it or a library of it is missing, or made for another machine. Says nothing of the file. */
@@ -55,14 +56,7 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
     stdio: ['ignore', 'pipe', 'pipe'],
     // Its own group: Ctrl-C is for the server to handle, which lets this job finish or stops it.
     detached: true,
-    // No FFREPORT, no proxy, no secrets of the server.
-    env: {
-      PATH: process.env.PATH,
-      LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH,
-      SYSTEMROOT: process.env.SYSTEMROOT,
-      HOME: task.directory,
-      LC_ALL: 'C',
-    },
+    env: childEnvironment(task),
     windowsHide: true,
   });
   const ended = new Promise<{ code: number | null; signal: string | null; failure?: Error }>((done) => {
@@ -83,7 +77,7 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
   task.signal.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(() => stop(decodingTimedOut(task.timeoutMs)), task.timeoutMs);
 
-  const reader = new WavReader(task);
+  const reader = new SoundReader(task);
   try {
     try {
       for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
@@ -96,34 +90,65 @@ async function run(ffmpeg: string, prlimit: string | null, task: DecodeTask): Pr
     const end = await ended;
     if (stopped) throw stopped;
     if (end.failure) throw isUnusable(end.failure) ? new FfmpegUnusable({ cause: end.failure }) : end.failure;
+    if (end.code !== 0 && task.probe.track > 0 && NO_STREAM.test(complaints))
+      throw noSuchTrack(task.probe.track + 1, await countTracks(ffmpeg, prlimit, task));
     if (end.code !== 0) throw failure(task, end, complaints);
-    if (!reader.spool) return { samples: 0, channels: 0, distinct: [], complaints };
-    const { samples, channels } = reader.spool;
-    return { samples, channels, distinct: reader.spool.finish(), complaints };
+    return reader.sink.finish(complaints);
   } finally {
     clearTimeout(timer);
     task.signal.removeEventListener('abort', onAbort);
     child.kill('SIGKILL');
-    reader.spool?.discard();
+    reader.sink.discard();
   }
+}
+
+/** No FFREPORT, no proxy, no secrets of the server. */
+function childEnvironment({ directory }: DecodeTask): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH,
+    SYSTEMROOT: process.env.SYSTEMROOT,
+    HOME: directory,
+    LC_ALL: 'C',
+  };
 }
 
 /**
  * `-f` names the one demuxer, so nothing is probed and a file can never become a playlist; the protocol list is for what
  * a demuxer might still open. `-codec_whitelist` keeps video decoders out of stream analysis, which runs before `-vn`.
  */
-function ffmpegArguments(task: DecodeTask): string[] {
+function inputArguments(task: DecodeTask, verbosity: string): string[] {
   return [
-    ['-nostdin', '-hide_banner', '-v', 'error'],
+    ['-nostdin', '-hide_banner', '-v', verbosity],
     ['-max_alloc', String(256 * 2 ** 20), '-threads', '1'],
     ['-protocol_whitelist', 'file,pipe', '-codec_whitelist', AUDIO_CODECS],
+    // A gap of up to ten minutes is one, also where ffmpeg takes ten seconds for the start of another recording.
+    ['-dts_delta_threshold', '600', ...(task.probe.clockStart === null ? [] : ['-copyts'])],
+    ['-skip_initial_bytes', String(task.probe.audioStart)],
     ['-f', FORMATS[task.kind].demuxer, '-i', `file:${resolve(task.path)}`],
-    ['-map', '0:a:0', '-vn', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
-    // One second more than allowed: enough to know that it is too long, and no byte beyond.
-    ['-t', String(task.maxDurationSeconds + 1), '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le'],
-    ['-fflags', '+bitexact', '-f', 'wav', 'pipe:1'],
   ].flat();
 }
+
+function ffmpegArguments(task: DecodeTask): string[] {
+  return [
+    inputArguments(task, 'error'),
+    ['-map', `0:a:${task.probe.track}`, '-vn', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
+    ['-af', ONWARDS, '-ar', String(SAMPLE_RATE), '-c:a', 'pcm_s16le'],
+    ['-fflags', '+bitexact', '-f', 'matroska', 'pipe:1'],
+  ].flat();
+}
+
+/**
+ * Time never runs back, or the encoder would drop what comes: a recording that begins anew within its file goes on from
+ * where it was. Registers: 0 this piece's time, 1 where the one before ended, 2 what is added since such a beginning.
+ */
+const ONWARDS = `asetpts='${[
+  'st(0,if(isnan(PTS),ld(1),PTS+ld(2)))',
+  'if(gt(ld(1)-ld(0),0.1/TB),st(2,ld(2)+ld(1)-ld(0)))',
+  'st(0,max(ld(0),ld(1)))',
+  'st(1,ld(0)+S)',
+  'ld(0)',
+].join(';')}'`;
 
 /** RLIMIT_DATA rather than address space: Debian's ffmpeg maps some 200 shared libraries. */
 function limitArguments(timeoutMs: number): string[] {
@@ -142,13 +167,36 @@ const AUDIO_CODECS = [
   'pcm_s16be_planar,pcm_s24le_planar,pcm_s32le_planar,pcm_s24daud',
 ].join(',');
 
+const NO_STREAM = /matches no streams|does not contain any stream/;
+
+/** Audio tracks as ffmpeg lists them; at least one. */
+async function countTracks(ffmpeg: string, prlimit: string | null, task: DecodeTask): Promise<number> {
+  const command = [ffmpeg, ...inputArguments(task, 'info')];
+  if (prlimit) command.unshift(prlimit, ...limitArguments(COUNT_MS), '--');
+  const [file = ffmpeg, ...args] = command;
+  // It always ends with an error: no output was asked for.
+  const listed = await new Promise<string>((done) => {
+    const options = {
+      cwd: task.directory,
+      timeout: COUNT_MS,
+      env: childEnvironment(task),
+      signal: task.signal,
+    };
+    execFile(file, args, options, (_error, _out, said) => done(said));
+  });
+  task.signal.throwIfAborted();
+  return Math.max(1, listed.match(/^ *Stream #\S+ Audio:/gm)?.length ?? 1);
+}
+
+const COUNT_MS = 10_000;
+
 function failure(
   task: DecodeTask,
   end: { code: number | null; signal: string | null },
   complaints: string,
 ): Error {
   const cause = new Error(`ffmpeg ended with ${end.signal ?? end.code}: ${complaints.trim()}`);
-  if (/matches no streams|does not contain any stream/.test(complaints)) return noAudio(task.kind, cause);
+  if (NO_STREAM.test(complaints)) return noAudio(task.kind, cause);
   if (/not on whitelist|Decoder .* not found|Unknown\/unsupported|unsupported codec/i.test(complaints)) {
     return unsupportedCodec(task.kind, cause);
   }
@@ -172,52 +220,27 @@ function failure(
   return damaged(task.kind, cause);
 }
 
-/** Parses the WAV that ffmpeg writes to a pipe and spools its channels. Throws JobError for a limit. */
-class WavReader {
-  spool: ChannelSpool | null = null;
-  readonly #task: DecodeTask;
-  #rest: Buffer = Buffer.alloc(0);
-  #reported = 0;
+/** Puts what ffmpeg writes where its time says. Throws JobError for a limit. */
+class SoundReader {
+  readonly sink: SoundSink;
+  readonly #pcm = new TimedPcm();
+  readonly #clockStart: number;
+  readonly #clocked: boolean;
 
-  constructor(task: DecodeTask) {
-    this.#task = task;
+  constructor({ directory, maxDurationSeconds, onProgress, probe, kind }: DecodeTask) {
+    this.#clocked = CLOCKED.has(kind);
+    this.sink = new SoundSink({ directory, maxDurationSeconds, onProgress });
+    this.#clockStart = (probe.clockStart ?? 0) - probe.late;
   }
 
   push(chunk: Buffer): void {
-    let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
-    if (!this.spool) {
-      const header = wavHeader(bytes);
-      if (!header) {
-        this.#rest = bytes;
-        return;
-      }
-      if (header.channels > MAX_CHANNELS) throw tooManyChannels(header.channels);
-      this.spool = new ChannelSpool(this.#task.directory, header.channels);
-      bytes = bytes.subarray(header.dataStart);
-    }
-    const frameBytes = this.spool.channels * 2;
-    const whole = bytes.length - (bytes.length % frameBytes);
-    this.#rest = bytes.subarray(whole);
-    if (whole === 0) return;
-    this.spool.write(deinterleave(bytes.subarray(0, whole), this.spool.channels));
-    const seconds = this.spool.samples / SAMPLE_RATE;
-    if (seconds > this.#task.maxDurationSeconds) throw tooLong(this.#task.maxDurationSeconds);
-    if (seconds - this.#reported >= 10) {
-      this.#reported = seconds;
-      this.#task.onProgress(seconds);
+    for (const { at, bytes } of this.#pcm.push(chunk)) {
+      const { channels } = this.#pcm;
+      if (channels > MAX_CHANNELS) throw tooManyChannels(channels);
+      if (this.#clocked) this.sink.align(at - this.#clockStart);
+      this.sink.write(deinterleave(bytes, channels));
     }
   }
-}
-
-function wavHeader(bytes: Buffer): { channels: number; dataStart: number } | null {
-  let channels = 0;
-  for (let at = 12; at + 8 <= bytes.length; ) {
-    const id = bytes.toString('latin1', at, at + 4);
-    if (id === 'data') return channels > 0 ? { channels, dataStart: at + 8 } : null;
-    if (id === 'fmt ' && at + 12 <= bytes.length) channels = bytes.readUInt16LE(at + 10);
-    at += 8 + bytes.readUInt32LE(at + 4);
-  }
-  return null;
 }
 
 function deinterleave(bytes: Buffer, channels: number): Int16Array[] {

@@ -1,86 +1,67 @@
 // The thread of decode-wasm.ts: reads a file in small pieces, feeds audio-decode, resamples and spools. Runs only as a
 // worker thread. Every format streams, so memory does not grow with the length of the file.
 
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import decode from 'audio-decode';
 import { JobError } from '../errors.ts';
 import { ShortageError, shortageOf } from '../shortage.ts';
-import { ChannelSpool, toInt16 } from './channels.ts';
+import { toInt16 } from './channels.ts';
 import type { WasmMessage, WasmTask } from './decode-wasm.ts';
-import {
-  damaged,
-  MAX_CHANNELS,
-  needsFfmpeg,
-  noAudio,
-  tooLong,
-  tooManyChannels,
-  tooMuchMemory,
-} from './decoder.ts';
+import { damaged, MAX_CHANNELS, needsFfmpeg, noAudio, tooManyChannels, tooMuchMemory } from './decoder.ts';
+import { readAt } from './file-bytes.ts';
 import { machineIsOutOfMemory, saysOutOfMemory } from './memory.ts';
-import { indexFirst, mp4Layout, readFully, readMoov } from './mp4.ts';
-import { mostSamples } from './mp4-tables.ts';
+import { type PlainSound, readPlain } from './plain.ts';
 import { refuseRate } from './plausible.ts';
 import { Resampler } from './resample.ts';
 import { FORMATS, type MediaKind } from './sniff.ts';
+import { SoundSink } from './sound-sink.ts';
+import { silenceBefore } from './timeline.ts';
 import { SAMPLE_RATE } from './transcript.ts';
+import { type Step, steps } from './wasm-steps.ts';
 
 type Chunk = { channelData: Float32Array[]; sampleRate: number };
 type StreamDecoder = { (chunk?: Uint8Array): Promise<Chunk>; free(): void };
 
-/** Samples of an MP4 that the decoder can list in its heap of 512 MB. */
-const MOST_LISTED = 30_000_000;
-
-/** FLAC packs silence 300 to 1 and a hostile file far more: small pieces keep one answer small. */
-const PIECE_BYTES: Partial<Record<MediaKind, number>> = { flac: 8192, mp4: 131_072, matroska: 131_072 };
-
-class Sink {
-  readonly #task: WasmTask;
-  #spool: ChannelSpool | null = null;
+/** Sound of any rate to the sink, at its rate. */
+class Resampled {
+  readonly #kind: MediaKind;
+  readonly #sink: SoundSink;
   /** One per channel; null while the channel has been exactly as channel 0, which then does the work for both. */
   #resamplers: (Resampler | null)[] = [];
   #rate = 0;
-  #reported = 0;
 
-  constructor(task: WasmTask) {
-    this.#task = task;
-  }
-
-  get spool(): ChannelSpool | null {
-    return this.#spool;
+  constructor(kind: MediaKind, sink: SoundSink) {
+    this.#kind = kind;
+    this.#sink = sink;
   }
 
   write({ channelData, sampleRate }: Chunk): void {
     const first = channelData[0];
     if (!first || first.length === 0) return;
     if (channelData.length > MAX_CHANNELS) throw tooManyChannels(channelData.length);
-    this.#spool ??= new ChannelSpool(this.#task.directory, channelData.length);
+    this.#sink.open(channelData.length);
     if (sampleRate !== this.#rate) this.#start(sampleRate);
-    if (this.#spool.channels === 1 && channelData.length > 1) {
-      this.#spool.grow(channelData.length);
+    if (this.#sink.channels === 1 && channelData.length > 1) {
+      this.#sink.grow(channelData.length);
       this.#share();
     }
-    this.#spool.write(this.#resample(channelData, first));
-    const seconds = this.#spool.samples / SAMPLE_RATE;
-    if (seconds > this.#task.maxDurationSeconds) throw tooLong(this.#task.maxDurationSeconds);
-    if (seconds - this.#reported >= 10) {
-      this.#reported = seconds;
-      post({ type: 'progress', seconds });
-    }
+    this.#sink.write(this.#resample(channelData, first));
   }
 
-  /** The tail of the resamplers. Nothing can be written after it but a stream of another rate. */
+  /** The tail of the resamplers. What is written next begins anew. */
   finish(): void {
     const [first, ...others] = this.#resamplers;
+    this.#resamplers = [];
+    this.#rate = 0;
     if (!first) return;
     const tail = toInt16(first.flush());
-    this.#spool?.write([tail, ...others.map((one) => (one ? toInt16(one.flush()) : tail))]);
-    this.#resamplers = [];
+    this.#sink.write([tail, ...others.map((one) => (one ? toInt16(one.flush()) : tail))]);
   }
 
   /** The rate is known with the first samples; chained streams and HE-AAC may change it on the way. */
   #start(sampleRate: number): void {
-    refuseRate(sampleRate, this.#task.kind);
+    refuseRate(sampleRate, this.#kind);
     this.finish();
     this.#rate = sampleRate;
     this.#resamplers = [new Resampler(sampleRate)];
@@ -88,7 +69,7 @@ class Sink {
   }
 
   #share(): void {
-    while (this.#resamplers.length < (this.#spool?.channels ?? 0)) this.#resamplers.push(null);
+    while (this.#resamplers.length < this.#sink.channels) this.#resamplers.push(null);
   }
 
   #resample(channelData: readonly Float32Array[], first: Float32Array): Int16Array[] {
@@ -112,76 +93,22 @@ function equal(a: Float32Array, b: Float32Array): boolean {
   return true;
 }
 
-/** Bytes of the file in the order in which the decoder can use them at once. */
-function* pieces(fd: number, task: WasmTask): Generator<Uint8Array> {
-  const fileBytes = fstatSync(fd).size;
-  let ranges: [number, number][] = [[task.audioStart, Math.min(task.audioEnd, fileBytes)]];
-  if (task.kind === 'mp4') {
-    const layout = mp4Layout(fd, fileBytes);
-    const moov = readMoov(fd, layout);
-    if (!moov) throw damaged(task.kind, 'no moov');
-    // An hour of PCM, whose every sample has its place in a list: the decoder's own would be too long for its heap.
-    if (mostSamples(moov) > MOST_LISTED)
-      throw needsFfmpeg('So long a recording of PCM in an MP4 or QuickTime file');
-    if (layout.moov && layout.moov.start > layout.mediaStart) {
-      const plan = indexFirst(layout, moov);
-      yield plan.head;
-      ranges = plan.ranges;
-    }
-  }
-  const size = PIECE_BYTES[task.kind] ?? 65_536;
-  for (const [start, end] of ranges) {
-    for (let at = start; at < end; ) {
-      // The WMA decoder loses its place when its header comes in two pieces.
-      const piece = new Uint8Array(Math.min(Math.max(size, task.headerBytes - at), end - at));
-      const got = readFully(fd, piece, at);
-      if (got === 0) return;
-      at += got;
-      yield piece.subarray(0, got);
-    }
-  }
-}
-
-/**
- * The FLAC decoder (@audio/decode-flac 1.3) looks for the next frame header within one piece only, and loses a frame for
- * each header that a piece cuts: 6 s of an hour at 4 KiB. So no piece ends within 20 bytes of a sync word.
- */
-function* wholeFlacHeaders(source: Generator<Uint8Array>): Generator<Uint8Array> {
-  let held = new Uint8Array(0);
-  for (const piece of source) {
-    const joined = new Uint8Array(held.length + piece.length);
-    joined.set(held);
-    joined.set(piece, held.length);
-    let cut = joined.length;
-    for (let at = Math.max(0, joined.length - 20); at < joined.length; at++) {
-      const next = joined[at + 1];
-      if (joined[at] === 0xff && (next === undefined || (next & 0xfe) === 0xf8)) {
-        cut = at;
-        break;
-      }
-    }
-    held = joined.slice(cut);
-    if (cut > 0) yield joined.subarray(0, cut);
-  }
-  if (held.length > 0) yield held;
-}
-
 async function run(task: WasmTask): Promise<void> {
   const fd = openSync(task.path, 'r');
-  const sink = new Sink(task);
+  const sink = new SoundSink({
+    directory: task.directory,
+    maxDurationSeconds: task.maxDurationSeconds,
+    onProgress: (seconds) => post({ type: 'progress', seconds }),
+  });
+  const output = new Resampled(task.kind, sink);
   try {
-    const decoder = await open(task.kind);
-    const source = pieces(fd, task);
-    for (const piece of task.kind === 'flac' ? wholeFlacHeaders(source) : source) {
-      sink.write(await decoder(piece));
-    }
-    sink.write(await decoder());
-    sink.finish();
-    const { spool } = sink;
-    const [samples, channels] = [spool?.samples ?? 0, spool?.channels ?? 0];
-    post({ type: 'done', result: { samples, channels, distinct: spool?.finish() ?? [], complaints: '' } });
+    if (task.plain) copyPlain(fd, task.plain, output);
+    else await decodeSteps(task, steps(fd, task), { sink, output });
+    output.finish();
+    refuseGaps(task, sink.samples / SAMPLE_RATE);
+    post({ type: 'done', result: sink.finish('') });
   } catch (error) {
-    sink.spool?.discard();
+    sink.discard();
     const failure = error instanceof JobError ? error : asFailure(task.kind, error);
     const { message } = failure;
     if (failure instanceof ShortageError)
@@ -192,11 +119,61 @@ async function run(task: WasmTask): Promise<void> {
   }
 }
 
-async function open(kind: MediaKind): Promise<StreamDecoder> {
+/** Bytes of plain sound at a time. */
+const PLAIN_PIECE = 65_536;
+
+function copyPlain(fd: number, plain: PlainSound, output: Resampled): void {
+  const frame = plain.bytes * plain.channels;
+  const size = Math.max(1, Math.floor(PLAIN_PIECE / frame)) * frame;
+  for (let at = plain.start; at < plain.end; at += size) {
+    const bytes = readAt(fd, at, Math.min(size, plain.end - at));
+    output.write({ channelData: readPlain(plain, bytes), sampleRate: plain.rate });
+  }
+}
+
+async function decodeSteps(
+  task: WasmTask,
+  source: Iterable<Step>,
+  { sink, output }: { sink: SoundSink; output: Resampled },
+): Promise<void> {
+  let decoder = await open(task);
+  for (const step of source) {
+    if ('bytes' in step) output.write(levelled(task.kind, await decoder(step.bytes)));
+    else if ('at' in step) {
+      // Only where silence is missing: the resamplers must not begin anew every second.
+      if (silenceBefore(step.at, sink.samples) === 0) continue;
+      output.finish();
+      sink.align(step.at);
+    } else {
+      output.write(levelled(task.kind, await decoder()));
+      decoder = await open(task);
+    }
+  }
+  output.write(levelled(task.kind, await decoder()));
+}
+
+/** @audio/decode-flac makes 1.0 of 32,767: what is one louder in a loud sample is a capital letter in a word. */
+function levelled(kind: MediaKind, chunk: Chunk): Chunk {
+  if (kind !== 'flac' && kind !== 'oggflac') return chunk;
+  for (const samples of chunk.channelData)
+    for (let i = 0; i < samples.length; i++) samples[i] = (samples[i] as number) * (32_767 / 32_768);
+  return chunk;
+}
+
+/** Where the pieces of these have no times that are read here, it can be told only that there is less sound than time. */
+function refuseGaps(task: WasmTask, decoded: number): void {
+  const { kind, seconds, fromZero } = task;
+  const told = kind === 'asf' || ((kind === 'vorbis' || kind === 'oggflac') && fromZero);
+  if (!told || seconds === null) return;
+  if (seconds - decoded > 0.3 + seconds / 100)
+    throw needsFfmpeg(`An ${FORMATS[kind].label} file with gaps in its sound`);
+}
+
+async function open(task: WasmTask): Promise<StreamDecoder> {
   // The type file of audio-decode 3.12 lists 13 of its decoders.
   const decoders = decode as unknown as Record<string, (() => Promise<StreamDecoder>) | undefined>;
-  const create = decoders[FORMATS[kind].wasm ?? ''];
-  if (!create) throw needsFfmpeg(`${FORMATS[kind].label} files`);
+  const create = decoders[task.wasm];
+  if (!create) throw needsFfmpeg(`The audio of this ${FORMATS[task.kind].label} file`);
   return create();
 }
 
@@ -210,8 +187,10 @@ function asFailure(kind: MediaKind, error: unknown): JobError | ShortageError {
   if (code.startsWith('E') && code !== 'ERR_OUT_OF_RANGE') {
     return new JobError('internal', 'The decoded audio could not be stored on the server.', { cause: said });
   }
-  if (/no audio (track|stream)/i.test(said)) return noAudio(kind, said);
-  if (/unsupported|not supported|does not support|no decoder/i.test(said)) {
+  // Where the header names a track of sound, one is there, of a kind that the decoder does not know.
+  const known = kind === 'mp4' || kind === 'matroska';
+  if (/no audio (track|stream)/i.test(said) && !known) return noAudio(kind, said);
+  if (/unsupported|not supported|does not support|no decoder|no audio track/i.test(said)) {
     return needsFfmpeg(`The audio of this ${FORMATS[kind].label} file`, said);
   }
   if (saysOutOfMemory(said))

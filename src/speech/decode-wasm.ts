@@ -15,6 +15,8 @@ import {
   noAudio,
   tooMuchMemory,
 } from './decoder.ts';
+import type { PlainSound } from './plain.ts';
+import type { WaveSound } from './probed.ts';
 import type { MediaKind } from './sniff.ts';
 import { FORMATS } from './sniff.ts';
 
@@ -22,9 +24,22 @@ import { FORMATS } from './sniff.ts';
 export type WasmTask = {
   path: string;
   kind: MediaKind;
+  /** Which decoder of audio-decode. */
+  wasm: string;
+  fileBytes: number;
   audioStart: number;
   audioEnd: number;
   headerBytes: number;
+  plain: PlainSound | null;
+  /** ADPCM in one of the kinds of WAV. */
+  wave: WaveSound | null;
+  /** Of the sound tracks of the file, from 0. */
+  track: number;
+  /** Seconds on the clock of the container where that of the file begins. */
+  clockStart: number;
+  /** As the container says; it begins at 0. */
+  seconds: number | null;
+  fromZero: boolean;
   directory: string;
   maxDurationSeconds: number;
 };
@@ -54,19 +69,48 @@ export const decodeWithWasm: Decoder = async (task) => {
     if (!task.probe.asf.audio) throw noAudio(task.kind);
     if (task.probe.asf.video) throw needsFfmpeg('Windows Media video');
   }
-  return run(task);
+  if (task.probe.track > 0 && task.probe.tracks === null)
+    throw needsFfmpeg(`Another audio track than the first of this ${format.label} file`);
+  return run(task, ways(task));
 };
 
-function run(task: DecodeTask): Promise<DecodedChannels> {
+/** MP3 in a WAV; and the two that the decoder of WAV has. */
+const WAVE_DECODERS: Readonly<Record<number, string>> = { 85: 'mp3', 2: 'wav', 17: 'wav' };
+
+/** Which decoder, and what of the file it gets. */
+function ways({ kind, probe }: DecodeTask): Pick<WasmTask, 'wasm' | 'kind' | 'audioStart' | 'audioEnd'> {
+  const { audioStart, audioEnd, wave, plain } = probe;
+  const { label, wasm } = FORMATS[kind];
+  const usual = { wasm: wasm ?? '', kind, audioStart, audioEnd };
+  if (plain) return usual;
+  if (PLAIN_HOLDERS.has(kind) && !(wave && WAVE_DECODERS[wave.tag])) {
+    if (kind === 'wav' && !wave) throw probe.seconds === null ? noAudio(kind) : damaged(kind, 'no format');
+    throw needsFfmpeg(`The audio of this ${label} file`);
+  }
+  const decoder = wave && WAVE_DECODERS[wave.tag];
+  if (decoder === 'mp3' && wave)
+    return { wasm: decoder, kind: 'mp3', audioStart: wave.start, audioEnd: wave.end };
+  return usual;
+}
+
+/** Containers whose sound is read here where it is plain: their decoders are wrong about some of it (plain.ts). */
+const PLAIN_HOLDERS: ReadonlySet<MediaKind> = new Set(['wav', 'rf64', 'w64', 'au', 'aiff', 'caf']);
+
+function run(task: DecodeTask, way: ReturnType<typeof ways>): Promise<DecodedChannels> {
   task.signal.throwIfAborted();
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./decode-wasm-worker.${extension}`, import.meta.url), {
     workerData: {
       path: task.path,
-      kind: task.kind,
-      audioStart: task.probe.audioStart,
-      audioEnd: task.probe.audioEnd,
+      ...way,
+      fileBytes: task.probe.fileBytes,
       headerBytes: task.probe.headerBytes,
+      plain: task.probe.plain,
+      wave: way.kind === 'mp3' ? null : task.probe.wave,
+      track: task.probe.track,
+      clockStart: task.probe.clockStart ?? 0,
+      seconds: task.probe.seconds,
+      fromZero: task.probe.samples !== null,
       directory: task.directory,
       maxDurationSeconds: task.maxDurationSeconds,
     } satisfies WasmTask,

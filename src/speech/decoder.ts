@@ -2,7 +2,7 @@
 
 import { JobError } from '../errors.ts';
 import type { DistinctChannel } from './channels.ts';
-import type { Probe } from './probe.ts';
+import type { Probe } from './probed.ts';
 import { FORMATS, type MediaKind } from './sniff.ts';
 
 export type DecodeTask = {
@@ -23,6 +23,10 @@ export type DecodedChannels = {
   samples: number;
   channels: number;
   distinct: DistinctChannel[];
+  /** Samples of `samples` that are silence where the file has no sound: it starts late, or has gaps. */
+  silent: number;
+  /** The highest sample, of 32,768. */
+  loudest: number;
   /** What the decoder complained about while going on, for the log; empty when all was well. */
   complaints: string;
 };
@@ -79,6 +83,14 @@ export function damaged(kind: MediaKind, cause?: unknown): JobError {
 
 export function noAudio(kind: MediaKind, cause?: unknown): JobError {
   return new JobError('audio_empty', `The ${FORMATS[kind].label} file holds no audio.`, { cause });
+}
+
+export function noSuchTrack(track: number, tracks: number): JobError {
+  const has = tracks === 1 ? 'only one audio track' : `${tracks} audio tracks`;
+  return new JobError(
+    'audio_unsupported',
+    `audio_track is ${track}, but the file has ${has}. Give a number from 1 to ${tracks}, or leave it out for the default track.`,
+  );
 }
 
 export function tooManyChannels(channels: number): JobError {

@@ -42,9 +42,9 @@ export async function* onPath(name: string, path: string): AsyncGenerator<string
   }
 }
 
-const ARGUMENTS = '-nostdin -v error -f wav -i pipe:0 -ar 16000 -f wav pipe:1'.split(' ');
+const ARGUMENTS = '-nostdin -v error -f wav -i pipe:0 -ar 16000 -c:a pcm_s16le -f matroska pipe:1'.split(' ');
 
-/** Null for one that turns a WAV into a WAV. */
+/** Null for one that turns a WAV into what decode-ffmpeg.ts reads. */
 function whyBroken(file: string, patienceMs: number): Promise<string | null> {
   // A group of its own: a script may have started others, which would hold its pipes open.
   const child = spawn(file, ARGUMENTS, { stdio: 'pipe', detached: true });

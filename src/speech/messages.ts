@@ -28,7 +28,7 @@ export type ChildSettings = {
 export type ToChild =
   | { type: 'settings'; settings: ChildSettings }
   | { type: 'load' }
-  | { type: 'job'; id: number; path: string; directory: string; work: Work }
+  | { type: 'job'; id: number; path: string; directory: string; work: Work; track: number | null }
   | { type: 'abort'; id: number };
 
 export type FromChild =

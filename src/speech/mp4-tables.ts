@@ -76,7 +76,7 @@ function soundTiming(moov: Uint8Array): Timing | null {
   const found: Timing = { scale: 0, ticks: 0, frames: 0, bytes: 0 };
   walk(moov, 0, moov.length, (type, body, end) => {
     if (type === 'mdhd' && end - body >= 24) scale = bytes.getUint32(body + (moov[body] === 1 ? 20 : 12));
-    if (type === 'hdlr') {
+    if (type === 'hdlr' && text(moov, body + 4) !== 'dhlr') {
       done ||= sound;
       sound = text(moov, body + 8) === 'soun';
       if (sound && !done) found.scale = scale;

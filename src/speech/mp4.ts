@@ -3,7 +3,9 @@
 
 import { readSync } from 'node:fs';
 import { text, walk } from './mp4-boxes.ts';
+import { fragmentMark } from './mp4-clock.ts';
 import { fragmentSamples } from './mp4-tables.ts';
+import type { Mp4Track } from './mp4-tracks.ts';
 
 type Box = { type: string; start: number; body: number; end: number };
 
@@ -12,6 +14,8 @@ export type Mp4Layout = {
   /** A box ends behind the end of the file, or there is no index at all. */
   cutShort: boolean;
   moov: Box | null;
+  /** Of each fragment; the first of them. */
+  moofs: Box[];
   /** Where the media data starts; Infinity without any. */
   mediaStart: number;
   fragmented: boolean;
@@ -22,12 +26,15 @@ export type Mp4Layout = {
 /** An index larger than this is not one: ten hours of AAC need 7 MB. */
 const MAX_MOOV = 64 * 2 ** 20;
 const MAX_BOXES = 1_000_000;
+/** Boxes without which sound is missing. */
+const NEEDED = new Set(['ftyp', 'moov', 'moof', 'mdat']);
 
 export function mp4Layout(fd: number, fileBytes: number): Mp4Layout {
   const layout: Mp4Layout = {
     fileBytes,
     cutShort: false,
     moov: null,
+    moofs: [],
     mediaStart: Infinity,
     fragmented: false,
     broken: false,
@@ -37,11 +44,13 @@ export function mp4Layout(fd: number, fileBytes: number): Mp4Layout {
   for (let n = 0; n < MAX_BOXES && start + 8 <= fileBytes; n++) {
     const box = readBox(fd, start, fileBytes);
     if (!box) break;
-    if (box.end > fileBytes) layout.cutShort = true;
+    // Behind the last box there may be anything: what recorders, taggers and servers add is no box.
+    if (box.end > fileBytes && NEEDED.has(box.type)) layout.cutShort = true;
     if (box.type === 'moov') layout.moov ??= box;
     if (box.type === 'mdat') layout.mediaStart = Math.min(layout.mediaStart, start);
     if (box.type === 'moof') {
       layout.fragmented = true;
+      layout.moofs.push(box);
       samples += fragmentSamples(readAll(fd, box, fileBytes));
     }
     start = box.end;
@@ -66,20 +75,22 @@ export function readMoov(fd: number, layout: Mp4Layout): Uint8Array | null {
   return readFully(fd, bytes, moov.start) === bytes.length ? bytes : null;
 }
 
-/**
- * Length of the first sound track in seconds, no longer than the movie (an edit list may cut the track); null without
- * one or in a fragmented file, whose tables are empty.
- */
-export function soundSeconds(moov: Uint8Array): number | null {
-  let movie = Infinity;
-  let track: number | null = null;
-  let media: number | null = null;
-  walk(moov, 0, moov.length, (type, body, end) => {
-    if (type === 'mvhd') movie = seconds(moov, body, end) || Infinity;
-    if (type === 'mdhd') media = seconds(moov, body, end);
-    if (type === 'hdlr' && text(moov, body + 8) === 'soun' && media !== null) track ??= media;
-  });
-  return track ? Math.min(track, movie) : null;
+/** When the first fragment of a sound track plays; null where it does not say so. */
+export function fragmentStart(fd: number, layout: Mp4Layout, tracks: readonly Mp4Track[]): number | null {
+  const [first] = layout.moofs;
+  if (!first) return null;
+  const moof = readAll(fd, first, layout.fileBytes);
+  const starts = tracks.map((track) => fragmentMark(moof, first.start, track)?.seconds ?? Infinity);
+  const start = Math.min(...starts);
+  return Number.isFinite(start) ? start : null;
+}
+
+/** Fragments of a track, in order, each read when it is asked for. */
+export function* fragmentClock(fd: number, layout: Mp4Layout, track: Mp4Track) {
+  for (const box of layout.moofs) {
+    const mark = fragmentMark(readAll(fd, box, layout.fileBytes), box.start, track);
+    if (mark) yield mark;
+  }
 }
 
 export type SoundFormat = {
@@ -89,6 +100,7 @@ export type SoundFormat = {
   plain: boolean;
   /** AAC, or another format in frames of some 1,024 samples. */
   packed: boolean;
+  codec: string;
 };
 
 /** Of the first sound track, from its sample description; null where it cannot be read. */
@@ -97,15 +109,17 @@ export function soundFormat(moov: Uint8Array): SoundFormat | null {
   let sound = false;
   let found: SoundFormat | null = null;
   walk(moov, 0, moov.length, (type, body, end) => {
-    if (type === 'hdlr') sound = text(moov, body + 8) === 'soun';
+    // QuickTime has a second one for the data, which tells nothing.
+    if (type === 'hdlr' && text(moov, body + 4) !== 'dhlr') sound = text(moov, body + 8) === 'soun';
     // The first entry: 8 bytes of list, 8 of box, 16 before the channels; version 2 of QuickTime has them elsewhere.
     if (type !== 'stsd' || !sound || found || end - body < 44 || bytes.getUint16(body + 24) === 2) return;
     const channels = bytes.getUint16(body + 32);
     const rate = bytes.getUint32(body + 40) / 65_536;
     const simple = lowComplexityChannels(moov, body + 44, end);
-    const packed = text(moov, body + 12) === 'mp4a';
+    const codec = text(moov, body + 12);
+    const packed = codec === 'mp4a';
     const plain = packed && rate > 24_000 && (simple === 1 || simple === 2);
-    found = { rate, channels: plain && simple ? simple : channels, plain, packed };
+    found = { rate, channels: plain && simple ? simple : channels, plain, packed, codec };
   });
   return found;
 }
@@ -177,17 +191,6 @@ function readBox(fd: number, start: number, fileBytes: number): Box | null {
   } else if (size === 0) size = fileBytes - start;
   if (size < body - start) return null;
   return { type: text(head, 4), start, body, end: start + size };
-}
-
-/** Duration of an mvhd or mdhd body; 0 where it is unknown (all ones) or the box is too small. */
-function seconds(bytes: Uint8Array, body: number, end: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wide = bytes[body] === 1;
-  if (end - body < (wide ? 32 : 20)) return 0;
-  const scale = view.getUint32(body + (wide ? 20 : 12));
-  const duration = wide ? Number(view.getBigUint64(body + 24)) : view.getUint32(body + 16);
-  const unknown = duration >= (wide ? 2 ** 63 : 2 ** 32 - 1);
-  return scale === 0 || unknown ? 0 : duration / scale;
 }
 
 /** Reads until `into` is full or the file ends; gives the number of bytes read. */

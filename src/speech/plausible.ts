@@ -4,7 +4,7 @@
 import { JobError } from '../errors.ts';
 import { formatBytes } from '../units.ts';
 import { inWords, MAX_CHANNELS, tooLong, tooManyChannels } from './decoder.ts';
-import type { Probe } from './probe.ts';
+import type { Probe } from './probed.ts';
 import { FORMATS, type MediaKind } from './sniff.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 

@@ -33,6 +33,8 @@ export type TranscribeJob = {
   path: string;
   /** Whose decoded sound it will be. */
   account?: string;
+  /** Of the audio tracks of the file, from 1; the default one where none is given. */
+  track?: number | null;
   onProgress?: (progress: Progress) => void;
   /** Ends the job within seconds; the promise rejects with the reason of the signal. */
   signal?: AbortSignal;
@@ -160,6 +162,7 @@ class Pool implements SpeechPool {
         path: job.path,
         directory: folder,
         work,
+        track: job.track ?? null,
         timeoutMs: job.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal,
         onProgress: job.onProgress ?? (() => {}),

@@ -2,44 +2,21 @@
 // missing. Both ways of decoding stand on it, so both judge a file alike.
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { fourCc, readAt, startsWith, u32le, view } from './file-bytes.ts';
 import { flacEnd } from './flac-end.ts';
-import { type Mp4Layout, mp4Layout, readFully, readMoov, soundFormat, soundSeconds } from './mp4.ts';
+import { matroskaStart, readMatroskaHeader } from './matroska.ts';
+import { fragmentStart, type Mp4Layout, mp4Layout, readMoov, soundFormat } from './mp4.ts';
+import { mp4Clock } from './mp4-clock.ts';
 import { tablesFit, timesAreImpossible } from './mp4-tables.ts';
-import { type MediaKind, mpegFrame, sniff } from './sniff.ts';
+import { onlyTrack, soundTracks } from './mp4-tracks.ts';
+import { mpegPsDelay, mpegTsDelay } from './mpeg.ts';
+import { readAiff, readAu, readCaf, readWav, readWave64, readWaveFormat } from './probe-plain.ts';
+import { endsBefore, type Probe } from './probed.ts';
+import { type MediaKind, mpegFrame } from './sniff.ts';
+import { findSound } from './start.ts';
 
-export type Probe = {
-  fileBytes: number;
-  /** null: not media. */
-  kind: MediaKind | null;
-  /** With `kind` null: "an HTML page" and the like, or null. */
-  looksLike: string | null;
-  /** Bytes of ID3v2 tag before the audio. */
-  audioStart: number;
-  /** Where the sound ends, so that tags behind it are not played. */
-  audioEnd: number;
-  /** Bytes of header that a decoder needs in one piece; 0 where any piece will do. */
-  headerBytes: number;
-  /** Length of the audio the container declares, in seconds; null when it declares none. */
-  seconds: number | null;
-  /** `seconds` counts the audio itself, so decoding must give it; false: the longest of all tracks, or a guess. */
-  exact: boolean;
-  /** Samples a second and channels of the sound as declared; null where the header was not read so far. */
-  rate: number | null;
-  channels: number | null;
-  /** Samples of each channel that decoding gives, told without it; null where that is not certain. */
-  samples: number | null;
-  /** The container declares more bytes than the file has. */
-  cutShort: boolean;
-  /** The header contradicts itself (a WAV of no channels): nothing can be decoded from it. */
-  broken: boolean;
-  /** A Windows Media file with pictures, or with pictures only. */
-  asf: { video: boolean; audio: boolean };
-};
-
-const HEAD = 65_536;
-
-/** Opens, looks, closes. Throws only what the file system throws. */
-export function probe(path: string): Probe {
+/** Opens, looks, closes. `track`: null for the default one. Throws only what the file system throws. */
+export function probe(path: string, track: number | null = null): Probe {
   const fd = openSync(path, 'r');
   try {
     const fileBytes = fstatSync(fd).size;
@@ -58,17 +35,15 @@ export function probe(path: string): Probe {
       cutShort: false,
       broken: false,
       asf: { video: false, audio: false },
+      plain: null,
+      wave: null,
+      tracks: null,
+      track: track ?? -1,
+      clockStart: null,
+      late: 0,
     };
-    let head = readHead(fd, 0);
-    let sniffed = sniff(head);
-    if ('skip' in sniffed) {
-      found.audioStart = sniffed.skip;
-      // A tag that swallows the rest of the file: the audio behind it is missing.
-      found.cutShort = found.audioStart >= fileBytes;
-      head = readHead(fd, found.audioStart);
-      sniffed = sniff(head);
-      if (found.cutShort || !('kind' in sniffed)) sniffed = { kind: 'mp3' };
-    }
+    const { sniffed, head, start, cutShort } = findSound(fd, fileBytes);
+    Object.assign(found, { audioStart: start, cutShort });
     if ('not' in sniffed) found.looksLike = sniffed.not;
     if ('kind' in sniffed) {
       found.kind = sniffed.kind;
@@ -83,6 +58,7 @@ export function probe(path: string): Probe {
       if (!isLength(found.seconds)) found.seconds = null;
       if (!isLength(found.samples)) found.samples = null;
     }
+    if (found.track < 0) found.track = 0;
     return found;
   } finally {
     closeSync(fd);
@@ -112,120 +88,10 @@ const READERS: Partial<Record<MediaKind, Reader>> = {
   mp4: readMp4,
   matroska: readMatroska,
   avi: readAvi,
+  mpegts: readMpegTs,
+  mpegps: readMpegPs,
   asf: readAsf,
 };
-
-/** Sloppy writers are off by a header or a padding byte; a lost network packet is more than this. */
-function endsBefore(found: Probe, declaredEnd: number): boolean {
-  return declaredEnd - found.fileBytes > 1024;
-}
-
-function readWav(found: Probe, _head: Uint8Array, fd: number): void {
-  let byteRate = 0;
-  let frameBytes: number | null = null;
-  for (const chunk of riffChunks(fd, 12, found.fileBytes, true)) {
-    if (chunk.id === 'fmt ') {
-      const format = readAt(fd, chunk.body, Math.max(16, Math.min(chunk.size, 26)));
-      byteRate = view(format).getUint32(8, true);
-      frameBytes = readWaveFormat(found, format);
-      found.broken = found.channels === 0 || found.rate === 0 || view(format).getUint16(12, true) === 0;
-    }
-    if (chunk.id !== 'data') continue;
-    // Writers that cannot seek back leave 0, or the largest number they know (ffmpeg 0xFFFFFFFF, sox 0x7FFFF…).
-    const streaming = chunk.size === 0 || chunk.size >= 0x7fff_0000;
-    const bytes = streaming ? Math.max(0, found.fileBytes - chunk.body) : chunk.size;
-    found.cutShort = !streaming && endsBefore(found, chunk.body + chunk.size);
-    if (byteRate > 0) found.seconds = bytes / byteRate;
-    // An RF64 tells its sizes elsewhere.
-    if (frameBytes !== null && found.kind === 'wav')
-      found.samples = Math.floor(Math.min(bytes, found.fileBytes - chunk.body) / frameBytes);
-    return;
-  }
-}
-
-/** PCM, floating point, A-law and µ-law: sounds whose every sample takes the same bytes. */
-const PLAIN = new Set([1, 3, 6, 7]);
-const EXTENSIBLE = 0xfffe;
-
-/** A WAVEFORMATEX, which AVI and Wave64 have too. Bytes of a sample of all channels where the sound is plain. */
-function readWaveFormat(found: Probe, format: Uint8Array): number | null {
-  const bytes = view(format);
-  const [channels, rate] = [bytes.getUint16(2, true), bytes.getUint32(4, true)];
-  const [block, bits] = [bytes.getUint16(12, true), bytes.getUint16(14, true)];
-  found.channels = channels;
-  found.rate = rate;
-  const tag = bytes.getUint16(0, true);
-  const plain = PLAIN.has(tag === EXTENSIBLE && format.length >= 26 ? bytes.getUint16(24, true) : tag);
-  return plain && [8, 16, 24, 32].includes(bits) && block === (channels * bits) / 8 ? block : null;
-}
-
-function readWave64(found: Probe, head: Uint8Array): void {
-  if (fourCc(head, 40) === 'fmt ') readWaveFormat(found, head.subarray(64, 90));
-}
-
-function readAu(found: Probe, head: Uint8Array): void {
-  const bytes = view(head);
-  found.rate = bytes.getUint32(16);
-  found.channels = bytes.getUint32(20);
-}
-
-function readAiff(found: Probe, _head: Uint8Array, fd: number): void {
-  let [frames, frameBytes, held] = [0, 0, 0];
-  for (const chunk of riffChunks(fd, 12, found.fileBytes, false)) {
-    if (chunk.id === 'COMM') {
-      const bytes = readAt(fd, chunk.body, Math.max(18, Math.min(chunk.size, 22)));
-      const comm = view(bytes);
-      frames = comm.getUint32(2);
-      found.channels = comm.getUint16(0);
-      found.rate = extended80(comm, 8);
-      found.seconds = frames / found.rate;
-      found.exact = true;
-      const plain = bytes.length < 22 || ['NONE', 'sowt'].includes(fourCc(bytes, 18));
-      const bits = comm.getUint16(6);
-      if (plain && bits <= 32) frameBytes = found.channels * Math.ceil(bits / 8);
-    }
-    if (chunk.id === 'SSND' && chunk.size > 8) {
-      found.audioEnd = chunk.body + chunk.size;
-      found.cutShort = endsBefore(found, found.audioEnd);
-      // Nothing, or what its writer skipped so that the samples begin with a block of the disk.
-      const skipped = view(readAt(fd, chunk.body, 4)).getUint32(0);
-      held = Math.min(found.audioEnd, found.fileBytes) - chunk.body - 8 - skipped;
-    }
-  }
-  if (frameBytes > 0 && held >= frames * frameBytes) found.samples = frames;
-}
-
-/** `lpcm` */
-const LPCM = 0x6c70636d;
-
-function readCaf(found: Probe, _head: Uint8Array, fd: number): void {
-  let bytesPerSecond = 0;
-  let frameBytes = 0;
-  for (let at = 8, n = 0; at + 12 <= found.fileBytes && n < 1000; n++) {
-    const chunk = view(readAt(fd, at, 12));
-    const id = fourCc(new Uint8Array(chunk.buffer), 0);
-    const size = Number(chunk.getBigInt64(4));
-    if (id === 'desc') {
-      const desc = view(readAt(fd, at + 12, 32));
-      const framesPerPacket = desc.getUint32(20);
-      found.rate = desc.getFloat64(0);
-      found.channels = desc.getUint32(24);
-      const plain =
-        found.channels * (desc.getUint32(28) / 8) === desc.getUint32(16) && desc.getUint32(12) < 4;
-      if (plain && desc.getUint32(8) === LPCM && framesPerPacket === 1) frameBytes = desc.getUint32(16);
-      if (framesPerPacket > 0) bytesPerSecond = (desc.getFloat64(0) * desc.getUint32(16)) / framesPerPacket;
-    }
-    if (id === 'data') {
-      if (size > 0) found.cutShort = endsBefore(found, at + 12 + size);
-      const bytes = size > 0 ? size - 4 : found.fileBytes - at - 16;
-      if (bytesPerSecond > 0) found.seconds = bytes / bytesPerSecond;
-      if (frameBytes > 0) found.samples = Math.floor(Math.min(bytes, found.fileBytes - at - 16) / frameBytes);
-      return;
-    }
-    if (size < 0) return;
-    at += 12 + size;
-  }
-}
 
 function readFlac(found: Probe, head: Uint8Array, fd: number): void {
   // The first block is STREAMINFO, of 34 bytes; where it is not, a decoder may yet find frames.
@@ -257,7 +123,9 @@ function readMpeg(found: Probe, head: Uint8Array): void {
       if ((flags & 1) !== 0) found.seconds = (bytes.getUint32(xing + 8) * frame.samples) / frame.rate;
       if ((flags & 3) === 3) {
         cutMpeg(found, at, bytes.getUint32(xing + 12));
-        found.samples = xingSamples(head, xing, frame.samples);
+        // More behind it than tags: files were joined, and it tells the length of the first.
+        const rest = found.fileBytes - found.audioStart - at - bytes.getUint32(xing + 12);
+        if (rest < MOST_TAGS) found.samples = xingSamples(head, xing, frame.samples);
       }
     } else if (fourCc(head, at + 36) === 'VBRI') {
       found.seconds = (bytes.getUint32(at + 36 + 14) * frame.samples) / frame.rate;
@@ -267,6 +135,9 @@ function readMpeg(found: Probe, head: Uint8Array): void {
     return;
   }
 }
+
+/** Bytes of the usual tags at the end. */
+const MOST_TAGS = 1_024;
 
 /** All frames without what the encoder put before and after the sound, which decoders take away again. */
 function xingSamples(head: Uint8Array, xing: number, perFrame: number): number | null {
@@ -293,11 +164,12 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
     const last = { eos: ((tail[at + 5] ?? 0) & 4) !== 0, serial: u32le(tail, at + 14) };
     const granule = Number(view(tail).getBigInt64(at + 6, true));
     const opus = found.kind === 'opus';
-    const clock = opus ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : 0;
+    const flac = found.kind === 'oggflac';
+    const clock = opus ? 48_000 : found.kind === 'vorbis' ? u32le(head, 40) : flac ? oggFlacRate(head) : 0;
     if (clock > 0 && granule > 0) found.seconds = granule / clock;
     if (clock === 0) return;
     found.rate = clock;
-    found.channels = head[opus ? 37 : 39] ?? null;
+    found.channels = flac ? (((head[57] ?? 0) >> 1) & 7) + 1 : (head[opus ? 37 : 39] ?? null);
     // Otherwise the writer gave none (0 or -1), or all is the time before the first sound.
     if (granule <= 0) return;
     const whole = !found.cutShort && last.eos && last.serial === u32le(head, 14);
@@ -305,6 +177,11 @@ function readOgg(found: Probe, head: Uint8Array, fd: number): void {
       found.samples = granule - (opus ? view(head).getUint16(38, true) : 0);
     return;
   }
+}
+
+/** STREAMINFO stands behind the page's head, nine bytes of mapping, `fLaC` and the head of the block. */
+function oggFlacRate(head: Uint8Array): number {
+  return view(head).getUint32(55) >>> 12;
 }
 
 /**
@@ -326,47 +203,68 @@ function oggPageEnd(bytes: Uint8Array, at: number): number {
   return bytes.subarray(at + 27, body).reduce((end, length) => end + length, body);
 }
 
+/** A recording cut out of a longer one keeps its clock, and its first minute is not an hour in. */
+const LATEST_START = 60;
+
 function readMp4(found: Probe, _head: Uint8Array, fd: number): void {
   const layout: Mp4Layout = mp4Layout(fd, found.fileBytes);
   found.cutShort = layout.cutShort;
-  const moov = readMoov(fd, layout);
-  if (!moov) return;
-  found.seconds = soundSeconds(moov);
-  found.exact = found.seconds !== null && !layout.fragmented;
+  const whole = readMoov(fd, layout);
+  if (!whole) return;
+  found.clockStart = 0;
+  found.broken = layout.broken || !tablesFit(whole, found.fileBytes);
+  const tracks = soundTracks(whole);
+  found.tracks = tracks;
+  const track = chosen(found, tracks);
+  if (!track || found.broken) return;
+  const moov = onlyTrack(whole, track);
   const sound = soundFormat(moov);
-  found.broken = layout.broken || !tablesFit(moov, found.fileBytes) || timesAreImpossible(moov, sound);
+  found.broken = timesAreImpossible(moov, sound);
   found.rate = sound?.rate ?? null;
   found.channels = sound?.channels ?? null;
-  if (found.exact && found.seconds !== null && sound?.plain && !found.cutShort)
-    found.samples = Math.round(found.seconds * sound.rate);
+  if (found.broken) return;
+  const clock = mp4Clock(moov, track);
+  if (layout.fragmented) {
+    const start = fragmentStart(fd, layout, tracks);
+    if (start !== null && start > LATEST_START) found.clockStart = start;
+    return;
+  }
+  // Whatever follows the last sample, and whatever it says of itself, is not missed.
+  found.cutShort = clock.end > found.fileBytes;
+  if (clock.sound === null) return;
+  found.seconds = Math.min(clock.sound, track.shown ?? Infinity);
+  // Where an edit takes a part of a track with gaps, how much sound is in it takes more than this to tell.
+  found.exact = clock.marks.length === 0 || (track.shown ?? Infinity) >= clock.seconds - 0.5;
+  const asOne = track.delay === 0 && !track.pieces && clock.marks.length === 0;
+  if (sound?.plain && !found.cutShort && asOne) found.samples = Math.round(found.seconds * sound.rate);
 }
 
-/** Segment, Info, Tracks, TrackEntry, Audio. */
-const MASTERS = new Set([0x18538067, 0x1549a966, 0x1654ae6b, 0xae, 0xe1]);
-const SAMPLING_FREQUENCY = 0xb5;
+/** The one that was asked for, else the first default one, else the first. Keeps its number. */
+function chosen<T extends { isDefault: boolean }>(found: Probe, tracks: readonly T[]): T | undefined {
+  if (found.track < 0)
+    found.track = Math.max(
+      0,
+      tracks.findIndex((track) => track.isDefault),
+    );
+  return tracks[found.track];
+}
 
-/** EBML (RFC 8794) down to what its masters hold; stops at the first Cluster. */
-function readMatroska(found: Probe, head: Uint8Array): void {
-  let scale = 1_000_000;
-  for (let at = 0; at < head.length; ) {
-    const id = ebmlId(head, at);
-    const size = ebmlSize(head, at + id.length);
-    const body = at + id.length + size.length;
-    if (id.value === 0x18538067 && size.value !== null) found.cutShort = endsBefore(found, body + size.value);
-    if (id.value === 0x1f43b675) return;
-    if (id.value === 0x2ad7b1 && size.value !== null && size.value <= 8) {
-      scale = head.subarray(body, body + size.value).reduce((sum, byte) => sum * 256 + byte, 0);
-    }
-    if (id.value === 0x4489) {
-      const ticks = size.value === 4 ? view(head).getFloat32(body) : view(head).getFloat64(body);
-      found.seconds = (ticks * scale) / 1e9;
-    }
-    if (id.value === SAMPLING_FREQUENCY && (size.value === 4 || size.value === 8))
-      found.rate ??= size.value === 4 ? view(head).getFloat32(body) : view(head).getFloat64(body);
-    const master = MASTERS.has(id.value);
-    if (!master && size.value === null) return;
-    at = master ? body : body + (size.value ?? 0);
-  }
+function readMatroska(found: Probe, _head: Uint8Array, fd: number): void {
+  const header = readMatroskaHeader(fd, found.audioStart);
+  found.tracks = header.tracks;
+  found.rate = chosen(found, header.tracks)?.rate ?? null;
+  found.seconds = header.seconds;
+  if (header.segmentEnd !== null) found.cutShort = endsBefore(found, header.segmentEnd);
+  const start = matroskaStart(fd, header) ?? 0;
+  found.clockStart = start > LATEST_START && start > (header.seconds ?? 0) ? start : 0;
+}
+
+function readMpegTs(found: Probe, head: Uint8Array, fd: number): void {
+  found.late = mpegTsDelay(fd, found.audioStart, head);
+}
+
+function readMpegPs(found: Probe, _head: Uint8Array, fd: number): void {
+  found.late = mpegPsDelay(fd, found.audioStart);
 }
 
 function readAvi(found: Probe, head: Uint8Array, fd: number): void {
@@ -377,6 +275,8 @@ function readAvi(found: Probe, head: Uint8Array, fd: number): void {
     const size = u32le(list, 4);
     if (size > 0 && endsBefore(found, at + 8 + size)) found.cutShort = true;
     at += 8 + size + (size & 1);
+    // What stands behind the last list is none of it.
+    if (size > 0) found.audioEnd = Math.min(at, found.fileBytes);
   }
   for (let at = 0; at + 34 <= head.length; at++)
     if (
@@ -423,65 +323,4 @@ function readAsf(found: Probe, start: Uint8Array, fd: number): void {
     }
     at += size;
   }
-}
-
-function* riffChunks(fd: number, start: number, fileBytes: number, littleEndian: boolean) {
-  for (let at = start, n = 0; at + 8 <= fileBytes && n < 10_000; n++) {
-    const head = readAt(fd, at, 8);
-    const size = view(head).getUint32(4, littleEndian);
-    yield { id: fourCc(head, 0), size, body: at + 8 };
-    at += 8 + size + (size & 1);
-  }
-}
-
-function ebmlId(head: Uint8Array, at: number): { value: number; length: number } {
-  const first = head[at] ?? 0;
-  const length = Math.clz32(first) - 23;
-  if (length > 4) throw new RangeError('EBML id');
-  return {
-    value: head.subarray(at, at + length).reduce((sum, byte) => sum * 256 + byte, 0),
-    length,
-  };
-}
-
-function ebmlSize(head: Uint8Array, at: number): { value: number | null; length: number } {
-  const first = head[at] ?? 0;
-  const length = Math.clz32(first) - 23;
-  if (length > 8) throw new RangeError('EBML size');
-  const rest = head.subarray(at + 1, at + length);
-  const data = first & (0xff >> length);
-  const unknown = data === 0xff >> length && rest.every((byte) => byte === 0xff);
-  return { value: unknown ? null : rest.reduce((sum, byte) => sum * 256 + byte, data), length };
-}
-
-/** IEEE 754 80-bit extended, as AIFF writes its sample rate. */
-function extended80(bytes: DataView, at: number): number {
-  const head = bytes.getUint16(at);
-  const value = bytes.getUint32(at + 2) * 2 ** ((head & 0x7fff) - 16_383 - 31);
-  return head > 0x7fff ? -value : value;
-}
-
-function readHead(fd: number, at: number): Uint8Array {
-  return readAt(fd, at, HEAD);
-}
-
-function readAt(fd: number, at: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  return bytes.subarray(0, readFully(fd, bytes, at));
-}
-
-function view(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function u32le(bytes: Uint8Array, at: number): number {
-  return view(bytes).getUint32(at, true);
-}
-
-function fourCc(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 4));
-}
-
-function startsWith(bytes: Uint8Array, at: number, expected: readonly number[]): boolean {
-  return expected.every((value, index) => bytes[at + index] === value);
 }

@@ -6,13 +6,13 @@ type Format = {
   readonly label: string;
   /** The one ffmpeg demuxer that may read it (`-f`), so ffmpeg never probes and can never pick hls or concat. */
   readonly demuxer: string;
-  /** The decoder of audio-decode 3.12; null where it has none. */
+  /** The decoder of audio-decode 3.12; `plain`: only sound that needs none (plain.ts); null where there is no way. */
   readonly wasm: string | null;
 };
 
 export const FORMATS = {
   wav: { label: 'WAV', demuxer: 'wav', wasm: 'wav' },
-  rf64: { label: 'RF64 WAV', demuxer: 'wav', wasm: null },
+  rf64: { label: 'RF64 WAV', demuxer: 'wav', wasm: 'wav' },
   mp3: { label: 'MPEG audio', demuxer: 'mp3', wasm: 'mp3' },
   aac: { label: 'AAC', demuxer: 'aac', wasm: 'aac' },
   mp4: { label: 'MP4', demuxer: 'mov', wasm: 'mp4' },
@@ -32,12 +32,36 @@ export const FORMATS = {
   mpegts: { label: 'MPEG-TS', demuxer: 'mpegts', wasm: null },
   mpegps: { label: 'MPEG-PS', demuxer: 'mpeg', wasm: null },
   flv: { label: 'Flash video', demuxer: 'flv', wasm: null },
-  au: { label: 'AU', demuxer: 'au', wasm: null },
-  w64: { label: 'Wave64', demuxer: 'w64', wasm: null },
+  au: { label: 'AU', demuxer: 'au', wasm: 'plain' },
+  w64: { label: 'Wave64', demuxer: 'w64', wasm: 'wav' },
   wavpack: { label: 'WavPack', demuxer: 'wv', wasm: null },
+  sphere: { label: 'SPHERE', demuxer: 'nistsphere', wasm: null },
+  voc: { label: 'Creative Voice', demuxer: 'voc', wasm: null },
+  gsm: { label: 'raw GSM', demuxer: 'gsm', wasm: null },
+  ircam: { label: 'IRCAM', demuxer: 'ircam', wasm: null },
+  sox: { label: 'SoX', demuxer: 'sox', wasm: null },
+  tta: { label: 'True Audio', demuxer: 'tta', wasm: null },
+  ape: { label: "Monkey's Audio", demuxer: 'ape', wasm: null },
+  mpc: { label: 'Musepack', demuxer: 'mpc', wasm: null },
+  mpc8: { label: 'Musepack', demuxer: 'mpc8', wasm: null },
+  tak: { label: 'TAK', demuxer: 'tak', wasm: null },
+  dts: { label: 'DTS', demuxer: 'dts', wasm: null },
+  truehd: { label: 'TrueHD', demuxer: 'truehd', wasm: null },
+  dsf: { label: 'DSF', demuxer: 'dsf', wasm: null },
+  loas: { label: 'AAC in LOAS', demuxer: 'loas', wasm: null },
+  real: { label: 'RealMedia', demuxer: 'rm', wasm: null },
+  mxf: { label: 'MXF', demuxer: 'mxf', wasm: null },
+  nut: { label: 'NUT', demuxer: 'nut', wasm: null },
+  wtv: { label: 'WTV', demuxer: 'wtv', wasm: null },
 } as const satisfies Record<string, Format>;
 
 export type MediaKind = keyof typeof FORMATS;
+
+/** Formats whose pieces of sound have times of their own. In others what ffmpeg tells is counted, or guessed from a rate. */
+export const CLOCKED: ReadonlySet<MediaKind> = new Set<MediaKind>([
+  ...(['mp4', 'matroska', 'vorbis', 'opus', 'oggflac', 'ogg', 'avi', 'asf', 'mpegts', 'mpegps'] as const),
+  ...(['flv', 'real', 'mxf', 'nut', 'wtv'] as const),
+]);
 
 export type Sniffed =
   | { kind: MediaKind }
@@ -64,15 +88,26 @@ export function sniff(head: Uint8Array): Sniffed {
   }
   const other = notMedia(head);
   if (other) return { not: other };
-  if (chained(head, mpegFrameBytes) >= 0) return { kind: 'mp3' };
-  if (chained(head, adtsFrameBytes) >= 0) return { kind: 'aac' };
-  return { not: null };
+  const frames = sniffFrames(head, 3);
+  return frames ? { kind: frames.kind } : { not: null };
+}
+
+/** The first place of so many frames in a row. */
+export function sniffFrames(
+  head: Uint8Array,
+  frames: number,
+  within = head.length,
+): { kind: 'mp3' | 'aac'; start: number } | null {
+  const mp3 = chained(head, mpegFrameBytes, frames, within);
+  if (mp3 >= 0) return { kind: 'mp3', start: mp3 };
+  const aac = chained(head, adtsFrameBytes, frames, within);
+  return aac >= 0 ? { kind: 'aac', start: aac } : null;
 }
 
 function byMagic(head: Uint8Array): MediaKind | null {
   const four = ascii(head, 0, 4);
   const form = ascii(head, 8, 4);
-  if (four === 'RIFF' && form === 'WAVE') return 'wav';
+  if ((four === 'RIFF' || four === 'RIFX') && form === 'WAVE') return 'wav';
   if (four === 'RIFF' && form === 'AVI ') return 'avi';
   if ((four === 'RF64' || four === 'BW64') && form === 'WAVE') return 'rf64';
   if (four === 'FORM' && (form === 'AIFF' || form === 'AIFC')) return 'aiff';
@@ -93,12 +128,38 @@ function byMagic(head: Uint8Array): MediaKind | null {
   if (ascii(head, 0, 4) === 'FLV\u0001') return 'flv';
   if (four === '.snd') return 'au';
   if (four === 'wvpk') return 'wavpack';
+  const rare = RARE.find(([magic]) => ascii(head, 0, magic.length) === magic);
+  if (rare) return rare[1];
+  if (bytes(head, 0, [0x64, 0xa3]) && [0, 1, 2, 3].includes(at(head, 2))) return 'ircam';
+  if (bytes(head, 4, [0xf8, 0x72, 0x6f, 0xba])) return 'truehd';
+  if (bytes(head, 0, [0xb7, 0xd8, 0x00, 0x20, 0x37, 0x49, 0xda, 0x11])) return 'wtv';
+  if (head.length >= 33 * 8 && [0, 1, 2, 3, 4, 5, 6, 7].every((n) => at(head, n * 33) >> 4 === 0xd))
+    return 'gsm';
+  if (chained(head.subarray(0, 16_384), loasFrameBytes, 3, 1) === 0) return 'loas';
   if (four === 'riff' && bytes(head, 4, [0x2e, 0x91, 0xcf, 0x11])) return 'w64';
   // Packets of 188 bytes, or of 192 with a time stamp before each (Blu-ray).
   if ([0, 188, 376].every((offset) => at(head, offset) === 0x47)) return 'mpegts';
   if ([4, 196, 388].every((offset) => at(head, offset) === 0x47)) return 'mpegts';
   return null;
 }
+
+/** Formats that only ffmpeg opens, by the bytes at their start. */
+const RARE: readonly (readonly [magic: string, kind: MediaKind])[] = [
+  ['NIST_1A', 'sphere'],
+  ['Creative Voice File\u001a', 'voc'],
+  ['.SoX', 'sox'],
+  ['XoS.', 'sox'],
+  ['TTA1', 'tta'],
+  ['MAC ', 'ape'],
+  ['MP+', 'mpc'],
+  ['MPCK', 'mpc8'],
+  ['tBaK', 'tak'],
+  ['\u007f\u00fe\u0080\u0001', 'dts'],
+  ['DSD ', 'dsf'],
+  ['.RMF', 'real'],
+  ['\u0006\u000e+4\u0002\u0005\u0001\u0001', 'mxf'],
+  ['nut/multimedia container', 'nut'],
+];
 
 function oggKind(head: Uint8Array): MediaKind {
   if (ascii(head, 28, 8) === 'OpusHead') return 'opus';
@@ -127,19 +188,24 @@ function notMedia(head: Uint8Array): string | null {
   return sample.every((byte) => byte < 0x80) ? 'a text document' : null;
 }
 
-/** Offset of three frames in a row within the first 64 KiB, or -1. A file shorter than three frames may end early. */
-function chained(head: Uint8Array, frameBytes: (head: Uint8Array, offset: number) => number): number {
-  for (let start = 0; start + 4 <= head.length; start++) {
-    if (at(head, start) !== 0xff) continue;
+/** Offset of so many frames in a row, or -1. A file shorter than them may end early. */
+function chained(
+  head: Uint8Array,
+  frameBytes: (head: Uint8Array, offset: number) => number,
+  wanted: number,
+  within: number,
+): number {
+  for (let start = 0; start + 4 <= head.length && start < within; start++) {
+    if (at(head, start) !== 0xff && at(head, start) !== 0x56) continue;
     let offset = start;
     let frames = 0;
-    while (frames < 3 && offset + 6 <= head.length) {
+    while (frames < wanted && offset + 6 <= head.length) {
       const length = frameBytes(head, offset);
       if (length === 0) break;
       offset += length;
       frames++;
     }
-    if (frames === 3 || (frames > 0 && start === 0 && offset >= head.length)) return start;
+    if (frames === wanted || (frames > 0 && start === 0 && offset >= head.length)) return start;
   }
   return -1;
 }
@@ -190,11 +256,30 @@ function mpegFrameBytes(head: Uint8Array, offset: number): number {
   return mpegFrame(head, offset)?.bytes ?? 0;
 }
 
-function adtsFrameBytes(head: Uint8Array, offset: number): number {
-  if (at(head, offset) !== 0xff || (at(head, offset + 1) & 0xf6) !== 0xf0) return 0;
-  const length =
+const ADTS_RATES = [
+  96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
+];
+
+/** Header of one AAC frame in ADTS (ISO/IEC 13818-7 §6.2), or null. */
+export function adtsFrame(
+  head: Uint8Array,
+  offset: number,
+): Pick<MpegFrame, 'bytes' | 'rate' | 'mono'> | null {
+  if (at(head, offset) !== 0xff || (at(head, offset + 1) & 0xf6) !== 0xf0) return null;
+  const bytes =
     ((at(head, offset + 3) & 3) << 11) | (at(head, offset + 4) << 3) | (at(head, offset + 5) >> 5);
-  return length >= 7 ? length : 0;
+  if (bytes < 7) return null;
+  const channels = ((at(head, offset + 2) & 1) << 2) | (at(head, offset + 3) >> 6);
+  return { bytes, rate: ADTS_RATES[(at(head, offset + 2) >> 2) & 15] ?? 0, mono: channels === 1 };
+}
+
+function adtsFrameBytes(head: Uint8Array, offset: number): number {
+  return adtsFrame(head, offset)?.bytes ?? 0;
+}
+
+function loasFrameBytes(head: Uint8Array, offset: number): number {
+  if (at(head, offset) !== 0x56 || (at(head, offset + 1) & 0xe0) !== 0xe0) return 0;
+  return 3 + ((at(head, offset + 1) & 31) << 8) + at(head, offset + 2);
 }
 
 function at(head: Uint8Array, offset: number): number {

@@ -14,6 +14,8 @@ export type ProcessJob = {
   path: string;
   directory: string;
   work: Work;
+  /** Of the audio tracks of the file, from 1; null for the default one. */
+  track: number | null;
   timeoutMs: number;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
@@ -116,7 +118,15 @@ export class SpeechProcess {
     const poll = setInterval(() => void this.#watchMemory(), MEMORY_POLL_MS);
     try {
       if (this.#gone) this.#onExit('gone');
-      else this.#send({ type: 'job', id, path: job.path, directory: job.directory, work: job.work });
+      else
+        this.#send({
+          type: 'job',
+          id,
+          path: job.path,
+          directory: job.directory,
+          work: job.work,
+          track: job.track,
+        });
       if (job.signal.aborted) onAbort();
       return await promise;
     } finally {

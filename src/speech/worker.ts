@@ -117,6 +117,7 @@ function decodeJob(job: Job, signal: AbortSignal) {
     ffmpeg,
     maxDurationSeconds,
     timeoutMs: decodeTimeoutMs,
+    track: job.track,
     signal,
     onProgress: (seconds, of) => {
       progress(job.id, 'decoding', of === null ? null : Math.min(1, seconds / of));

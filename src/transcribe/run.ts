@@ -9,11 +9,17 @@ import type { Started } from '../store/jobs.ts';
 import { shapeUtterances, type TextOptions } from '../text/shape.ts';
 import { refuseLanguage } from './language.ts';
 
+/** What a request says about the recording itself. */
+export type Hearing = {
+  /** Of its audio tracks, from 1; null for the default one. */
+  track: number | null;
+};
+
 export type RunDeps = {
   db: Db;
   audio: AudioFolder;
   /** Bytes to words; throws JobError. */
-  transcribe: (path: string, signal: AbortSignal, account: string) => Promise<Transcript>;
+  transcribe: (path: string, signal: AbortSignal, account: string, how: Hearing) => Promise<Transcript>;
   /** Never fails but by its signal. */
   addons: RunAddons;
 };
@@ -34,8 +40,10 @@ export async function runJob(deps: RunDeps, job: Started, signal: AbortSignal): 
       'audio_unreachable',
       'The uploaded file was removed before it was transcribed: upload it again.',
     );
-  const transcript = await deps.transcribe(deps.audio.path(audio.id), signal, job.account_id);
-  const shaped = await shapeUtterances(transcript.utterances, withoutNulls(job.request) as TextOptions);
+  const request = withoutNulls(job.request) as TextOptions & { audio_track?: number };
+  const how = { track: request.audio_track ?? null };
+  const transcript = await deps.transcribe(deps.audio.path(audio.id), signal, job.account_id, how);
+  const shaped = await shapeUtterances(transcript.utterances, request);
   const { utterances, envelopes } = await deps.addons(shaped, job.request, signal);
   return { transcript: { ...transcript, utterances }, envelopes, filename: audio.filename };
 }

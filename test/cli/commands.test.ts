@@ -63,6 +63,25 @@ test('transcribe: a file as text, JSON and captions; a URL; and a sentence for w
   });
 }, 120_000);
 
+test('transcribe -: standard input; and a track that is not there', async () => {
+  const child = spawn('sh', ['-c', `"${process.execPath}" "${BINARY}" transcribe - < "${CLIP}"`], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, RINGBACK_DATA_DIR: join(folder, 'data') },
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  expect((await once(child, 'close'))[0]).toBe(0);
+  expect(said.toLowerCase()).toContain(WORDS);
+  const clip = fileURLToPath(new URL('../fixtures/formats/clip.m4a', import.meta.url));
+  expect(await run(['transcribe', clip, '--audio-track', '2'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/audio_track is 2, but the file has only one audio track/),
+  });
+  expect((await run(['transcribe', clip, '--audio-track', 'two'])).stderr).toMatch(/number from 1/);
+}, 120_000);
+
 test('keys: made, listed without their secret, revoked', async () => {
   const made = await run(['keys', 'create', 'laptop']);
   expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^rb_[\w-]{27}\n$/)]);

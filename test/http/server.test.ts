@@ -176,6 +176,8 @@ test.each([
     { ...AUDIO, diarization_config: { min_speakers: 3, max_speakers: 2 } },
     /^diarization_config\.min_speakers must not be greater than diarization_config\.max_speakers/,
   ],
+  ['track 0', { ...AUDIO, audio_track: 0 }, /^audio_track must not be less than 1/],
+  ['a track by name', { ...AUDIO, audio_track: 'English' }, /^audio_track must be an integer/],
   [
     'another subtitle format',
     { ...AUDIO, subtitles: true, subtitles_config: { formats: ['srt', 'ass'] } },

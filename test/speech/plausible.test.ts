@@ -44,6 +44,7 @@ const EXACT = [
   'clip.caf',
   'clip.flac',
   'clip.m4a',
+  'clip.mov',
   'clip.mp3',
   'clip.mp4',
   'clip.ogg',
@@ -64,7 +65,7 @@ test('the length that a container tells is the one that decoding gives, and wher
     expect(outcome, name).toMatchObject({ channels: (length as { channels: number }).channels });
     const { durationSeconds } = outcome as { durationSeconds: number };
     // Of AAC a decoder gives the rest of the last frame, too.
-    const allowed = /\.(m4a|mp4)$/.test(name) ? 0.03 : 0.001;
+    const allowed = /\.(m4a|mov|mp4)$/.test(name) ? 0.03 : 0.001;
     expect(
       Math.abs(durationSeconds - (length as typeof outcome & { durationSeconds: number }).durationSeconds),
       name,

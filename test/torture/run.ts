@@ -4,6 +4,7 @@
 const PROOFS = {
   'kill-loop': () => import('./kill-loop.ts'),
   database: () => import('./database-faults.ts'),
+  formats: () => import('./formats.ts'),
   hostile: () => import('./hostile/hostile.ts'),
   media: () => import('./media.ts'),
   soak: () => import('./soak.ts'),

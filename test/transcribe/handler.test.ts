@@ -22,7 +22,9 @@ beforeEach(() => {
 
 const never = new AbortController().signal;
 
-async function run(options: { request?: object; addons?: HandlerDeps['addons'] } = {}): Promise<string> {
+type Options = { request?: object; addons?: HandlerDeps['addons']; transcribe?: HandlerDeps['transcribe'] };
+
+async function run(options: Options = {}): Promise<string> {
   const id = await submitWithCallback(api, { custom_metadata: { order: 'Ä-17' }, ...options.request });
   const log = createLog(
     'trace',
@@ -40,7 +42,7 @@ async function run(options: { request?: object; addons?: HandlerDeps['addons'] }
     audio,
     runs,
     log,
-    transcribe: async () => transcriptOf('Grüße an 東京. 😀 Bye.'),
+    transcribe: options.transcribe ?? (async () => transcriptOf('Grüße an 東京. 😀 Bye.')),
     ...(options.addons && { addons: options.addons }),
   });
   // The download, then the transcription.
@@ -77,6 +79,17 @@ test('the payload of the callback is the result, byte for byte', async () => {
     `{"id":"${id}","event":"success","payload":${result},"custom_metadata":{"order":"Ä-17"}}`,
   );
   expect(JSON.parse(String(reference_body))).toMatchObject({ payload_bytes: Buffer.byteLength(result) });
+});
+
+test('the track that a request chooses is the one that is transcribed', async () => {
+  const heard: unknown[] = [];
+  const transcribe: HandlerDeps['transcribe'] = async (_path, _signal, _account, how) => {
+    heard.push(how.track);
+    return transcriptOf('Hello.');
+  };
+  for (const audio_track of [2, null]) await run({ request: { audio_track }, transcribe });
+  await run({ transcribe });
+  expect(heard).toEqual([2, null, null]);
 });
 
 test('numbers of the request are passed on as they were written, and counted with as numbers', async () => {
