@@ -60,7 +60,7 @@ export async function attempt(
   const form = claimed.event === 'error' ? 'reference' : claimed.form;
   // One look at the wall clock per attempt: should it step in between, a Retry-After date is judged by the right time.
   const answeredAt = new Date(startedAt.getTime() + outcome.durationMs);
-  const judged = verdict({ outcome, form, now: answeredAt });
+  const judged = verdict({ outcome, form, packed: claimed.gzip, now: answeredAt });
   if (outcome.shortage !== null) deps.shortages.found(outcome.shortage, 'a callback');
   else if (outcome.errorDetail)
     deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'why an attempt failed');
@@ -154,6 +154,7 @@ function healthOutcome(judged: Verdict, status: number | null): HealthOutcome {
     case 'paused':
       return 'refused';
     case 'too_large':
+    case 'unpack':
     case 'interrupted':
       return 'neither';
     default:
@@ -169,22 +170,31 @@ function hostOutcome({ status, errorClass }: AttemptOutcome): HostOutcome {
 
 type Next = Recorded['next'];
 
+/**
+ * A larger body whose sending ran out of time, or was cut, is sent as a reference the next time: as it is, it would go the same
+ * way each time (12 MB at 250 kB/s take 48 s of a 15 s attempt), and who cuts it is seldom heard to say 413.
+ */
+const TOO_SLOW_TO_SEND_BYTES = 16_384;
+
 /** What the verdict makes of the delivery. Pure but for the jitter. */
 export function decide(
   deps: Pick<AttemptDeps, 'schedule' | 'random'>,
-  claimed: Pick<Claimed, 'form' | 'step'>,
+  claimed: Pick<Claimed, 'form' | 'step' | 'event' | 'bytes' | 'gzip'>,
   judged: Verdict,
-  outcome: Pick<AttemptOutcome, 'status' | 'errorMessage'>,
+  outcome: Pick<AttemptOutcome, 'status' | 'errorMessage' | 'errorClass' | 'failedIn'>,
 ): Next {
-  const next = { form: claimed.form, waitMs: null, reason: null, refund: false };
+  const { form, gzip } = claimed;
+  const next = { form, gzip, waitMs: null, reason: null, refund: false };
   const failed = (reason: string): Next => ({ ...next, state: 'failed', reason });
   switch (judged.kind) {
     case 'delivered':
       return { ...next, state: 'delivered' };
     case 'too_large':
       return { ...next, state: 'pending', form: 'reference', waitMs: 0, refund: true };
+    case 'unpack':
+      return { ...next, state: 'pending', gzip: false, waitMs: 0, refund: true };
     case 'still_too_large':
-      return failed('the receiver answered 413 to the reference form as well: raise its body limit');
+      return failed(tooLarge(claimed));
     case 'gone':
       return failed('the receiver answered 410: it wants this no more');
     case 'abort':
@@ -199,11 +209,32 @@ export function decide(
       const now = new Date(0);
       const retryAfterMs = judged.kind === 'paused' ? judged.retryAfterMs : null;
       const due = nextAttempt({ ...deps, attempt: claimed.step, now, retryAfterMs });
-      if (due !== null) return { ...next, state: 'pending', waitMs: due.getTime() };
+      const isUnsendable = wasCutInSending(claimed, outcome);
+      if (due !== null)
+        return {
+          ...next,
+          state: 'pending',
+          form: isUnsendable ? 'reference' : form,
+          waitMs: due.getTime(),
+        };
       const last = outcome.errorMessage ?? `status ${outcome.status}`;
       return failed(`all ${deps.schedule.length} attempts of the schedule failed; the last: ${last}`);
     }
     default:
       return judged satisfies never;
   }
+}
+
+/** Of what was sent, and not of what was sent before it: a reference may have been asked for, and an error has one form. */
+function tooLarge({ event, bytes }: Pick<Claimed, 'event' | 'bytes'>): string {
+  const what = event === 'error' ? 'an error event' : 'the reference form';
+  return `the receiver answered 413 to ${what} of ${bytes} bytes, and there is no smaller form: raise its body limit`;
+}
+
+function wasCutInSending(
+  { form, event, bytes }: Pick<Claimed, 'form' | 'event' | 'bytes'>,
+  { failedIn, errorClass }: Pick<AttemptOutcome, 'failedIn' | 'errorClass'>,
+): boolean {
+  if (form === 'reference' || event === 'error' || bytes <= TOO_SLOW_TO_SEND_BYTES) return false;
+  return failedIn === 'send' && (errorClass === 'timeout' || errorClass === 'reset');
 }

@@ -7,6 +7,11 @@ import type { PreparedRequest } from './prepare.ts';
 
 /** Bytes of an answer that are read and kept. */
 export const ANSWER_HEAD_BYTES = 16_384;
+/**
+ * The status decides. What follows it is read for the record only, for so long without a byte and at most twice that in all:
+ * a receiver that leaves its answer open would hold its place for the whole deadline.
+ */
+const GRACE_MS = 1_000;
 /** Characters of a header value that are kept. */
 const HEADER_CHARACTERS = 2_048;
 
@@ -14,6 +19,8 @@ export type AttemptOutcome = {
   /** null: no status line arrived, and `errorClass` says why. */
   status: number | null;
   errorClass: FailureClass | null;
+  /** In which phase it failed. */
+  failedIn: Phase | null;
   /** What of ours, with class `shortage`. */
   shortage: Shortage | null;
   /** For the owner: holds no address and no internals. */
@@ -50,6 +57,7 @@ export async function post(request: PreparedRequest, options: PostOptions): Prom
   const exchangeRequest: ExchangeRequest = {
     ...request,
     deadlineMs: options.deadlineMs,
+    graceMs: GRACE_MS,
     ...(options.signal ? { signal: options.signal } : {}),
     onData(chunk) {
       const room = ANSWER_HEAD_BYTES - keptBytes;
@@ -62,10 +70,10 @@ export async function post(request: PreparedRequest, options: PostOptions): Prom
   };
   const exchange = await options.outbound.exchange(exchangeRequest);
   const { head, failure } = exchange;
-  const announced = head ? contentLength(head) : null;
   return {
     status: head?.status ?? null,
     errorClass: failure?.class ?? null,
+    failedIn: failure?.phase ?? null,
     shortage: failure?.shortage ?? null,
     errorMessage: failure?.message ?? null,
     errorDetail: failure?.detail ?? exchange.bodyFailure?.detail ?? null,
@@ -73,7 +81,7 @@ export async function post(request: PreparedRequest, options: PostOptions): Prom
     phases: exchange.phases,
     durationMs: exchange.durationMs,
     answerHead: Buffer.concat(kept),
-    answerBytes: exchange.body === 'complete' ? exchange.bodyBytes : announced,
+    answerBytes: exchange.body === 'complete' ? exchange.bodyBytes : exchange.announced,
     answerTruncated: cut || exchange.body === 'broken',
     location: head ? firstHeader(head, 'location') : null,
     retryAfter: head ? firstHeader(head, 'retry-after') : null,
@@ -86,6 +94,7 @@ export function notSent(failure: Failure): AttemptOutcome {
   return {
     status: null,
     errorClass: failure.class,
+    failedIn: failure.phase,
     shortage: failure.shortage ?? null,
     errorMessage: failure.message,
     errorDetail: failure.detail,
@@ -105,9 +114,4 @@ function firstHeader(head: Head, name: string): string | null {
   const value = head.headers[name];
   const first = Array.isArray(value) ? value[0] : value;
   return first === undefined ? null : first.slice(0, HEADER_CHARACTERS);
-}
-
-function contentLength(head: Head): number | null {
-  const text = firstHeader(head, 'content-length');
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

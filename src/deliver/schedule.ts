@@ -1,6 +1,8 @@
 // When the next attempt of a delivery is made, or that none is. Pure: clock and randomness are arguments.
 
-/** A Retry-After beyond this is taken as this: a receiver may ask for patience, not for silence. */
+/**
+ * A Retry-After beyond this is taken as this, jitter included: a receiver may ask for patience, not for silence.
+ */
 export const RETRY_AFTER_CAP_MS = 24 * 3_600_000;
 /** Jitter only ever adds, at most this share of the wait: no attempt is early, and herds still spread. */
 export const JITTER = 0.1;
@@ -24,7 +26,9 @@ export function nextAttempt(options: NextAttemptOptions): Date | null {
   const planned = schedule[attempt];
   if (planned === undefined) return null;
   const asked = Math.ceil(Math.min(Math.max(retryAfterMs ?? 0, 0), RETRY_AFTER_CAP_MS));
-  return new Date(now.getTime() + withJitter(Math.max(planned, asked), random));
+  const wait = Math.max(planned, asked);
+  const latest = asked >= planned ? RETRY_AFTER_CAP_MS : Number.POSITIVE_INFINITY;
+  return new Date(now.getTime() + Math.min(withJitter(wait, random), latest));
 }
 
 /** Milliseconds a new delivery waits for its first attempt. */

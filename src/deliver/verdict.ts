@@ -1,8 +1,8 @@
 // What an attempt's outcome means for its delivery and its endpoint. Pure and total: every status, every failure class,
 // every header value has one verdict.
 //
-// Statuses: Standard Webhooks' table, with the receiver's 413 answered by the reference form. 2xx is decided on the
-// status line. Every other 4xx is tried again by the schedule, which bounds it: a receiver's bad deploy answers 401 or
+// Statuses: Standard Webhooks' table, with the receiver's 413 answered by the reference form, and its 415 to gzip by the
+// plain body. 2xx is decided on the status line. Every other 4xx is tried again by the schedule, which bounds it: a receiver's bad deploy answers 401 or
 // 404 for an hour, and its callbacks must survive that.
 import type { DeliveryForm } from '../delivery.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../outbound/failure.ts';
@@ -29,8 +29,10 @@ export type Verdict =
   | { readonly kind: 'paused'; readonly retryAfterMs: number }
   /** 413: the same delivery goes on at once in reference form. */
   | { readonly kind: 'too_large' }
-  /** 413 to the reference form as well: failed for good. */
+  /** 413 to the smallest form there is: failed for good. */
   | { readonly kind: 'still_too_large' }
+  /** 415 to a packed body: the same delivery goes on at once as it is. */
+  | { readonly kind: 'unpack' }
   /** 410: failed for good, and counts towards disabling the endpoint. */
   | { readonly kind: 'gone' }
   /** The receiver wants no more calls: the endpoint is disabled, this delivery waits there. */
@@ -47,10 +49,12 @@ export type VerdictOptions = {
   outcome: Judged;
   /** What was sent. `reference` too when there is nothing to leave out, as in error events. */
   form: DeliveryForm;
+  /** It was sent with gzip. */
+  packed: boolean;
   now: Date;
 };
 
-export function verdict({ outcome, form, now }: VerdictOptions): Verdict {
+export function verdict({ outcome, form, packed, now }: VerdictOptions): Verdict {
   const { status, errorClass, webhookDelivery } = outcome;
   if (status === null) {
     if (errorClass === 'aborted') return { kind: 'interrupted', waitMs: 0 };
@@ -64,6 +68,7 @@ export function verdict({ outcome, form, now }: VerdictOptions): Verdict {
   if (disables) return { kind: 'disable' };
   if (status === 410) return { kind: 'gone' };
   if (status === 413) return { kind: form === 'full' ? 'too_large' : 'still_too_large' };
+  if (status === 415 && packed) return { kind: 'unpack' };
   if (status === 429 || status === 503) {
     const retryAfterMs = parseRetryAfter(outcome.retryAfter, now);
     if (retryAfterMs !== null) return { kind: 'paused', retryAfterMs };
@@ -80,15 +85,15 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
  */
 export function parseRetryAfter(value: string | null, now: Date): number | null {
   const text = value?.trim() ?? '';
-  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Math.ceil(Number(text) * 1_000), RETRY_AFTER_CAP_MS);
+  if (/^\d+(\.\d*)?$/.test(text)) return Math.min(Math.ceil(Number(text) * 1_000), RETRY_AFTER_CAP_MS);
   const time = parseHttpDate(text, now);
   return time === null ? null : Math.min(Math.max(time - now.getTime(), 0), RETRY_AFTER_CAP_MS);
 }
 
 function parseHttpDate(text: string, now: Date): number | null {
-  const fixed = /^[a-z]{3}, (\d{2}) ([a-z]{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/i.exec(text);
+  const fixed = /^[a-z]{3}, (\d{2}) ([a-z]{3}) (\d{4,9}) (\d{2}):(\d{2}):(\d{2}) GMT$/i.exec(text);
   const rfc850 = /^[a-z]{6,9}, (\d{2})-([a-z]{3})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT$/i.exec(text);
-  const asctime = /^[a-z]{3} ([a-z]{3}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/i.exec(text);
+  const asctime = /^[a-z]{3} ([a-z]{3}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4,9})$/i.exec(text);
   const fields = fixed
     ? [fixed[3], fixed[2], fixed[1], fixed[4], fixed[5], fixed[6]]
     : rfc850
@@ -100,7 +105,8 @@ function parseHttpDate(text: string, now: Date): number | null {
   const month = MONTHS.indexOf(String(fields[1]).toLowerCase());
   const [year = 0, , day = 0, hour = 0, minute = 0, second = 0] = fields.map(Number);
   if (month < 0 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return null;
-  return Date.UTC(year, month, day, hour, minute, second);
+  // Beyond what a Date can hold it is far enough away.
+  return Date.UTC(Math.min(year, 100_000), month, day, hour, minute, second);
 }
 
 /** RFC 9110: a two-digit year more than 50 years ahead means the century before. */

@@ -3,8 +3,9 @@
 //
 // Ranges: IANA IPv4 and IPv6 Special-Purpose Address Registries (2026), refused whole, even the few globally
 // reachable rows (AS112, AMT, ORCHIDv2): no receiver lives there. IPv6 forms that carry an IPv4 address inside
-// (mapped, compatible, translated, NAT64, 6to4, Teredo, ISATAP) are refused even when that address is public; an
-// operator who allows such a range (NAT64, say) still has the inner address judged.
+// (mapped, compatible, translated, local NAT64, 6to4, Teredo, ISATAP) are refused even when that address is public; where an
+// operator allows such a range the inner address is judged as well. 64:ff9b::/96 alone (NAT64, RFC 6052) is judged by the
+// address inside it, and by nothing else: it is how a network without IPv4 reaches every receiver that has no IPv6.
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
@@ -68,11 +69,11 @@ const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3');
 const LAST_32_BITS = [
   ['::ffff:0:0/96', 'IPv4-mapped'],
   ['::ffff:0:0:0/96', 'IPv4-translated'],
-  ['64:ff9b::/96', 'NAT64'],
   ['64:ff9b:1::/48', 'local NAT64'],
   ['::/96', 'IPv4-compatible'],
 ] as const;
 const last32 = LAST_32_BITS.map(([cidr, name]) => ({ range: ipaddr.parseCIDR(cidr), name }));
+const NAT64 = ipaddr.parseCIDR('64:ff9b::/96');
 const SIX_TO_FOUR = ipaddr.parseCIDR('2002::/16');
 const TEREDO = ipaddr.parseCIDR('2001::/32');
 
@@ -119,7 +120,7 @@ export function judgeAddress(address: string, port: number, policy: AddressPolic
   // A zone (fe80::1%eth0) names an interface of this machine: nothing the public internet has.
   if (isIP(address) === 0 || address.includes('%'))
     return { ok: false, reason: 'not_public', range: 'not an address' };
-  const ip = ipaddr.parse(address);
+  const ip = reached(ipaddr.parse(address));
   const text = ip.toNormalizedString();
   if (policy.own.some((own) => own.port === port && normalizeAddress(own.address) === text))
     return { ok: false, reason: 'own_listener', range: 'own listener' };
@@ -133,6 +134,11 @@ export function judgeAddress(address: string, port: number, policy: AddressPolic
 /** One spelling per address, for comparing; text that is no address is returned as it is. */
 export function normalizeAddress(address: string): string {
   return isIP(address) === 0 || address.includes('%') ? address : ipaddr.parse(address).toNormalizedString();
+}
+
+/** The host that answers: behind a NAT64 it is the IPv4 address inside. */
+function reached(ip: Ip): Ip {
+  return isIPv6(ip) && matches(ip, NAT64) ? last32Bits(ip) : ip;
 }
 
 /** The name of the range that forbids `ip`, or null when it may be called. */
@@ -157,17 +163,23 @@ function isListed(ip: Ip, port: number, policy: AddressPolicy, ports: 'any' | 'p
 function embeddedIPv4(ip: ipaddr.IPv6): { address: ipaddr.IPv4; form: string } | null {
   const parts = ip.parts;
   const at = (index: number) => parts[index] ?? 0;
-  const from = (high: number, low: number) =>
-    new ipaddr.IPv4([high >> 8, high & 0xff, low >> 8, low & 0xff] as number[]);
-  if (matches(ip, SIX_TO_FOUR)) return { address: from(at(1), at(2)), form: '6to4' };
+  if (matches(ip, SIX_TO_FOUR)) return { address: ipv4Of(at(1), at(2)), form: '6to4' };
   // RFC 4380: the client's address is stored with every bit flipped.
-  if (matches(ip, TEREDO)) return { address: from(at(6) ^ 0xffff, at(7) ^ 0xffff), form: 'Teredo' };
+  if (matches(ip, TEREDO)) return { address: ipv4Of(at(6) ^ 0xffff, at(7) ^ 0xffff), form: 'Teredo' };
   // RFC 5214: interface identifier 0000:5efe or 0200:5efe, under any prefix.
-  if ((at(4) & ~0x0200) === 0 && at(5) === 0x5efe) return { address: from(at(6), at(7)), form: 'ISATAP' };
+  if ((at(4) & ~0x0200) === 0 && at(5) === 0x5efe) return { address: last32Bits(ip), form: 'ISATAP' };
   const form = last32.find(({ range }) => matches(ip, range));
   // :: and ::1 are addresses of their own, not IPv4-compatible ones.
   if (!form || (form.name === 'IPv4-compatible' && at(6) === 0 && at(7) <= 1)) return null;
-  return { address: from(at(6), at(7)), form: form.name };
+  return { address: last32Bits(ip), form: form.name };
+}
+
+function last32Bits({ parts }: ipaddr.IPv6): ipaddr.IPv4 {
+  return ipv4Of(parts[6] ?? 0, parts[7] ?? 0);
+}
+
+function ipv4Of(high: number, low: number): ipaddr.IPv4 {
+  return new ipaddr.IPv4([high >> 8, high & 0xff, low >> 8, low & 0xff] as number[]);
 }
 
 function isIPv6(ip: Ip): ip is ipaddr.IPv6 {

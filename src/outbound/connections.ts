@@ -1,69 +1,65 @@
-// Idle connections, for reuse within a second. One undici Client is one socket is one exchange at a time, so that nothing
-// ever queues inside undici, where a queued request ignores its AbortSignal (undici#386), and so that a deadline knows
-// which socket to destroy.
+// Connections, one exchange at a time on each, and the idle ones, for reuse within a second.
 //
-// Idle for at most 1 s: with undici's default of 4 s, 5 of 40 POSTs on reused sockets met ECONNRESET, because the far
-// end was just closing; and a POST is never sent again silently. What is left of it is an attempt on record of the class
+// Idle for at most 1 s: kept for 4 s, 5 of 40 POSTs on reused sockets met ECONNRESET, because the far end was just
+// closing; and a POST is never sent again silently. What is left of it is an attempt on record of the class
 // stale_connection, tried again by the schedule and not held against the endpoint.
 import type { Socket } from 'node:net';
-import { Client } from 'undici';
 
-const IDLE_MS = 1_000;
 const MAX_IDLE = 256;
 /** Milliseconds; bounds how long a peer vetted once stays in use after its name has moved. */
 const MAX_AGE_MS = 30_000;
-const MAX_HEADER_BYTES = 16_384;
+
+/** Who is told what happens on a connection while it is in use. */
+export type Listener = {
+  onBytes(bytes: Buffer): void;
+  /** The far end has closed its side in good order. */
+  onEnd(): void;
+  /** Null: it closed without a word. */
+  onGone(error: Error | null): void;
+};
 
 export class Connection {
-  readonly client: Client;
   readonly socket: Socket;
   readonly address: string;
   readonly openedAt: number;
+  /** Null while it is idle. */
+  listener: Listener | null = null;
   /** Told once, when the socket has closed. */
   onClose: (() => void) | null = null;
-  #used = false;
+  #idle: NodeJS.Timeout | undefined;
 
-  /** `origin` without path; `socket` connected, vetted, and through its TLS handshake. */
-  constructor(origin: string, socket: Socket, openedAt: number) {
+  /** `socket` connected, vetted, and through its TLS handshake. */
+  constructor(socket: Socket, openedAt: number) {
     this.socket = socket;
     this.address = socket.remoteAddress ?? '';
     this.openedAt = openedAt;
-    this.client = new Client(origin, {
-      allowH2: false,
-      pipelining: 1,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: IDLE_MS,
-      // The deadline of the exchange rules: these are per gap, and 1xx answers reset them.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (_options, callback) => {
-        const first = !this.#used;
-        this.#used = true;
-        // undici would miss the callback if it came synchronously. It must never dial by itself.
-        queueMicrotask(() =>
-          first
-            ? callback(null, socket)
-            : callback(Object.assign(new Error('the connection is gone'), { code: 'ECONNRESET' }), null),
-        );
-      },
-    });
-    // Without a listener a broken idle connection would be an uncaught error.
-    this.client.on('connectionError', () => {});
-    this.client.on('disconnect', () => this.destroy());
+    // What comes on an idle connection answers nothing: read later, it would be taken for the answer to the next request.
+    socket.on('data', (bytes: Buffer) => (this.listener ? this.listener.onBytes(bytes) : this.destroy()));
+    socket.on('end', () => (this.listener ? this.listener.onEnd() : this.destroy()));
+    socket.on('error', (error) => this.listener?.onGone(error));
     socket.once('close', () => {
-      this.destroy();
+      clearTimeout(this.#idle);
+      this.listener?.onGone(null);
       this.onClose?.();
     });
   }
 
   get usable(): boolean {
-    return !this.socket.destroyed && this.socket.writable && this.socket.readable && !this.client.destroyed;
+    return !this.socket.destroyed && this.socket.writable && this.socket.readable;
+  }
+
+  /** Closes by itself unless it is taken up within so many milliseconds. */
+  rest(milliseconds: number): void {
+    this.#idle = setTimeout(() => this.destroy(), milliseconds);
+  }
+
+  wake(): void {
+    clearTimeout(this.#idle);
+    this.onClose = null;
   }
 
   destroy(): void {
     this.socket.destroy();
-    if (!this.client.destroyed) this.client.destroy().catch(() => {});
   }
 }
 
@@ -77,6 +73,7 @@ export class Connections {
     let connection = list?.pop();
     while (connection) {
       this.#count -= 1;
+      connection.wake();
       if (connection.usable && now - connection.openedAt < MAX_AGE_MS) break;
       connection.destroy();
       connection = list?.pop();
@@ -85,8 +82,8 @@ export class Connections {
     return connection ?? null;
   }
 
-  /** Takes back a connection whose answer was read to its end. */
-  give(key: string, connection: Connection): void {
+  /** Takes back a connection whose answer was read to its end, for so many milliseconds. */
+  give(key: string, connection: Connection, milliseconds: number): void {
     if (!connection.usable) {
       connection.destroy();
       return;
@@ -99,6 +96,7 @@ export class Connections {
     list.push(connection);
     this.#count += 1;
     connection.onClose = () => this.#drop(key, connection);
+    connection.rest(milliseconds);
     if (this.#count > MAX_IDLE) {
       const [oldestKey, [oldest]] = this.#idle.entries().next().value ?? ['', []];
       if (oldest) {

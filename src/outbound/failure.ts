@@ -1,8 +1,7 @@
-// Why an exchange brought no answer: one closed table of classes, whose fault each is, and the sentence for a person.
-// Pure. Errors are told apart by `code` (also inside `cause` and `AggregateError.errors`), never by class: bundled and
-// installed undici have different classes of the same name.
-
+// Why an exchange brought no answer: one closed table of classes, whose fault each is, and the sentence for a person
+// (sentences.ts). Pure. Errors are told apart by `code` (also inside `cause` and `AggregateError.errors`).
 import { type Shortage, shortageOf } from '../shortage.ts';
+import { OF_CLASS, rowOf } from './sentences.ts';
 
 export const PHASES = ['dns', 'connect', 'tls', 'send', 'firstByte', 'body'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -14,11 +13,14 @@ export const FAILURE_CLASSES = {
   blocked_address: { blame: 'configuration' },
   /** The request itself cannot be sent: a bad URL or header value. */
   config: { blame: 'configuration' },
-  /** The name leads nowhere. */
+  /** The name has no address that could be found. */
   dns: { blame: 'theirs' },
   /** Descriptors, memory, ports: this machine could not send, and may soon. Costs nobody an attempt. */
   shortage: { blame: 'ours' },
-  /** No way from this machine to that network. It may last (no IPv6 here), so the schedule goes on and bounds it. */
+  /**
+   * No way from this machine to that network, or no DNS server that answers it. It may last (no IPv6 here), so the schedule
+   * goes on and bounds it.
+   */
   network: { blame: 'ours' },
   connect: { blame: 'theirs' },
   tls: { blame: 'theirs' },
@@ -38,7 +40,7 @@ export type FailureClass = keyof typeof FAILURE_CLASSES;
 
 export type Failure = {
   readonly class: FailureClass;
-  /** The system's or undici's code, such as ECONNREFUSED. */
+  /** The system's, OpenSSL's, c-ares' or our reader's code, such as ECONNREFUSED. */
   readonly code: string | null;
   readonly phase: Phase | null;
   /** What, of class `shortage`. */
@@ -65,45 +67,6 @@ export class OutboundError extends Error {
   }
 }
 
-const SENTENCES: Record<string, string> = {
-  HPE_INVALID: 'What came back is not HTTP/1.1: check that the port belongs to a web server.',
-  ECONNREFUSED:
-    'The host refused the connection: check that something listens there and that the port is right.',
-  EHOSTUNREACH: 'There is no route to the host: check the address and its firewall.',
-  ENETUNREACH: 'There is no way from this server to the network of the host.',
-  ECONNRESET: 'The far end cut the connection before it had answered.',
-  EPIPE: 'The far end cut the connection while the request was being sent.',
-  UND_ERR_SOCKET: 'The far end closed the connection before it had answered.',
-  UND_ERR_HEADERS_OVERFLOW: 'The headers of the answer are larger than 16 KiB.',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'The answer is shorter or longer than its content-length says.',
-  CERT_HAS_EXPIRED: 'The TLS certificate of the host has expired: renew it.',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'The TLS certificate of the host is for another name.',
-  DEPTH_ZERO_SELF_SIGNED_CERT:
-    'The TLS certificate of the host is self-signed: use one from a public authority, or let the operator trust it with NODE_EXTRA_CA_CERTS.',
-  SELF_SIGNED_CERT_IN_CHAIN:
-    'The TLS certificate of the host comes from an unknown authority: let the operator trust it with NODE_EXTRA_CA_CERTS.',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    'The TLS certificate chain of the host is incomplete or its authority unknown: send the intermediate certificates too.',
-};
-
-const CLASS_SENTENCES: Record<FailureClass, string> = {
-  blocked_address: 'The address may not be called.',
-  config: 'The request could not be built: a header value or the URL is not valid.',
-  dns: 'The host name could not be resolved.',
-  shortage: 'This server is short of what it needs to send, and tries again shortly.',
-  network: 'There is no way from this server to the network of the host.',
-  connect: 'The connection could not be made.',
-  tls: 'The TLS handshake failed.',
-  timeout: 'The time ran out.',
-  reset: 'The far end cut the connection.',
-  stale_connection:
-    'The far end closed a kept connection as this request was sent on it: it may or may not have taken the request.',
-  protocol: 'What came back is not a valid HTTP answer.',
-  too_large_headers: 'The headers of the answer are too large.',
-  aborted: 'The request was interrupted because this server is stopping.',
-  internal: 'Something failed inside Ringback.',
-};
-
 /** Any thrown value, and the phase it was thrown in, as a row of the table. Total: never throws. */
 export function failureOf(error: unknown, phase: Phase | null): Failure {
   const shortage = shortageOf(error) ?? (hasNoPortLeft(error) ? 'network' : null);
@@ -113,7 +76,7 @@ export function failureOf(error: unknown, phase: Phase | null): Failure {
       shortage,
       code: codeOf(error),
       phase,
-      message: CLASS_SENTENCES.shortage,
+      message: OF_CLASS.shortage,
       detail: `short of ${shortage}: ${error instanceof Error ? error.message : String(error)}`,
     };
   if (error instanceof OutboundError)
@@ -125,39 +88,36 @@ export function failureOf(error: unknown, phase: Phase | null): Failure {
       detail: error.detail,
     };
   const code = codeOf(error);
-  const failureClass = classify(code, phase);
-  const sentence = (code !== null && SENTENCES[code]) || CLASS_SENTENCES[failureClass];
+  const row = code === null ? null : rowOf(code, phase);
+  const failureClass = row?.class ?? classify(code, phase);
+  const unknown = code === null ? OF_CLASS[failureClass] : `${OF_CLASS[failureClass]} (${code})`;
   return {
     class: failureClass,
     code,
     phase,
-    message: code === null || SENTENCES[code] ? sentence : `${sentence} (${code})`,
+    message: row?.sentence ?? unknown,
     detail: error instanceof Error ? error.message : String(error),
   };
 }
 
 /** What cut a connection that had been kept from an earlier exchange, before a byte of the answer. */
 export function onKeptConnection(failure: Failure): Failure {
-  if (failure.class !== 'reset') return failure;
-  return { ...failure, class: 'stale_connection', message: CLASS_SENTENCES.stale_connection };
+  if (failure.class !== 'reset' || failure.code === 'CLOSED_IN_STATUS') return failure;
+  return { ...failure, class: 'stale_connection', message: OF_CLASS.stale_connection };
 }
 
+/** Of what the table of sentences does not list. */
 function classify(code: string | null, phase: Phase | null): FailureClass {
-  if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT') return 'timeout';
-  if (code !== null && NETWORK.has(code)) return 'network';
-  if (phase === 'dns') return 'dns';
-  if (phase === 'connect') return code === null ? 'internal' : code === 'ECONNRESET' ? 'reset' : 'connect';
+  if (phase === 'dns') return 'network';
+  if (phase === 'connect') return code === null ? 'internal' : 'connect';
   if (phase === 'tls') return 'tls';
   if (code === null) return 'internal';
-  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') return 'too_large_headers';
-  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') return 'config';
   if (code.startsWith('ERR_INVALID_')) return 'config';
-  if (code.startsWith('HPE_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') return 'protocol';
-  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO') return 'tls';
-  if (['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'EHOSTUNREACH'].includes(code))
-    return 'reset';
-  return 'internal';
+  return TLS_CODE.test(code) ? 'tls' : 'internal';
 }
+
+/** Once the handshake is over: alerts, and what is wrong with a record. */
+const TLS_CODE = /^(?:ALERT_|ERR_TLS_|EPROTO$|DECRYPTION_|BAD_|WRONG_)/;
 
 /** Of our side's network. EADDRNOTAVAIL of IPv6: this machine has no such address to call from. */
 const NETWORK: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL']);
@@ -175,14 +135,26 @@ function hasNoPortLeft(error: unknown): boolean {
  */
 function codeOf(error: unknown, depth = 0): string | null {
   if (typeof error !== 'object' || error === null || depth > 5) return null;
-  const { code, name, errors, cause } = error as Record<'code' | 'name' | 'errors' | 'cause', unknown>;
+  const { code, errors, cause } = error as Record<'code' | 'errors' | 'cause', unknown>;
   if (Array.isArray(errors)) {
     const codes = errors.flatMap((member) => codeOf(member, depth + 1) ?? []);
     const [first = null] = [...codes.filter((one) => !NETWORK.has(one)), ...codes];
     if (first !== null) return first;
   }
-  if (typeof code === 'string') return code;
-  // undici 8.12 loses llhttp's code on the way (its table is not indexed by number): the name is all there is.
-  if (name === 'HTTPParserError') return 'HPE_INVALID';
+  if (code === 'UNSPECIFIED') return WORDS_OF_OPENSSL[messageOf(error)] ?? code;
+  if (typeof code === 'string') return code.replace(OPENSSL_PREFIX, '');
   return codeOf(cause, depth + 1);
+}
+
+/** `ERR_SSL_SSLV3_ALERT_…` of one version of OpenSSL is `ERR_SSL_SSL/TLS_ALERT_…` of the next. */
+const OPENSSL_PREFIX = /^ERR_SSL_(?:(?:SSLV3|SSL\/TLS|TLSV\d+)_)?/;
+/** Node knows no code for these verdicts on a certificate: OpenSSL's words are all there is. */
+const WORDS_OF_OPENSSL: Readonly<Record<string, string>> = {
+  'EE certificate key too weak': 'EE_KEY_TOO_SMALL',
+  'CA certificate key too weak': 'CA_KEY_TOO_SMALL',
+  'CA signature digest algorithm too weak': 'CA_MD_TOO_WEAK',
+};
+
+function messageOf(error: object): string {
+  return error instanceof Error ? error.message : '';
 }

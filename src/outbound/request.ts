@@ -1,23 +1,18 @@
 // The only way out of the house to an address somebody else chose: one guarded HTTP exchange, used for callbacks and for
 // audio downloads. Judged before DNS, after DNS and on the open socket; no redirect followed, nothing inflated, no
 // proxy of the environment used, nothing sent twice; one deadline over all of it that nothing defeats.
-//
-// On undici's `dispatch` rather than `request()`: the same engine without a stream per answer, and the body can be cut
-// or held back (a slow disk) where it arrives.
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import type { Socket } from 'node:net';
 import { type AddressPolicy, judgeAddress } from './address.ts';
+import type { Head } from './answer-head.ts';
 import { Connection, Connections } from './connections.ts';
 import { type Connect, dial } from './dial.ts';
-import { type Failure, failureOf, OutboundError, onKeptConnection, type Phase } from './failure.ts';
+import { type Failure, OutboundError, type Phase } from './failure.ts';
 import { createResolve, type Resolve } from './resolve.ts';
+import { CallerError } from './round-trip.ts';
+import { Run } from './run.ts';
 import { judgeUrl, type Target, URL_REFUSALS, type UrlRefusal } from './url.ts';
 
-export type Head = {
-  readonly status: number;
-  /** Lower-case names; a header that came twice is an array. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-};
+export type { Head } from './answer-head.ts';
 export type Step = 'read' | 'stop';
 
 export type ExchangeRequest = {
@@ -27,10 +22,15 @@ export type ExchangeRequest = {
   body?: Uint8Array;
   /** Milliseconds over everything: DNS, connect, TLS, send, status, body. */
   deadlineMs: number;
-  /** Milliseconds for TCP and TLS together, inside the deadline. */
+  /** Milliseconds for DNS, and again for TCP and TLS together; unset: the deadline alone. */
   connectMs?: number;
   /** Milliseconds without a byte from the far end, once the request is being sent; unset: the deadline alone. */
   idleMs?: number;
+  /**
+   * Milliseconds without a byte, at most twice that in all, for what follows the status; unset: it is waited for like the
+   * status. A body that stays open then ends as `broken`.
+   */
+  graceMs?: number;
   signal?: AbortSignal;
   /** Characters; see url.ts. */
   maxUrlLength?: number;
@@ -48,6 +48,8 @@ export type Exchange = {
   /** complete: read to its end. stopped: by onHead or onData. broken: the far end or the deadline cut it short. */
   readonly body: 'complete' | 'stopped' | 'broken' | null;
   readonly bodyFailure: Failure | null;
+  /** Bytes of the body by its headers, where these leave no doubt about it. */
+  readonly announced: number | null;
   /** Bytes read; the answer may have been longer unless `body` is complete. */
   readonly bodyBytes: number;
   /** The vetted peer, once connected. */
@@ -63,10 +65,10 @@ export type OutboundOptions = {
   resolve?: Resolve;
   connect?: Connect;
   ca?: string;
-  /** Milliseconds for a name's addresses; a question shared with others goes on without this exchange. */
-  dnsMs?: number;
 };
 
+/** The resolver gives up so much before the exchange does: it knows more of why. */
+const BEFORE_THE_END_MS = 20;
 /** Addresses tried per exchange; all are judged. */
 const MAX_ADDRESSES = 16;
 const MALFORMED: ReadonlySet<UrlRefusal> = new Set([
@@ -84,12 +86,10 @@ export class Outbound {
   readonly #resolve: Resolve;
   readonly #connect: Connect | undefined;
   readonly #ca: string | undefined;
-  readonly #dnsMs: number;
 
   constructor(options: OutboundOptions) {
     this.#policy = options.policy;
-    this.#dnsMs = options.dnsMs ?? 5_000;
-    this.#resolve = options.resolve ?? createResolve({ timeoutMs: this.#dnsMs });
+    this.#resolve = options.resolve ?? createResolve();
     this.#connect = options.connect;
     this.#ca = options.ca;
   }
@@ -134,22 +134,13 @@ export class Outbound {
       const addresses = await this.#vettedAddresses(target, policy, run);
       const key = `${originOf(target)} ${[...addresses].sort().join(' ')}`;
       let connection = this.#idle.take(key, performance.now());
-      if (connection) {
-        run.reused = true;
-        if (!(await run.send(connection, target))) {
-          // The idle connection had gone before a byte of this request was written: a fresh one is safe.
-          run.reused = false;
-          connection = null;
-        }
-      }
-      if (!connection) {
-        connection = await this.#open(target, addresses, policy, run);
-        await run.send(connection, target);
-      }
-      if (run.body !== 'complete' || this.#closed || policy !== this.#policy) connection.destroy();
-      else this.#idle.give(key, connection);
+      run.reused = connection !== null;
+      connection ??= await this.#open(target, addresses, policy, run);
+      const keepMs = await run.send(connection, target);
+      if (keepMs === 0 || this.#closed || policy !== this.#policy) connection.destroy();
+      else this.#idle.give(key, connection, keepMs);
     } catch (error) {
-      if (run.callerError) throw run.callerError.error;
+      if (error instanceof CallerError) throw error.cause;
       run.fail(error);
     } finally {
       run.dispose();
@@ -160,7 +151,7 @@ export class Outbound {
   async #vettedAddresses(target: Target, policy: AddressPolicy, run: Run): Promise<readonly string[]> {
     if (target.literal !== 0) return [target.host];
     run.enter('dns');
-    let addresses = await run.within(() => this.#resolve(target.host), this.#dnsMs);
+    let addresses = await run.within((left) => this.#resolve(target.host, left - BEFORE_THE_END_MS));
     run.enter(null);
     const judge = (address: string) => judgeAddress(address, target.port, policy);
     // These two answers are our own, not a resolver's: where only one loopback family is allowed, that one is used.
@@ -194,9 +185,9 @@ export class Outbound {
         ...(this.#ca === undefined ? {} : { ca: this.#ca }),
         onPhase: (phase) => run.enter(phase),
         onSocket: (socket) => run.hold(socket),
+        isStopped: () => run.isStopped,
       });
-    const socket = await run.within(opening, run.request.connectMs ?? 5_000);
-    return new Connection(originOf(target), socket, performance.now());
+    return new Connection(await run.within(opening), performance.now());
   }
 }
 
@@ -204,250 +195,4 @@ export class Outbound {
 function originOf(target: Target): string {
   const host = target.literal === 6 ? `[${target.host}]` : target.host;
   return `${target.secure ? 'https' : 'http'}://${host}:${target.port}`;
-}
-
-/** One exchange under way: its clock, its deadline, the socket to destroy when that passes, and what is known so far. */
-class Run {
-  readonly request: ExchangeRequest;
-  reused = false;
-  body: Exchange['body'] = null;
-  /** Something onHead or onData threw: the caller's, not the far end's. */
-  callerError: { error: unknown } | null = null;
-
-  readonly #started = performance.now();
-  readonly #phases: Partial<Record<Phase, number>> = {};
-  #phase: Phase | null = null;
-  #phaseSince = this.#started;
-  #head: Head | null = null;
-  #failure: Failure | null = null;
-  #bodyFailure: Failure | null = null;
-  #bodyBytes = 0;
-  #address: string | null = null;
-  #socket: Socket | null = null;
-
-  #stopped: OutboundError | null = null;
-  #onStop: ((error: OutboundError) => void) | null = null;
-  readonly #deadline: NodeJS.Timeout;
-  #idleTimer: NodeJS.Timeout | undefined;
-  readonly #abort = () => this.stop(new OutboundError('aborted', ABORTED));
-
-  constructor(request: ExchangeRequest) {
-    this.request = request;
-    this.#deadline = setTimeout(() => this.#timeOut(request.deadlineMs), request.deadlineMs);
-    if (request.signal?.aborted) this.#abort();
-    else request.signal?.addEventListener('abort', this.#abort, { once: true });
-  }
-
-  /** Ends the current phase and begins another; null between phases. */
-  enter(phase: Phase | null): void {
-    const now = performance.now();
-    if (this.#phase !== null) this.#phases[this.#phase] = round(now - this.#phaseSince);
-    this.#phase = phase;
-    this.#phaseSince = now;
-  }
-
-  /** The socket that dies with the deadline. */
-  hold(socket: Socket): void {
-    this.#socket = socket;
-    if (this.#stopped) socket.destroy();
-  }
-
-  /** First call wins. Everything waiting settles now; nobody waits for a socket to agree. */
-  stop(error: OutboundError): void {
-    if (this.#stopped) return;
-    this.#stopped = error;
-    this.#socket?.destroy();
-    this.#onStop?.(error);
-  }
-
-  /** `work` in at most `milliseconds` and within the deadline. */
-  within<T>(work: () => Promise<T>, milliseconds: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#stopped) return reject(this.#stopped);
-      const timer = setTimeout(() => this.#timeOut(milliseconds), milliseconds);
-      this.#onStop = (error) => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      // Also after a stop: whatever the abandoned work comes to must have somebody to come to.
-      work()
-        .then(resolve, reject)
-        .finally(() => clearTimeout(timer));
-    });
-  }
-
-  /** Sends and reads. False: a reused connection was gone before anything was written. */
-  send(connection: Connection, target: Target): Promise<boolean> {
-    const { request } = this;
-    const { socket } = connection;
-    this.hold(socket);
-    this.#address = connection.address;
-    return new Promise((resolve, reject) => {
-      if (this.#stopped) return reject(this.#stopped);
-      let settled = false;
-      let begun = false;
-      const settle = (error: unknown) => {
-        if (settled) return;
-        settled = true;
-        clearTimeout(this.#idleTimer);
-        if (error === null) this.enter(null);
-        if (error !== null) connection.destroy();
-        if (error === null || this.#head) {
-          if (error !== null) {
-            this.body = 'broken';
-            this.#bodyFailure = failureOf(error, this.#phase);
-            this.enter(null);
-          }
-          resolve(true);
-        } else reject(error);
-      };
-      const stopReading = () => {
-        this.body = 'stopped';
-        connection.destroy();
-        settle(null);
-      };
-      const callersFault = (error: unknown) => {
-        this.callerError = { error };
-        connection.destroy();
-        if (settled) return;
-        settled = true;
-        clearTimeout(this.#idleTimer);
-        reject(error);
-      };
-      this.#onStop = settle;
-      const alive = () => {
-        this.#idleTimer?.refresh();
-      };
-      if (request.idleMs !== undefined) {
-        const { idleMs } = request;
-        this.#idleTimer = setTimeout(() => this.#timeOut(idleMs), idleMs);
-      }
-
-      this.enter('send');
-      connection.client.dispatch(
-        {
-          path: `${target.url.pathname}${target.url.search}`,
-          method: request.method,
-          headers: { 'accept-encoding': 'identity', ...request.headers },
-          body: request.body ?? null,
-        },
-        {
-          onRequestStart: () => {
-            begun = true;
-          },
-          onRequestSent: () => {
-            // A large body is still in our buffers: it counts as sent once the kernel has it all.
-            if (!socket.writableNeedDrain) this.enter('firstByte');
-            else
-              socket.once('drain', () => {
-                if (!settled && this.#phase === 'send') this.enter('firstByte');
-              });
-          },
-          onResponseStart: (_controller, status, headers) => {
-            // 1xx are not answers, and do not count as life: an endless row of them ends at the deadline.
-            if (settled || status < 200) return;
-            alive();
-            this.#head = { status, headers };
-            this.enter('body');
-            try {
-              if (request.onHead?.(this.#head) === 'stop') stopReading();
-            } catch (error) {
-              callersFault(error);
-            }
-          },
-          onResponseData: (controller, chunk) => {
-            if (settled) return;
-            alive();
-            this.#bodyBytes += chunk.length;
-            try {
-              const step = request.onData?.(chunk) ?? 'read';
-              if (step === 'stop') stopReading();
-              else if (step !== 'read') {
-                controller.pause();
-                step.then((then) => {
-                  if (settled) return;
-                  if (then === 'stop') return stopReading();
-                  alive();
-                  controller.resume();
-                }, callersFault);
-              }
-            } catch (error) {
-              callersFault(error);
-            }
-          },
-          onResponseEnd: () => {
-            if (settled) return;
-            this.body = 'complete';
-            // undici closes a connection that must not be kept right after this returns: look then.
-            queueMicrotask(() => settle(null));
-          },
-          onResponseError: (_controller, error) => {
-            if (!begun && this.reused && !this.#stopped && !settled) {
-              settled = true;
-              clearTimeout(this.#idleTimer);
-              connection.destroy();
-              this.enter(null);
-              this.#address = null;
-              resolve(false);
-            } else settle(this.#stopped ?? error);
-          },
-        },
-      );
-    });
-  }
-
-  fail(error: unknown): void {
-    const failure = failureOf(error, this.#phase);
-    this.#failure = this.reused ? onKeptConnection(failure) : failure;
-    this.enter(null);
-  }
-
-  dispose(): void {
-    clearTimeout(this.#deadline);
-    clearTimeout(this.#idleTimer);
-    this.request.signal?.removeEventListener('abort', this.#abort);
-    if (this.#failure) this.#socket?.destroy();
-  }
-
-  record(): Exchange {
-    return {
-      head: this.#head,
-      failure: this.#failure,
-      body: this.body,
-      bodyFailure: this.#bodyFailure,
-      bodyBytes: this.#bodyBytes,
-      address: this.#address,
-      reused: this.reused,
-      phases: this.#phases,
-      durationMs: round(performance.now() - this.#started),
-    };
-  }
-
-  #timeOut(milliseconds: number): void {
-    const within = `within ${milliseconds / 1000} s`;
-    const phase = this.#phase ?? 'connect';
-    if (phase === 'dns')
-      this.stop(
-        new OutboundError('dns', `The host name could not be resolved ${within}.`, {
-          cause: { code: 'ETIMEOUT' },
-        }),
-      );
-    else
-      this.stop(
-        new OutboundError('timeout', TIMEOUTS[phase].replace('%', within), { cause: { code: 'ETIMEDOUT' } }),
-      );
-  }
-}
-
-const ABORTED = 'The request was interrupted because this server is stopping.';
-const TIMEOUTS = {
-  connect: 'No connection %: the host does not answer there, or a firewall drops the packets.',
-  tls: 'The TLS handshake was not finished %.',
-  send: 'The far end did not take the whole request %.',
-  firstByte: 'No answer %: a receiver should answer first and work later.',
-  body: 'The answer was not complete %.',
-} as const satisfies Record<Exclude<Phase, 'dns'>, string>;
-
-function round(milliseconds: number): number {
-  return Math.round(milliseconds * 100) / 100;
 }

@@ -375,6 +375,8 @@ export type Recorded = {
   next: {
     state: Exclude<DeliveryState, 'delivering'>;
     form: DeliveryForm;
+    /** Once false it stays so: the receiver takes no packed body. */
+    gzip: boolean;
     /** Milliseconds from now, when `pending`. */
     waitMs: number | null;
     /** The attempt was cut short by ourselves: it stays on record, but does not use up the schedule. */
@@ -418,6 +420,7 @@ async function recordAttempts(db: Db, batch: readonly Recorded[]): Promise<Deliv
       UPDATE delivery SET
         state = CASE WHEN outcome.next_state = 'pending' THEN ${LET_GO} ELSE outcome.next_state END,
         form = outcome.next_form,
+        gzip = gzip AND outcome.next_gzip,
         due_at = CASE WHEN outcome.next_state = 'pending' AND cancel_reason IS NULL
           THEN now() + outcome.wait_ms * interval '1 millisecond' END,
         final_at = CASE WHEN outcome.next_state = 'pending' AND cancel_reason IS NULL THEN NULL ELSE now() END,
@@ -464,10 +467,10 @@ function outcomes(batch: readonly Recorded[]) {
       ${plainArray(attempts.map((a) => a.errorClass))}::text[], ${attempts.map((a) => a.errorMessage)}::text[],
       ${plainArray(nexts.map((n) => n.state))}::text[], ${plainArray(nexts.map((n) => n.form))}::text[],
       ${plainArray(nexts.map((n) => n.waitMs))}::float8[], ${nexts.map((n) => n.reason)}::text[],
-      ${plainArray(nexts.map((n) => n.refund))}::bool[])
+      ${plainArray(nexts.map((n) => n.refund))}::bool[], ${plainArray(nexts.map((n) => n.gzip))}::bool[])
     AS outcome (id, token, number, trigger, form, started_at, duration_ms, address, phases, status, location,
       answer_head, answer_bytes, answer_truncated, outcome, error_class, error_message, next_state, next_form,
-      wait_ms, reason, refund)`;
+      wait_ms, reason, refund, next_gzip)`;
 }
 
 /** An attempt given up as `unknown` by another holder is corrected by the answer. */

@@ -117,7 +117,7 @@ async function download(
       method: 'GET',
       headers: { accept: 'audio/*, video/*, */*;q=0.5', 'user-agent': `Ringback/${options.version}` },
       deadlineMs: Math.max(1, deadline - performance.now()),
-      connectMs: Math.min(10_000, options.totalMs),
+      connectMs: Math.min(options.idleMs, options.totalMs),
       idleMs: options.idleMs,
       ...(hop > 0 ? { maxUrlLength: MAX_REDIRECT_URL } : {}),
       ...(options.signal ? { signal: options.signal } : {}),
@@ -172,10 +172,15 @@ async function download(
   if (exchange.bodyFailure?.class === 'shortage') throw failed(exchange.bodyFailure, hop);
   // audio_unreachable rather than audio_corrupt: the line broke, the file may be whole, and a second try can help.
   // A host that closes right after the last byte it announced has sent everything.
-  if (exchange.body !== 'complete' && exchange.bodyBytes !== announced) {
+  if (exchange.body !== 'complete' && exchange.bodyBytes !== exchange.announced) {
     const aborted = exchange.bodyFailure?.class === 'aborted';
     const total = announced === null ? '' : ` of ${announced}`;
-    const why = exchange.bodyFailure?.class === 'timeout' ? ', then the time ran out' : '';
+    const why =
+      exchange.bodyFailure?.class === 'timeout'
+        ? ', then the time ran out'
+        : exchange.bodyFailure?.code === 'BODY_UNCERTAIN'
+          ? '; its headers contradict one another about its length'
+          : '';
     throw new JobError(
       'audio_unreachable',
       aborted

@@ -10,10 +10,11 @@ import {
 import { FAILURE_CLASSES, type FailureClass } from '../../src/outbound/failure.ts';
 
 const NOW = new Date('2026-11-22T09:00:00Z');
-const judge = (outcome: Partial<Judged>, form: 'full' | 'reference' = 'full') =>
+const judge = (outcome: Partial<Judged>, form: 'full' | 'reference' = 'full', packed = false) =>
   verdict({
     outcome: { status: null, errorClass: null, retryAfter: null, webhookDelivery: null, ...outcome },
     form,
+    packed,
     now: NOW,
   });
 const retry = (reason: string, blame = 'theirs') => ({ kind: 'retry', reason, blame });
@@ -124,6 +125,7 @@ it('is total: any status, class and header values give one verdict, and only 2xx
     paused: true,
     too_large: true,
     still_too_large: true,
+    unpack: true,
     gone: true,
     disable: true,
     abort: true,

@@ -21,10 +21,15 @@ describe('allowed networks', () => {
     ['::1', '::1', true],
     ['127.0.0.0/8', '::1', false],
     ['169.254.169.254/32', '169.254.169.254', true],
-    // The IPv4 inside is judged as well, so opening NAT64 opens nothing internal.
+    // A NAT64 address is judged by the IPv4 address inside, here too.
     ['64:ff9b::/96', '64:ff9b::808:808', true],
     ['64:ff9b::/96', '64:ff9b::7f00:1', false],
     ['64:ff9b::/96', '64:ff9b::a9fe:a9fe', false],
+    ['10.0.0.0/8', '64:ff9b::10.1.2.3', true],
+    ['10.0.0.0/8', '64:ff9b::192.168.0.1', false],
+    // The inner address is judged as well, so opening a local NAT64 opens nothing internal.
+    ['64:ff9b:1::/48', '64:ff9b:1::808:808', true],
+    ['64:ff9b:1::/48', '64:ff9b:1::a00:1', false],
     ['127.0.0.0/8', '::ffff:127.0.0.1', false],
     ['2002::/16', '2002:a00:1::1', false],
     ['2001::/32', '2001:0:4136:e378:8000:63bf:f5ff:fffe', false],
@@ -53,6 +58,17 @@ describe('allowed networks', () => {
       expect(() => parseNetworks([entry])).toThrow(`RINGBACK_ALLOW_NETWORKS: "${entry}" is not a network`);
     },
   );
+
+  it('the port of an allowed IPv4 network is that of the same address behind a NAT64, and ours stays closed there too', () => {
+    const policy = {
+      allow: parseNetworks(['10.1.2.3/32:22']),
+      own: [{ address: '93.184.216.34', port: 4747 }],
+    };
+    expect(ok('64:ff9b::10.1.2.3', 22, policy)).toBe(true);
+    expect(ok('64:ff9b::10.1.2.3', 80, policy)).toBe(false);
+    expect(ok('64:ff9b::93.184.216.34', 4748, policy)).toBe(true);
+    expect(judgeAddress('64:ff9b::93.184.216.34', 4747, policy)).toMatchObject({ reason: 'own_listener' });
+  });
 
   it('our own listener stays closed', () => {
     const policy = { allow: parseNetworks(['::/0', '0.0.0.0/0']), own: [{ address: '::1', port: 4747 }] };
@@ -93,7 +109,7 @@ describe('properties', () => {
     );
   });
 
-  it('no IPv6 form that carries an IPv4 address passes', () => {
+  it('no IPv6 form that carries an IPv4 address passes, but for NAT64, judged by that address', () => {
     fc.assert(
       fc.property(ipv4, ([a, b, c, d]) => {
         const low = `${hex(a, b)}:${hex(c, d)}`;
@@ -102,7 +118,6 @@ describe('properties', () => {
           `::ffff:${low}`,
           `::${low}`,
           `::ffff:0:${low}`,
-          `64:ff9b::${low}`,
           `64:ff9b:1::${low}`,
           `2002:${low}::1`,
           `2001::${flipped}`,
@@ -110,6 +125,7 @@ describe('properties', () => {
           `2606:4700::200:5efe:${low}`,
         ])
           expect(ok(address), address).toBe(false);
+        expect(ok(`64:ff9b::${low}`)).toBe(ok([a, b, c, d].join('.')));
       }),
     );
   });

@@ -151,14 +151,14 @@ describe('sharing', () => {
 });
 
 describe('an exchange', () => {
-  const exchange = (url: string, timeoutMs = 5_000) => {
+  const exchange = (url: string, deadlineMs = 5_000) => {
     const spy = dialSpy();
     const outbound = new Outbound({
       policy: PUBLIC_ONLY,
-      resolve: createResolve({ query: query(), timeoutMs }),
+      resolve: createResolve({ query: query() }),
       connect: spy.connect,
     });
-    return outbound.exchange({ url, method: 'GET', headers: {}, deadlineMs: 5_000 }).then((result) => ({
+    return outbound.exchange({ url, method: 'GET', headers: {}, deadlineMs }).then((result) => ({
       result,
       spy,
     }));
@@ -179,13 +179,13 @@ describe('an exchange', () => {
   });
 
   it('a trailing dot changes nothing', async () => {
-    expect((await exchange('http://public.example./')).spy.dialled[0]?.[0]).toBe('93.184.216.34');
+    expect((await exchange('http://public.example./')).spy.dialled[0]).toBe('93.184.216.34');
   });
 
   it.each(['missing.example', 'empty.example', 'silent.example'])(
     '%s is a dns failure, ours, with the time it took',
     async (host) => {
-      const { result, spy } = await exchange(`http://${host}/`, 200);
+      const { result, spy } = await exchange(`http://${host}/`, 400);
       expect(result.failure).toMatchObject({ class: 'dns', phase: 'dns' });
       expect(result.phases.dns).toBeGreaterThan(0);
       expect(spy.dialled).toEqual([]);
@@ -193,12 +193,12 @@ describe('an exchange', () => {
   );
 
   it('a resolver stuck for ever is cut by the exchange itself', async () => {
-    const outbound = new Outbound({ policy: PUBLIC_ONLY, resolve: () => new Promise(() => {}), dnsMs: 100 });
+    const outbound = new Outbound({ policy: PUBLIC_ONLY, resolve: () => new Promise(() => {}) });
     const result = await outbound.exchange({
       url: 'http://stuck.example/',
       method: 'GET',
       headers: {},
-      deadlineMs: 5_000,
+      deadlineMs: 100,
     });
     expect(result.failure).toMatchObject({ class: 'dns', code: 'ETIMEOUT' });
     expect(result.durationMs).toBeLessThan(1_000);

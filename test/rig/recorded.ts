@@ -30,6 +30,7 @@ export function recorded(claimed: Begun, next: Partial<Recorded['next']> = {}): 
       form: 'full',
       waitMs: null,
       refund: false,
+      gzip: true,
       reason: null,
       ...next,
     },

@@ -19,6 +19,7 @@ const MOODS: Readonly<Record<string, 'good' | 'bad' | 'busy' | 'waiting' | 'off'
   running: 'busy',
   half_open: 'busy',
   too_large: 'busy',
+  unpack: 'busy',
   queued: 'waiting',
   pending: 'waiting',
   open: 'waiting',

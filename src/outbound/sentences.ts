@@ -1,0 +1,205 @@
+// What a person is told of each way in which an exchange fails: what happened, and what cures it. The only place of these
+// words; keyed by the code of the system, of OpenSSL, of c-ares or of our own reader. Holds no address, no name, nothing of
+// the URL. Each row is proved by a far end that really fails so (test/outbound/sentences.test.ts).
+import type { FailureClass, Phase } from './failure.ts';
+
+type Sentence = string | Readonly<Partial<Record<Phase, string>>>;
+type Row = { readonly class: FailureClass; readonly says: Sentence };
+
+const CUT = {
+  connect: 'The far end reset the connection as it was made: check that the port is right.',
+  send: 'The far end cut the connection while the request was being sent: see its log; a limit for the size of a body is the usual cause.',
+  firstByte: 'The far end cut the connection before it had answered: see its log.',
+  body: 'The far end cut the connection in the middle of its answer: see its log.',
+} as const;
+const HANDSHAKE_CUT =
+  'The far end cut the connection during the TLS handshake: check that the port expects https and that it serves this host name.';
+const NOT_TLS =
+  'What answers on this port is not TLS: write http:// in the URL, or give the port that expects https.';
+const UNKNOWN_AUTHORITY =
+  'The TLS certificate of the host comes from an unknown authority: use one from a public authority, or let the operator trust it with NODE_EXTRA_CA_CERTS.';
+const WEAK =
+  'the TLS libraries of today refuse it: issue a new certificate (RSA of 2048 bits or more, or ECDSA; SHA-256).';
+const NO_CLIENT_CERTIFICATE =
+  'The host wants a client certificate (mutual TLS), and callbacks and downloads send none: leave this address out of that rule, and check the signature instead.';
+
+/** Codes of OpenSSL without the prefix that changes with its version, see `codeOf`. */
+const TLS: Readonly<Record<string, string>> = {
+  ECONNRESET: HANDSHAKE_CUT,
+  EPIPE: HANDSHAKE_CUT,
+  CERT_HAS_EXPIRED: 'The TLS certificate of the host has expired: renew it.',
+  CERT_NOT_YET_VALID:
+    'The TLS certificate of the host is not valid yet: wait for its first day, or check the clock of whoever issued it.',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'The TLS certificate of the host is for another name: issue one for the name in the URL.',
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    'The TLS certificate of the host is self-signed: use one from a public authority, or let the operator trust it with NODE_EXTRA_CA_CERTS.',
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'The host sends its TLS certificate without the intermediate ones, or its authority is unknown: let it send the whole chain (fullchain.pem).',
+  CERT_REVOKED: 'The TLS certificate of the host has been revoked: issue a new one.',
+  INVALID_PURPOSE: 'The TLS certificate of the host is not meant for servers: issue one that is.',
+  EE_KEY_TOO_SMALL: `The key of the host's TLS certificate is too weak, and ${WEAK}`,
+  CA_KEY_TOO_SMALL: `The key of an authority in the host's TLS certificate chain is too weak, and ${WEAK}`,
+  CA_MD_TOO_WEAK: `A certificate in the host's TLS chain is signed with a digest that is too weak (SHA-1 or MD5), and ${WEAK}`,
+  DH_KEY_TOO_SMALL:
+    'The Diffie-Hellman key of the host is too weak for the TLS libraries of today: let it use 2048 bits, or ECDHE.',
+  CLIENT_CERTIFICATE_MISSING: NO_CLIENT_CERTIFICATE,
+  ALERT_CERTIFICATE_REQUIRED: NO_CLIENT_CERTIFICATE,
+  ALERT_BAD_CERTIFICATE: NO_CLIENT_CERTIFICATE,
+  ALERT_PROTOCOL_VERSION:
+    'The host speaks only a TLS version that is given up (1.0 or 1.1): let it offer TLS 1.2 or 1.3.',
+  UNSUPPORTED_PROTOCOL:
+    'The host speaks only a TLS version that is given up (1.0 or 1.1): let it offer TLS 1.2 or 1.3.',
+  ALERT_HANDSHAKE_FAILURE:
+    'The host and this server have no TLS cipher in common: let it offer those of today (ECDHE with AES-GCM or ChaCha20).',
+  ALERT_INSUFFICIENT_SECURITY:
+    'The host and this server have no TLS cipher in common: let it offer those of today (ECDHE with AES-GCM or ChaCha20).',
+  ALERT_NO_APPLICATION_PROTOCOL:
+    'The host accepts only HTTP/2 on this port, and HTTP/1.1 is sent: let it accept HTTP/1.1 too.',
+  ALERT_UNRECOGNIZED_NAME:
+    'The host knows no site of this name: check the name in the URL, or set the site up for TLS.',
+  ALERT_INTERNAL_ERROR:
+    'The host failed in the TLS handshake (it said "internal error"): often it has no certificate for this name; see its log.',
+  WRONG_VERSION_NUMBER: NOT_TLS,
+  HTTP_REQUEST: NOT_TLS,
+  PACKET_LENGTH_TOO_LONG: NOT_TLS,
+};
+
+/** Wherever in an exchange they come; class `tls` during the handshake whatever the code. */
+const CODES: Readonly<Record<string, Row>> = {
+  ECONNREFUSED: {
+    class: 'connect',
+    says: 'The host refused the connection: check that something listens there and that the port is right.',
+  },
+  EHOSTUNREACH: {
+    class: 'connect',
+    says: 'There is no route to the host: check the address and its firewall.',
+  },
+  ENETUNREACH: { class: 'network', says: 'There is no way from this server to the network of the host.' },
+  EADDRNOTAVAIL: { class: 'network', says: 'There is no way from this server to the network of the host.' },
+  ETIMEDOUT: {
+    class: 'timeout',
+    says: {
+      connect: 'The host does not answer there, or a firewall drops the packets.',
+      send: 'The line went dead while the request was being sent.',
+      firstByte: 'The line went dead before the far end had answered.',
+    },
+  },
+  ECONNRESET: { class: 'reset', says: CUT },
+  ECONNABORTED: { class: 'reset', says: CUT },
+  EPIPE: { class: 'reset', says: CUT },
+  CLOSED: {
+    class: 'reset',
+    says: 'The far end closed the connection without an answer: see its log, and check that the port expects https.',
+  },
+  CLOSED_PLAIN: {
+    class: 'reset',
+    says: 'The far end closed the connection without an answer: see its log; if its port expects https, write https:// in the URL.',
+  },
+  CLOSED_IN_STATUS: {
+    class: 'reset',
+    says: 'The far end closed the connection in the middle of the first line of its answer: see its log.',
+  },
+  ALERT_CERTIFICATE_REQUIRED: { class: 'tls', says: NO_CLIENT_CERTIFICATE },
+  ALERT_BAD_CERTIFICATE: { class: 'tls', says: NO_CLIENT_CERTIFICATE },
+  NOT_HTTP: {
+    class: 'protocol',
+    says: 'What came back is not HTTP: another service answers on this port, so check the port of the URL.',
+  },
+  NOT_HTTP_BUT_TLS: {
+    class: 'protocol',
+    says: 'What answers on this port is TLS: write https:// in the URL.',
+  },
+  NOT_HTTP_BUT_HTTP2: {
+    class: 'protocol',
+    says: 'The host accepts only HTTP/2 on this port, and HTTP/1.1 is sent: let it accept HTTP/1.1 too.',
+  },
+  BAD_STATUS_LINE: {
+    class: 'protocol',
+    says: 'The first line of the answer names no status: see what the far end sends, it begins like HTTP.',
+  },
+  HEAD_OVERFLOW: {
+    class: 'too_large_headers',
+    says: 'The headers of the answer are larger than 16 KiB, and were not read further.',
+  },
+  BODY_SHORT: {
+    class: 'protocol',
+    says: 'The far end closed the connection before the whole of its answer was sent.',
+  },
+  BODY_CHUNKS: { class: 'protocol', says: 'The chunks of the answer are not formed as HTTP/1.1 has them.' },
+  BODY_UNCERTAIN: {
+    class: 'protocol',
+    says: 'The headers of the answer contradict one another about its length (Content-Length, Transfer-Encoding), so its end cannot be told.',
+  },
+};
+
+/** Of c-ares. `network`: it is our own name server that is not there, not the name. */
+const DNS: Readonly<Record<string, Row>> = {
+  ENOTFOUND: { class: 'dns', says: 'The host name does not exist: check its spelling and its DNS records.' },
+  ENODATA: { class: 'dns', says: 'The host name has no address: check its DNS records.' },
+  EBADNAME: { class: 'dns', says: 'The host name is not valid in DNS.' },
+  ESERVFAIL: {
+    class: 'dns',
+    says: 'The name servers of the host name do not answer, or contradict themselves (SERVFAIL): check its DNS records, its delegation and DNSSEC.',
+  },
+  ETIMEOUT: {
+    class: 'dns',
+    says: 'The name servers of the host name did not answer in time: check its DNS records and its delegation.',
+  },
+  OURS_SILENT: {
+    class: 'network',
+    says: 'The DNS server that this server asks did not answer in time, whatever it was asked: nothing is known of the host.',
+  },
+  ECONNREFUSED: {
+    class: 'network',
+    says: 'The DNS server that this server asks is not there: nothing is known of the host.',
+  },
+  EREFUSED: {
+    class: 'network',
+    says: 'The DNS server that this server asks refuses to answer it: nothing is known of the host.',
+  },
+};
+
+/** When the time of an exchange runs out, by what it was doing; % is the time. */
+export const OUT_OF_TIME: Readonly<Record<Phase, string>> = {
+  dns: 'The host name could not be resolved %: check its DNS records.',
+  connect: 'No connection %: the host does not answer there, or a firewall drops the packets.',
+  tls: 'The TLS handshake was not finished %.',
+  send: 'The far end did not take the whole request %.',
+  firstByte: 'No answer %: a receiver should answer first and work later.',
+  body: 'The answer was not complete %.',
+};
+
+/** Where there is no more to say than the class. */
+export const OF_CLASS: Readonly<Record<FailureClass, string>> = {
+  blocked_address: 'The address may not be called.',
+  config: 'The request could not be built: a header value or the URL is not valid.',
+  dns: 'The host name could not be resolved.',
+  shortage: 'This server is short of what it needs to send, and tries again shortly.',
+  network: 'There is no way from this server to the network of the host.',
+  connect: 'The connection could not be made.',
+  tls: 'The TLS handshake failed.',
+  timeout: 'The time ran out.',
+  reset: 'The far end cut the connection.',
+  stale_connection:
+    'The far end closed a kept connection as this request was sent on it: it may or may not have taken the request.',
+  protocol: 'What came back is not a valid HTTP answer.',
+  too_large_headers: 'The headers of the answer are too large.',
+  aborted: 'The request was interrupted because this server is stopping.',
+  internal: 'Something failed inside Ringback.',
+};
+
+/** The class and the sentence of a code in a phase; null where the table has none. */
+export function rowOf(code: string, phase: Phase | null): { class: FailureClass; sentence: string } | null {
+  if (phase === 'tls') {
+    const sentence = TLS[code];
+    if (sentence !== undefined) return { class: 'tls', sentence };
+  }
+  const row = phase === 'dns' ? DNS[code] : CODES[code];
+  if (row === undefined) return null;
+  const sentence = typeof row.says === 'string' ? row.says : row.says[phase ?? 'connect'];
+  return { class: row.class, sentence: sentence ?? OF_CLASS[row.class] };
+}
