@@ -100,7 +100,7 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
         ...options,
       }),
     clear: async () => {
-      await sql`TRUNCATE endpoint CASCADE`.execute(db);
+      await sql`TRUNCATE delivery, endpoint CASCADE`.execute(db);
     },
     async close() {
       outbound.close();
