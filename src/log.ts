@@ -1,5 +1,6 @@
-// The log: JSON lines on stdout. Secrets have no business in a log call; those below are struck out all the same.
+// The log: JSON lines on stdout, or lines for a person where that is a terminal. Secrets have no business in a log call; those below are struck out all the same.
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { prettyLines } from './pretty-log.ts';
 import type { Settings } from './settings.ts';
 
 const SECRET = [
@@ -27,7 +28,18 @@ function plainError(error: unknown, depth = 0): Plain | string {
   };
 }
 
-export function createLog(level: Settings['logLevel'], destination?: DestinationStream): Logger {
+/** Where lines go as the setting says, or, unset, as the terminal does. */
+export function logDestination(format: Settings['logFormat']): DestinationStream {
+  const { isTTY } = process.stdout;
+  if ((format ?? (isTTY ? 'pretty' : 'json')) === 'json') return pino.destination({ fd: 1, sync: false });
+  const readable = prettyLines(isTTY && !process.env.NO_COLOR);
+  return { write: (line) => process.stdout.write(readable(line)) };
+}
+
+export function createLog(
+  level: Settings['logLevel'],
+  destination: DestinationStream = logDestination('json'),
+): Logger {
   const paths = SECRET.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `err["${name}"]`]);
   return pino(
     {
@@ -37,6 +49,6 @@ export function createLog(level: Settings['logLevel'], destination?: Destination
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths, censor: '[redacted]' },
     },
-    destination ?? pino.destination({ fd: 1, sync: false }),
+    destination,
   );
 }

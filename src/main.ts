@@ -40,7 +40,7 @@ import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
 import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
-import { accountFinder, settleKeys } from './store/keys.ts';
+import { accountFinder, createFirstKey, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
 import { startMembership } from './store/membership.ts';
 import { migrate } from './store/migrate.ts';
@@ -149,9 +149,7 @@ async function start(
   await register(db, self, storage, usesStorage(roles) ? audio : null);
   stops.push(['membership', startMembership({ db, self, log, now: () => performance.now() })]);
   // A worker that was started without RINGBACK_API_KEYS must not revoke them.
-  const { created: createdKey, elsewhere } = has('api')
-    ? await settleKeys(db, settings.apiKeys)
-    : { created: null, elsewhere: [] };
+  const elsewhere = has('api') ? await settleKeys(db, settings.apiKeys) : [];
   if (elsewhere.length > 0)
     log.warn(
       { keys: elsewhere },
@@ -345,6 +343,8 @@ async function start(
       drain();
     },
   ]);
+  // Last, so that a start that fails (a port in use, a model that cannot be loaded) takes no key with it.
+  const createdKey = has('api') ? await createFirstKey(db) : null;
   log.info({ roles: settings.roles, max_audio: formatBytes(settings.maxAudioBytes) }, 'ready');
   return { url, createdKey, stop, broken: broken.promise };
 }

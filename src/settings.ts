@@ -9,6 +9,7 @@ export const ROLES = ['api', 'transcribe', 'deliver'] as const;
 export type Role = (typeof ROLES)[number];
 export const CALLBACK_FORMATS = ['short', 'gladia'] as const;
 export type CallbackFormat = (typeof CALLBACK_FORMATS)[number];
+export const LOG_FORMATS = ['json', 'pretty'] as const;
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 export type Settings = {
@@ -45,6 +46,8 @@ export type Settings = {
   llmApiKey: string | null;
   llmTimeoutMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
+  /** Null: by whether stdout is a terminal. */
+  logFormat: (typeof LOG_FORMATS)[number] | null;
 };
 
 type Entry<K extends keyof Settings> = {
@@ -453,9 +456,19 @@ export const SETTINGS = [
     variable: 'RINGBACK_LOG_LEVEL',
     placeholder: 'LEVEL',
     fallback: 'info',
-    meaning: 'JSON lines on stdout: trace, debug, info, warn, error or silent',
+    meaning: 'what is told on stdout: trace, debug, info, warn, error or silent',
     parse: oneOf(LOG_LEVELS),
     show: text,
+  }),
+  entry({
+    setting: 'logFormat',
+    variable: 'RINGBACK_LOG_FORMAT',
+    placeholder: 'FORMAT',
+    fallback: null,
+    meaning: 'json, a line each; or pretty, for a person (unset: pretty where stdout is a terminal)',
+    parse: oneOf(LOG_FORMATS),
+    unset: () => null,
+    show: (value) => value ?? 'by the terminal',
   }),
 ] as const;
 

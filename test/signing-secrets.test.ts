@@ -9,7 +9,7 @@ import { createLog } from '../src/log.ts';
 import { startRingback } from '../src/main.ts';
 import { readSettings } from '../src/settings.ts';
 import { generateSecret } from '../src/signature.ts';
-import { createKey, createOwnKey, settleKeys } from '../src/store/keys.ts';
+import { createFirstKey, createKey, createOwnKey, settleKeys } from '../src/store/keys.ts';
 import { rotateSigningSecret, secretsInForce, secretsInForceOf } from '../src/store/signing-secrets.ts';
 import { insertAccount } from './rig/account.ts';
 import { clientOf } from './rig/app.ts';
@@ -60,10 +60,10 @@ async function oldAccounts(count: number) {
 
 test('however an account comes to be, it has a secret of its own; another key of it makes no other', async () => {
   const { db } = database;
-  await settleKeys(db, []);
+  await createFirstKey(db);
   await settleKeys(db, ['rb_configured_0123456789', 'rb_configured_9876543210']);
   const { accountId } = await createKey(db, 'by command');
-  await createKey(db, 'another key', accountId);
+  await createKey(db, 'another key', { id: accountId });
   await createOwnKey(db, accountId, 'its own');
   const secrets = await db
     .selectFrom('signing_secret')

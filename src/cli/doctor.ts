@@ -8,8 +8,9 @@ import { loadEngine } from '../speech/engine.ts';
 import { findFfmpeg } from '../speech/ffmpeg.ts';
 import { clockOffset } from '../store/clock.ts';
 import { type Database, openDatabase, serverVersion } from '../store/database.ts';
-import { startEmbedded } from '../store/embedded.ts';
+import { type Joined, startOrJoinEmbedded } from '../store/embedded-join.ts';
 import { formatBytes } from '../units.ts';
+import { sentenceOf } from './failure.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 
 type Finding = { state: 'ok' | 'note' | 'FAIL'; says: string };
@@ -73,18 +74,23 @@ async function disk({ dataDirectory }: Settings): Promise<Finding> {
 
 async function database(settings: Settings): Promise<[string, Finding][]> {
   const findings: [string, Finding][] = [];
-  let postgres: Awaited<ReturnType<typeof startEmbedded>> | undefined;
+  let postgres: Joined | undefined;
   let opened: Database | undefined;
   try {
     if (settings.databaseUrl === null)
-      postgres = await startEmbedded({ dataDirectory: settings.dataDirectory, log: () => {} });
+      postgres = await startOrJoinEmbedded({ dataDirectory: settings.dataDirectory, log: () => {} });
     opened = openDatabase({
       connectionString: settings.databaseUrl ?? postgres?.connectionString ?? '',
       size: 1,
       onError: () => {},
     });
     const version = await serverVersion(opened.db);
-    const where = postgres ? 'embedded' : 'DATABASE_URL';
+    const where =
+      postgres === undefined
+        ? 'DATABASE_URL'
+        : postgres.running
+          ? 'embedded, of the running server'
+          : 'embedded';
     findings.push([
       'database',
       Number.parseInt(version, 10) < OLDEST_POSTGRES
@@ -99,7 +105,7 @@ async function database(settings: Settings): Promise<[string, Finding][]> {
         : ok(`${offset} ms from the database's`),
     ]);
   } catch (error) {
-    findings.push(['database', fail((error as Error).message)]);
+    findings.push(['database', fail(sentenceOf(error))]);
   } finally {
     await opened?.close();
     await postgres?.stop();

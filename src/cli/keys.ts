@@ -1,50 +1,108 @@
 // `ringback keys`: create, list, revoke. Works on the database itself, since the first key is made before any exists.
-import { Command } from 'commander';
-import { createLog } from '../log.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { startEmbedded } from '../store/embedded.ts';
+import { Command, Option } from 'commander';
+import { type AccountRow, listAccounts } from '../store/accounts.ts';
+import type { Db } from '../store/database.ts';
 import { createKey, listKeys, revokeKey } from '../store/keys.ts';
-import { migrate } from '../store/migrate.ts';
-import { addSettingFlags, settingsOf } from './options.ts';
+import { DATABASE_SETTINGS, withDatabase } from './database.ts';
+import { addSettingFlags } from './options.ts';
+import { printable, table } from './table.ts';
 
-const NEEDED = ['dataDirectory', 'databaseUrl', 'logLevel'] as const;
+type CreateFlags = { account?: string; newAccount?: string };
 
 export function keysCommand(): Command {
-  const keys = new Command('keys').description(
-    'manage API keys (with the embedded database: while the server is stopped)',
-  );
+  return new Command('keys')
+    .description('manage API keys and accounts, on the database itself: whether a server runs or not')
+    .addCommand(createCommand())
+    .addCommand(listCommand())
+    .addCommand(accountsCommand())
+    .addCommand(revokeCommand());
+}
+
+function createCommand(): Command {
   const create = new Command('create')
-    .description('make a key, shown this once')
-    .argument('<name>', 'what it is for');
-  create.option('--account <id>', 'another key for this account; without it, a new account');
-  addSettingFlags(create, NEEDED).action((name: string, options: { account?: string }) =>
+    .description('make a key, shown this once: of the one account there is, or of the account that is named')
+    .argument('<name>', 'what it is for')
+    .addOption(
+      new Option('--account <id or name>', 'of this account ("ringback keys accounts" shows them)').conflicts(
+        'newAccount',
+      ),
+    )
+    .option('--new-account <name>', 'of a new account, which sees nothing of the others');
+  return addSettingFlags(create, DATABASE_SETTINGS).action((name: string, flags: CreateFlags) =>
     withDatabase(create, async ({ db }) => {
-      const made = await createKey(db, name, options.account);
+      const account = flags.newAccount === undefined ? await accountFor(db, flags.account) : null;
+      const made = await createKey(db, name, account ?? { name: flags.newAccount ?? name });
       process.stdout.write(`${made.key}\n`);
+      const whose = account
+        ? `account ${printable(account.name)} (${account.id})`
+        : `the new account ${printable(flags.newAccount ?? name)} (${made.accountId}), which holds nothing yet`;
       process.stderr.write(
-        `key ${made.id} of account ${made.accountId}, shown this once; what signs its callbacks: GET /api/signing-secrets\n`,
+        `shown this once: key ${made.id} of ${whose}; what signs its callbacks: GET /api/signing-secrets\n`,
       );
     }),
   );
+}
 
-  const list = new Command('list').description('show keys, without their secret part');
-  addSettingFlags(list, NEEDED).action(() =>
-    withDatabase(list, async ({ db }) => {
-      for (const key of await listKeys(db))
-        process.stdout.write(
-          `${[
-            key.id,
-            `${key.prefix}…`,
-            key.revoked_at ? 'revoked' : 'active',
-            `last used ${key.last_used_at?.toISOString() ?? 'never'}`,
-            key.name,
-          ].join('  ')}\n`,
-        );
-    }),
+/** The one that was asked for, or the only one; null when there is none yet. Throws when that is not one account. */
+async function accountFor(db: Db, wanted: string | undefined): Promise<AccountRow | null> {
+  const accounts = await listAccounts(db);
+  if (wanted === undefined) {
+    if (accounts.length > 1)
+      throw unclear(
+        `there are ${accounts.length} accounts: say whose the key is with --account, or make another with --new-account NAME`,
+        accounts,
+      );
+    return accounts[0] ?? null;
+  }
+  const found = accounts.filter(({ id, name }) => name === wanted || id.startsWith(wanted.toLowerCase()));
+  const [only] = found;
+  if (!only) throw unclear(`there is no account ${printable(wanted)}`, accounts);
+  if (found.length > 1)
+    throw unclear(`${found.length} accounts fit ${printable(wanted)}: give the id`, found);
+  return only;
+}
+
+function unclear(sentence: string, accounts: readonly AccountRow[]): Error {
+  return Object.assign(new Error(`${sentence}\n\n${shownAccounts(accounts)}`), { code: 'account_unclear' });
+}
+
+const shownAccounts = (accounts: readonly AccountRow[]) =>
+  table(
+    ['ACCOUNT', 'NAME', 'KEYS', 'MADE'],
+    accounts.map((one) => [one.id, one.name, one.active_keys, one.created_at.toISOString()]),
   );
 
+function accountsCommand(): Command {
+  const accounts = new Command('accounts').description(
+    'show accounts, with the number of their keys in force',
+  );
+  return addSettingFlags(accounts, DATABASE_SETTINGS).action(() =>
+    withDatabase(accounts, async ({ db }) => {
+      process.stdout.write(`${shownAccounts(await listAccounts(db))}\n`);
+    }),
+  );
+}
+
+function listCommand(): Command {
+  const list = new Command('list').description('show keys, without their secret part');
+  return addSettingFlags(list, DATABASE_SETTINGS).action(() =>
+    withDatabase(list, async ({ db }) => {
+      const rows = (await listKeys(db)).map((key) => [
+        key.id,
+        `${key.prefix}…`,
+        key.revoked_at ? 'revoked' : 'active',
+        key.last_used_at?.toISOString() ?? 'never',
+        key.name,
+        key.account,
+      ]);
+      process.stdout.write(`${table(['ID', 'KEY', 'STATE', 'LAST USED', 'NAME', 'ACCOUNT'], rows)}\n`);
+    }),
+  );
+}
+
+function revokeCommand(): Command {
   const revoke = new Command('revoke').description('refuse a key from now on').argument('<id>', 'as listed');
-  addSettingFlags(revoke, NEEDED).action((id: string) =>
+  return addSettingFlags(revoke, DATABASE_SETTINGS).action((id: string) =>
     withDatabase(revoke, async ({ db }) => {
       const known = /^[0-9a-f-]{36}$/i.test(id) && (await revokeKey(db, id));
       if (!known)
@@ -54,34 +112,4 @@ export function keysCommand(): Command {
       process.stdout.write('revoked\n');
     }),
   );
-  return keys.addCommand(create).addCommand(list).addCommand(revoke);
-}
-
-async function withDatabase(command: Command, work: (database: Database) => Promise<void>): Promise<void> {
-  const settings = settingsOf(command, { RINGBACK_LOG_LEVEL: 'silent' });
-  const log = createLog(settings.logLevel);
-  const postgres =
-    settings.databaseUrl === null
-      ? await startEmbedded({
-          dataDirectory: settings.dataDirectory,
-          log: (message, fields) => log.info(fields, message),
-        })
-      : undefined;
-  try {
-    const database = openDatabase({
-      connectionString: settings.databaseUrl ?? postgres?.connectionString ?? '',
-      size: 2,
-      onError: (error) => log.warn({ err: error }, 'database'),
-      // It may be the first to migrate.
-      statementMs: null,
-    });
-    try {
-      await migrate(database.db);
-      await work(database);
-    } finally {
-      await database.close();
-    }
-  } finally {
-    await postgres?.stop();
-  }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The binary: one file per command beside this one.
 import { Command } from 'commander';
-import { SettingsError } from '../settings.ts';
 import { readVersion } from '../version.ts';
+import { sentenceOf } from './failure.ts';
 
 // Loaded when asked for: all of them cost 1.4 s of processor time, `endpoints` alone 0.3 s.
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -30,9 +30,6 @@ for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMAN
 try {
   await program.parseAsync();
 } catch (error) {
-  const { code, message } = error as { code?: string; message: string };
-  // A sentence for what a person can mend; the stack for what only we can.
-  const expected = error instanceof SettingsError || (typeof code === 'string' && code !== 'internal');
-  process.stderr.write(expected ? `ringback: ${message}\n` : `${(error as Error).stack ?? message}\n`);
+  process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
   process.exitCode = 1;
 }

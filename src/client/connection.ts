@@ -1,6 +1,6 @@
 // One request to Ringback: the key, the deadline, the caller's signal, the answer or its error.
 import { exactJson, parseExact, parseKept } from '../exact-json.ts';
-import { RingbackError, refusal } from './error.ts';
+import { notOurs, RingbackError, refusal } from './error.ts';
 
 export type ConnectionOptions = {
   /** Where Ringback is, such as `https://stt.example.org`; a path it is served under is kept. */
@@ -125,7 +125,14 @@ function search(query: Readonly<Record<string, unknown>>): string {
 /** fetch says "fetch failed"; what happened is in its cause. */
 function whyOf(error: unknown): string {
   const { cause, message } = error as { cause?: { code?: string; message?: string }; message: string };
-  return cause?.code ?? cause?.message ?? message;
+  const said = cause?.code ?? cause?.message ?? message;
+  if (said === 'ECONNREFUSED') return `${said}: nothing listens there; is the server running?`;
+  if (said === 'ENOTFOUND' || said === 'EAI_AGAIN') return `${said}: the host has no address (DNS)`;
+  if (said.startsWith('HPE_')) return `${said}: what answers there does not speak HTTP`;
+  if (said === 'ERR_SSL_WRONG_VERSION_NUMBER' || said === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
+    return `${said}: what answers there does not speak TLS; is it http://?`;
+  if (/redirect/.test(said)) return 'it answers with a redirect: give the address it leads to';
+  return said;
 }
 
 export type Page<T> = { items: T[]; next: string | null };
@@ -142,6 +149,7 @@ export async function* pages<T>(
       ...call,
       query: after === undefined ? query : { ...query, after },
     });
+    if (!Array.isArray(page?.items)) throw notOurs(`GET ${path}`, 200);
     yield* page.items;
     after = page.next;
   } while (after !== null);

@@ -38,11 +38,15 @@ export function refusal(what: string, status: number, body: string): RingbackErr
   const problem = asProblem(body);
   return problem
     ? new RingbackError(problem.error.reason, problem.error.message, { status, problem })
-    : new RingbackError(
-        'answer_unknown',
-        `${what} was answered with ${status}, not by Ringback: check the URL and what stands in between`,
-        { status },
-      );
+    : notOurs(what, status);
+}
+
+export function notOurs(what: string, status: number): RingbackError {
+  return new RingbackError(
+    'answer_unknown',
+    `${what} was answered with ${status}, not by Ringback: check the URL and what stands in between`,
+    { status },
+  );
 }
 
 function asProblem(body: string): Problem | undefined {

@@ -199,7 +199,7 @@ async function giveTo({ uid, gid }: Account, directory: string): Promise<void> {
 
 const passwordFile = (folder: string) => path.join(folder, 'password');
 
-async function readPassword(folder: string): Promise<string | undefined> {
+export async function readPassword(folder: string): Promise<string | undefined> {
   try {
     return (await readFile(passwordFile(folder), 'utf8')).trim() || undefined;
   } catch (error) {

@@ -1,13 +1,12 @@
 // Accounts and their API keys. A key is shown once, when it is made; here only its SHA-256 is kept.
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
-import { generateSecret } from '../signature.ts';
 import { lockAccount } from './account-lock.ts';
+import { insertAccount } from './accounts.ts';
 import { Batches } from './batches.ts';
 import type { Db, Trx } from './database.ts';
 import { LIVES } from './liveness.ts';
 import { prepared } from './prepared.ts';
-import { giveSecret } from './signing-secrets.ts';
 
 export type KeyRow = {
   id: string;
@@ -78,16 +77,17 @@ async function findAccounts(db: Db, keys: readonly string[]): Promise<(string | 
   return keys.map((key) => accounts.get(hashes.get(key)?.toString('hex') ?? ''));
 }
 
-/** A new account with its first key. The key is not stored: hand it on now. */
+/** Another key of the account, or a new account with its first key. The key is not stored: hand it on now. */
 export async function createKey(
   db: Db,
   name: string,
-  accountId?: string,
+  account: { id: string } | { name: string } = { name },
 ): Promise<{ id: string; accountId: string; key: string }> {
   const key = newKey();
-  const made = await db
-    .transaction()
-    .execute((trx) => insertKey(trx, { key, name, source: 'created', accountId }));
+  const made = await db.transaction().execute(async (trx) => {
+    const accountId = 'id' in account ? account.id : await insertAccount(trx, account.name);
+    return insertKey(trx, { key, name, source: 'created', accountId });
+  });
   return { ...made, key };
 }
 
@@ -107,13 +107,6 @@ async function insertKey(
     .returning('id')
     .executeTakeFirstOrThrow();
   return { id, accountId: account };
-}
-
-/** With a signing secret of its own: no account can sign what another's receiver takes for genuine. */
-async function insertAccount(trx: Trx, name: string): Promise<string> {
-  const { id } = await trx.insertInto('account').values({ name }).returning('id').executeTakeFirstOrThrow();
-  await giveSecret(trx, id, generateSecret());
-  return id;
 }
 
 /** Oldest first: every account's, or one's own. */
@@ -194,21 +187,13 @@ export async function revokeKey(db: Db, id: string): Promise<boolean> {
   return result.numUpdatedRows === 1n;
 }
 
-export type SettledKeys = {
-  /** The first key there is, to be shown this once. */
-  created: string | null;
-  /** Prefixes of those in force only because another living server has them in its setting. */
-  elsewhere: string[];
-};
-
 /**
  * Makes the table agree with RINGBACK_API_KEYS: each key there opens an account, one that no living server has there no
- * longer does. With no key anywhere, makes one.
+ * longer does. Returns the prefixes of those in force only because another living server has them in its setting.
  */
-export function settleKeys(db: Db, configured: readonly string[]): Promise<SettledKeys> {
+export function settleKeys(db: Db, configured: readonly string[]): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
-    // Two processes that start at once must not both make the first key.
-    await sql`LOCK TABLE api_key IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
+    await lockAllKeys(trx);
     const hashes = configured.map(hashOfKey);
     for (const [index, key] of configured.entries()) {
       const known = await trx
@@ -225,7 +210,7 @@ export function settleKeys(db: Db, configured: readonly string[]): Promise<Settl
         });
     }
     await revokeUnconfigured(trx, hashes);
-    const elsewhere = await trx
+    return trx
       .selectFrom('api_key')
       .select('prefix')
       .where('source', '=', 'setting')
@@ -233,17 +218,29 @@ export function settleKeys(db: Db, configured: readonly string[]): Promise<Settl
       .where('hash', '<>', sql<Buffer>`ALL(${hashes}::bytea[])`)
       .execute()
       .then((rows) => rows.map(({ prefix }) => prefix));
+  });
+}
+
+/** With no key in force anywhere, makes one, to be shown this once; null otherwise. */
+export function createFirstKey(db: Db): Promise<string | null> {
+  return db.transaction().execute(async (trx) => {
+    await lockAllKeys(trx);
     const usable = await trx
       .selectFrom('api_key')
       .select('id')
       .where('revoked_at', 'is', null)
       .limit(1)
       .executeTakeFirst();
-    if (usable) return { created: null, elsewhere };
+    if (usable) return null;
     const key = newKey();
     await insertKey(trx, { key, name: 'first', source: 'created', accountId: undefined });
-    return { created: key, elsewhere };
+    return key;
   });
+}
+
+/** Two processes that start at once take turns. */
+async function lockAllKeys(trx: Trx): Promise<void> {
+  await sql`LOCK TABLE api_key IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
 }
 
 /** Keys of the setting that neither these are nor any living server has: refused from now on. Returns their prefixes. */
