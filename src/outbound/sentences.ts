@@ -169,12 +169,14 @@ export const DNS: Readonly<Record<string, { readonly class: FailureClass; readon
 };
 
 /** When the time of an exchange runs out, by what it was doing; % is the time. */
-export const OUT_OF_TIME: Readonly<Record<Phase, string>> = {
+export const OUT_OF_TIME: Readonly<Record<Phase | 'firstByteOfLarge', string>> = {
   dns: 'The host name could not be resolved %.',
   connect: 'No connection %: the host does not answer there, or a firewall drops the packets.',
   tls: 'The TLS handshake was not finished %.',
   send: 'The far end did not take the whole request %.',
   firstByte: 'No answer %: a receiver should answer first and work later.',
+  firstByteOfLarge:
+    'No answer %: the line of the far end is too slow for a body of this size, or it works before it answers.',
   body: 'The answer was not complete %.',
 };
 

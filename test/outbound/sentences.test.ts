@@ -294,17 +294,22 @@ describe('in DNS', () => {
 
 describe('when the time runs out', () => {
   const soon = { request: { deadlineMs: SHORT } };
-  it.each<[phase: Phase, farEnd: FarEnd]>([
+  it.each<[key: keyof typeof OUT_OF_TIME, farEnd: FarEnd]>([
     ['dns', () => call('http://slow.example/', { ...soon, resolve: () => new Promise(() => {}) })],
     ['connect', () => call('http://192.0.2.1/', { ...soon, connect: () => new Socket() })],
     ['tls', handshake(() => {}, soon)],
     ['send', socket((far) => far.pause(), { request: { deadlineMs: SHORT, body: HUGE } })],
     ['firstByte', socket((far) => far.resume(), soon)],
+    [
+      'firstByteOfLarge',
+      socket((far) => far.resume(), { request: { deadlineMs: SHORT, body: new Uint8Array(300_000) } }),
+    ],
     ['body', socket(says(`${OK}content-length: 9\r\n\r\nhalf`), soon)],
-  ])('%s', async (phase, farEnd) => {
-    const sentence = OUT_OF_TIME[phase].replace('%', 'within 0.3 s');
+  ])('%s', async (key, farEnd) => {
+    const phase = key === 'firstByteOfLarge' ? 'firstByte' : key;
+    const sentence = OUT_OF_TIME[key].replace('%', 'within 0.3 s');
     await expectFailure(farEnd, {
-      row: `time ${phase}`,
+      row: `time ${key}`,
       sentence,
       class: phase === 'dns' ? 'dns' : 'timeout',
       phase,
