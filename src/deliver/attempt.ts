@@ -4,6 +4,7 @@ import { gzip } from 'node:zlib';
 import type { Logger } from 'pino';
 import { FAILURE_CLASSES, failureOf } from '../outbound/failure.ts';
 import type { Outbound } from '../outbound/request.ts';
+import { HIDDEN_BYTES } from '../outbound/round-trip.ts';
 import { shortageOf } from '../shortage.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
@@ -236,5 +237,7 @@ function wasCutInSending(
   { failedIn, errorClass }: Pick<AttemptOutcome, 'failedIn' | 'errorClass'>,
 ): boolean {
   if (form === 'reference' || event === 'error' || bytes <= TOO_SLOW_TO_SEND_BYTES) return false;
-  return failedIn === 'send' && (errorClass === 'timeout' || errorClass === 'reset');
+  // Of a larger one nobody knows whether it was still on its way when it seemed sent.
+  const wasOnItsWay = failedIn === 'send' || (failedIn === 'firstByte' && bytes > HIDDEN_BYTES);
+  return wasOnItsWay && (errorClass === 'timeout' || errorClass === 'reset');
 }

@@ -14,7 +14,7 @@ export type Framing =
 
 export type AnswerHead = Head & {
   readonly framing: Framing;
-  /** No header speaks against `framing`: the end of the body that it gives is the end. */
+  /** The end of the body that `framing` gives is the end: its headers are well formed and do not contradict one another. */
   readonly isCertain: boolean;
   /** Milliseconds for which the connection may be kept when the answer has been read; 0: not at all. */
   readonly keepMs: number;

@@ -26,7 +26,7 @@ export class Connection {
   listener: Listener | null = null;
   /** Told once, when the socket has closed. */
   onClose: (() => void) | null = null;
-  #idle: NodeJS.Timeout | undefined;
+  #rest: NodeJS.Timeout | undefined;
 
   /** `socket` connected, vetted, and through its TLS handshake. */
   constructor(socket: Socket, openedAt: number) {
@@ -38,7 +38,7 @@ export class Connection {
     socket.on('end', () => (this.listener ? this.listener.onEnd() : this.destroy()));
     socket.on('error', (error) => this.listener?.onGone(error));
     socket.once('close', () => {
-      clearTimeout(this.#idle);
+      clearTimeout(this.#rest);
       this.listener?.onGone(null);
       this.onClose?.();
     });
@@ -50,11 +50,11 @@ export class Connection {
 
   /** Closes by itself unless it is taken up within so many milliseconds. */
   rest(milliseconds: number): void {
-    this.#idle = setTimeout(() => this.destroy(), milliseconds);
+    this.#rest = setTimeout(() => this.destroy(), milliseconds);
   }
 
   wake(): void {
-    clearTimeout(this.#idle);
+    clearTimeout(this.#rest);
     this.onClose = null;
   }
 

@@ -88,16 +88,20 @@ export function failureOf(error: unknown, phase: Phase | null): Failure {
       detail: error.detail,
     };
   const code = codeOf(error);
-  const row = code === null ? null : rowOf(code, phase);
-  const failureClass = row?.class ?? classify(code, phase);
-  const unknown = code === null ? OF_CLASS[failureClass] : `${OF_CLASS[failureClass]} (${code})`;
+  const row = (code === null ? null : rowOf(code, phase)) ?? unlisted(code, phase);
   return {
-    class: failureClass,
+    class: row.class,
     code,
     phase,
-    message: row?.sentence ?? unknown,
+    message: row.sentence,
     detail: error instanceof Error ? error.message : String(error),
   };
+}
+
+function unlisted(code: string | null, phase: Phase | null): { class: FailureClass; sentence: string } {
+  const failureClass = classify(code, phase);
+  const sentence = OF_CLASS[failureClass];
+  return { class: failureClass, sentence: code === null ? sentence : `${sentence} (${code})` };
 }
 
 /** What cut a connection that had been kept from an earlier exchange, before a byte of the answer. */
@@ -107,8 +111,7 @@ export function onKeptConnection(failure: Failure): Failure {
 }
 
 /** Of what the table of sentences does not list. */
-function classify(code: string | null, phase: Phase | null): FailureClass {
-  if (phase === 'dns') return 'network';
+function classify(code: string | null, phase: Phase | null): keyof typeof OF_CLASS {
   if (phase === 'connect') return code === null ? 'internal' : 'connect';
   if (phase === 'tls') return 'tls';
   if (code === null) return 'internal';
@@ -120,7 +123,7 @@ function classify(code: string | null, phase: Phase | null): FailureClass {
 const TLS_CODE = /^(?:ALERT_|ERR_TLS_|EPROTO$|DECRYPTION_|BAD_|WRONG_)/;
 
 /** Of our side's network. EADDRNOTAVAIL of IPv6: this machine has no such address to call from. */
-const NETWORK: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL']);
+const NETWORK: ReadonlySet<string> = new Set(['ENETUNREACH', 'EADDRNOTAVAIL', 'EPERM', 'EACCES']);
 
 /** Every IPv4 host has an address to call from, so what is not available is a free port. */
 function hasNoPortLeft(error: unknown): boolean {

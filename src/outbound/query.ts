@@ -11,8 +11,8 @@ import { shortageOf } from '../shortage.ts';
 
 export type Answer = { readonly addresses: readonly string[]; readonly ttlSeconds: number };
 /**
- * One uncached question, until `signal` fires. Rejects with a `code` of node:dns. `heard` is called with each word of the
- * DNS server, whatever it is about.
+ * One uncached question, until `signal` fires. Rejects with a `code` of node:dns. `heard` is called
+ * each time that the DNS server has answered anything, a refusal too.
  */
 export type Query = (host: string, signal: AbortSignal, heard?: () => void) => Promise<Answer>;
 
@@ -66,8 +66,8 @@ async function askDns(host: string, { servers, graceMs, signal, heard }: AskOpti
     resolvers.push(resolver);
     return resolver;
   };
-  const told = (error: { code?: string }) => {
-    if (WORDS.has(error.code ?? '')) heard();
+  const failed = (error: { code?: string }) => {
+    if (ANSWERED.has(error.code ?? '')) heard();
   };
   const ask = (round: number) => {
     const resolver = open(round);
@@ -75,7 +75,7 @@ async function askDns(host: string, { servers, graceMs, signal, heard }: AskOpti
       [four, resolver.resolve4(host, { ttl: true })],
       [six, resolver.resolve6(host, { ttl: true })],
     ] as const) {
-      asked.then(heard, told);
+      asked.then(heard, failed);
       asked.then(family.resolve, family.reject);
     }
   };
@@ -84,7 +84,7 @@ async function askDns(host: string, { servers, graceMs, signal, heard }: AskOpti
   };
   signal.addEventListener('abort', cancel, { once: true });
   const timers = ASK_AGAIN_MS.map((after, index) => setTimeout(() => ask(index + 1), after));
-  timers.push(setTimeout(() => open(0).resolve('.', 'NS').then(heard, told), CONTROL_MS));
+  timers.push(setTimeout(() => open(0).resolve('.', 'NS').then(heard, failed), CONTROL_MS));
   try {
     if (signal.aborted) throw Object.assign(new Error('given up'), { code: 'ECANCELLED' });
     ask(0);
@@ -115,8 +115,8 @@ function recordsOf(families: readonly PromiseSettledResult<Records>[]): Answer {
   };
 }
 
-/** Codes that a DNS server's answer brings, and not the lack of one. */
-const WORDS: ReadonlySet<string> = new Set([
+/** Codes that say that a DNS server has answered; the others say that none has. */
+const ANSWERED: ReadonlySet<string> = new Set([
   'ENODATA',
   'EFORMERR',
   'ESERVFAIL',

@@ -82,7 +82,7 @@ const MALFORMED: ReadonlySet<UrlRefusal> = new Set([
 export class Outbound {
   #policy: AddressPolicy;
   #closed = false;
-  readonly #idle = new Connections();
+  readonly #kept = new Connections();
   readonly #resolve: Resolve;
   readonly #connect: Connect | undefined;
   readonly #ca: string | undefined;
@@ -101,18 +101,18 @@ export class Outbound {
   /** Connections made under the old policy are not used again. */
   setPolicy(policy: AddressPolicy): void {
     this.#policy = policy;
-    this.#idle.clear();
+    this.#kept.clear();
   }
 
   /** Open connections waiting for reuse. */
   get idleConnections(): number {
-    return this.#idle.count;
+    return this.#kept.count;
   }
 
   /** Ends idle connections; exchanges under way end by their own signals and deadlines. */
   close(): void {
     this.#closed = true;
-    this.#idle.clear();
+    this.#kept.clear();
   }
 
   /** Never rejects for what the far end does; only with what `onHead` or `onData` threw. */
@@ -133,12 +133,12 @@ export class Outbound {
       const { target } = verdict;
       const addresses = await this.#vettedAddresses(target, policy, run);
       const key = `${originOf(target)} ${[...addresses].sort().join(' ')}`;
-      let connection = this.#idle.take(key, performance.now());
+      let connection = this.#kept.take(key, performance.now());
       run.reused = connection !== null;
       connection ??= await this.#open(target, addresses, policy, run);
       const keepMs = await run.send(connection, target);
       if (keepMs === 0 || this.#closed || policy !== this.#policy) connection.destroy();
-      else this.#idle.give(key, connection, keepMs);
+      else this.#kept.give(key, connection, keepMs);
     } catch (error) {
       if (error instanceof CallerError) throw error.cause;
       run.fail(error);

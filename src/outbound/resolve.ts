@@ -8,7 +8,7 @@ import { rowOf } from './sentences.ts';
 export { createQuery, type Query } from './query.ts';
 
 /**
- * IPv4 addresses first, then IPv6, each set at most 1 entry to all there are. Throws {@link OutboundError}: `dns` where it
+ * All addresses there are, IPv4 first, then IPv6; never none. Throws {@link OutboundError}: `dns` where it
  * is the name's fault, `network` where it is our own DNS server's.
  */
 export type Resolve = (host: string, waitMs?: number) => Promise<readonly string[]>;
@@ -46,17 +46,17 @@ export function createResolve(options: ResolveOptions = {}): Resolve {
     now = () => performance.now(),
   } = options;
   const questions = new Map<string, Question>();
-  let words = 0;
+  let timesHeard = 0;
   const heard = () => {
-    words++;
+    timesHeard++;
   };
 
   const ask = (host: string, waitMs: number): Question => {
-    const before = words;
+    const before = timesHeard;
     const question: Question = {
       until: Number.POSITIVE_INFINITY,
       wantedUntil: performance.now() + waitMs,
-      isHeard: () => words > before,
+      isHeard: () => timesHeard > before,
       answer: Promise.resolve([]),
     };
     question.answer = askWhileWanted(question, (signal) => query(host, signal, heard)).then(

@@ -4,7 +4,7 @@ import type { AnswerHead } from './answer-head.ts';
 import type { Connection } from './connections.ts';
 import { type Failure, failureOf, OutboundError, onKeptConnection, type Phase } from './failure.ts';
 import type { Exchange, ExchangeRequest } from './request.ts';
-import { outOfTime, RoundTrip } from './round-trip.ts';
+import { HIDDEN_BYTES, outOfTime, RoundTrip } from './round-trip.ts';
 import { OF_CLASS } from './sentences.ts';
 import type { Target } from './url.ts';
 
@@ -141,7 +141,8 @@ export class Run {
 
   #timeOut(milliseconds: number): void {
     const phase = this.#phase ?? 'connect';
-    const error = outOfTime(phase, milliseconds);
+    const isLarge = (this.request.body?.length ?? 0) > HIDDEN_BYTES;
+    const error = outOfTime(phase === 'firstByte' && isLarge ? 'firstByteOfLarge' : phase, milliseconds);
     this.stop(
       phase === 'dns' ? new OutboundError('dns', error.message, { cause: { code: 'ETIMEOUT' } }) : error,
     );

@@ -1,19 +1,21 @@
 // What a person is told of each way in which an exchange fails: what happened, and what cures it. The only place of these
 // words; keyed by the code of the system, of OpenSSL, of c-ares or of our own reader. Holds no address, no name, nothing of
-// the URL. Each row is proved by a far end that really fails so (test/outbound/sentences.test.ts).
+// the URL. Each row has a far end that fails so, and none is without (test/outbound/sentences.test.ts).
 import type { FailureClass, Phase } from './failure.ts';
 
-type Sentence = string | Readonly<Partial<Record<Phase, string>>>;
+/** One for each phase in which the system may say so, where they differ. */
+type Sentence = string | Readonly<Record<Exclude<Phase, 'dns'>, string>>;
 type Row = { readonly class: FailureClass; readonly says: Sentence };
 
+const HANDSHAKE_CUT =
+  'The far end cut the connection during the TLS handshake: check that the port expects https and that it serves this host name.';
 const CUT = {
   connect: 'The far end reset the connection as it was made: check that the port is right.',
+  tls: HANDSHAKE_CUT,
   send: 'The far end cut the connection while the request was being sent: see its log; a limit for the size of a body is the usual cause.',
   firstByte: 'The far end cut the connection before it had answered: see its log.',
   body: 'The far end cut the connection in the middle of its answer: see its log.',
 } as const;
-const HANDSHAKE_CUT =
-  'The far end cut the connection during the TLS handshake: check that the port expects https and that it serves this host name.';
 const NOT_TLS =
   'What answers on this port is not TLS: write http:// in the URL, or give the port that expects https.';
 const UNKNOWN_AUTHORITY =
@@ -22,11 +24,19 @@ const WEAK =
   'the TLS libraries of today refuse it: issue a new certificate (RSA of 2048 bits or more, or ECDSA; SHA-256).';
 const NO_CLIENT_CERTIFICATE =
   'The host wants a client certificate (mutual TLS), and callbacks and downloads send none: leave this address out of that rule, and check the signature instead.';
+const OLD_PROTOCOL =
+  'The host speaks only a TLS version that is given up (1.1 or older): let it offer TLS 1.2 or 1.3.';
+/** Servers of many sites answer so to a name they have no certificate for. */
+const NO_AGREEMENT =
+  'The host refused the TLS handshake: it has no cipher in common with this server (let it offer those of today: ECDHE with AES-GCM or ChaCha20), or no certificate for this name.';
+const ONLY_HTTP2 =
+  'The host accepts only HTTP/2 on this port, and HTTP/1.1 is sent: let it accept HTTP/1.1 too.';
+const FORBIDDEN_HERE =
+  'This server is not allowed to connect there: a firewall or another rule of its own machine forbids it.';
+const NO_WAY_OUT = 'There is no way from this server to the network of the host.';
 
-/** Codes of OpenSSL without the prefix that changes with its version, see `codeOf`. */
-const TLS: Readonly<Record<string, string>> = {
-  ECONNRESET: HANDSHAKE_CUT,
-  EPIPE: HANDSHAKE_CUT,
+/** During the handshake. Codes of OpenSSL without the prefix that changes with its version, see `codeOf`. */
+export const TLS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'The TLS certificate of the host has expired: renew it.',
   CERT_NOT_YET_VALID:
     'The TLS certificate of the host is not valid yet: wait for its first day, or check the clock of whoever issued it.',
@@ -39,7 +49,6 @@ const TLS: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     'The host sends its TLS certificate without the intermediate ones, or its authority is unknown: let it send the whole chain (fullchain.pem).',
-  CERT_REVOKED: 'The TLS certificate of the host has been revoked: issue a new one.',
   INVALID_PURPOSE: 'The TLS certificate of the host is not meant for servers: issue one that is.',
   EE_KEY_TOO_SMALL: `The key of the host's TLS certificate is too weak, and ${WEAK}`,
   CA_KEY_TOO_SMALL: `The key of an authority in the host's TLS certificate chain is too weak, and ${WEAK}`,
@@ -47,29 +56,22 @@ const TLS: Readonly<Record<string, string>> = {
   DH_KEY_TOO_SMALL:
     'The Diffie-Hellman key of the host is too weak for the TLS libraries of today: let it use 2048 bits, or ECDHE.',
   CLIENT_CERTIFICATE_MISSING: NO_CLIENT_CERTIFICATE,
-  ALERT_CERTIFICATE_REQUIRED: NO_CLIENT_CERTIFICATE,
-  ALERT_BAD_CERTIFICATE: NO_CLIENT_CERTIFICATE,
-  ALERT_PROTOCOL_VERSION:
-    'The host speaks only a TLS version that is given up (1.0 or 1.1): let it offer TLS 1.2 or 1.3.',
-  UNSUPPORTED_PROTOCOL:
-    'The host speaks only a TLS version that is given up (1.0 or 1.1): let it offer TLS 1.2 or 1.3.',
-  ALERT_HANDSHAKE_FAILURE:
-    'The host and this server have no TLS cipher in common: let it offer those of today (ECDHE with AES-GCM or ChaCha20).',
-  ALERT_INSUFFICIENT_SECURITY:
-    'The host and this server have no TLS cipher in common: let it offer those of today (ECDHE with AES-GCM or ChaCha20).',
-  ALERT_NO_APPLICATION_PROTOCOL:
-    'The host accepts only HTTP/2 on this port, and HTTP/1.1 is sent: let it accept HTTP/1.1 too.',
-  ALERT_UNRECOGNIZED_NAME:
+  ALERT_PROTOCOL_VERSION: OLD_PROTOCOL,
+  UNSUPPORTED_PROTOCOL: OLD_PROTOCOL,
+  ALERT_HANDSHAKE_FAILURE: NO_AGREEMENT,
+  ALERT_INSUFFICIENT_SECURITY: NO_AGREEMENT,
+  ALERT_NO_APPLICATION_PROTOCOL: ONLY_HTTP2,
+  UNRECOGNIZED_NAME:
     'The host knows no site of this name: check the name in the URL, or set the site up for TLS.',
   ALERT_INTERNAL_ERROR:
     'The host failed in the TLS handshake (it said "internal error"): often it has no certificate for this name; see its log.',
   WRONG_VERSION_NUMBER: NOT_TLS,
   HTTP_REQUEST: NOT_TLS,
-  PACKET_LENGTH_TOO_LONG: NOT_TLS,
+  DATA_LENGTH_TOO_LONG: NOT_TLS,
 };
 
-/** Wherever in an exchange they come; class `tls` during the handshake whatever the code. */
-const CODES: Readonly<Record<string, Row>> = {
+/** In any phase but DNS; what `TLS` says of a code during the handshake goes before. */
+export const CODES: Readonly<Record<string, Row>> = {
   ECONNREFUSED: {
     class: 'connect',
     says: 'The host refused the connection: check that something listens there and that the port is right.',
@@ -78,14 +80,18 @@ const CODES: Readonly<Record<string, Row>> = {
     class: 'connect',
     says: 'There is no route to the host: check the address and its firewall.',
   },
-  ENETUNREACH: { class: 'network', says: 'There is no way from this server to the network of the host.' },
-  EADDRNOTAVAIL: { class: 'network', says: 'There is no way from this server to the network of the host.' },
+  ENETUNREACH: { class: 'network', says: NO_WAY_OUT },
+  EADDRNOTAVAIL: { class: 'network', says: NO_WAY_OUT },
+  EPERM: { class: 'network', says: FORBIDDEN_HERE },
+  EACCES: { class: 'network', says: FORBIDDEN_HERE },
   ETIMEDOUT: {
     class: 'timeout',
     says: {
       connect: 'The host does not answer there, or a firewall drops the packets.',
+      tls: 'The line went dead during the TLS handshake.',
       send: 'The line went dead while the request was being sent.',
       firstByte: 'The line went dead before the far end had answered.',
+      body: 'The line went dead in the middle of the answer.',
     },
   },
   ECONNRESET: { class: 'reset', says: CUT },
@@ -93,7 +99,7 @@ const CODES: Readonly<Record<string, Row>> = {
   EPIPE: { class: 'reset', says: CUT },
   CLOSED: {
     class: 'reset',
-    says: 'The far end closed the connection without an answer: see its log, and check that the port expects https.',
+    says: 'The far end closed the connection without an answer: see its log.',
   },
   CLOSED_PLAIN: {
     class: 'reset',
@@ -115,7 +121,7 @@ const CODES: Readonly<Record<string, Row>> = {
   },
   NOT_HTTP_BUT_HTTP2: {
     class: 'protocol',
-    says: 'The host accepts only HTTP/2 on this port, and HTTP/1.1 is sent: let it accept HTTP/1.1 too.',
+    says: ONLY_HTTP2,
   },
   BAD_STATUS_LINE: {
     class: 'protocol',
@@ -137,10 +143,9 @@ const CODES: Readonly<Record<string, Row>> = {
 };
 
 /** Of c-ares. `network`: it is our own name server that is not there, not the name. */
-const DNS: Readonly<Record<string, Row>> = {
+export const DNS: Readonly<Record<string, { readonly class: FailureClass; readonly says: string }>> = {
   ENOTFOUND: { class: 'dns', says: 'The host name does not exist: check its spelling and its DNS records.' },
   ENODATA: { class: 'dns', says: 'The host name has no address: check its DNS records.' },
-  EBADNAME: { class: 'dns', says: 'The host name is not valid in DNS.' },
   ESERVFAIL: {
     class: 'dns',
     says: 'The name servers of the host name do not answer, or contradict themselves (SERVFAIL): check its DNS records, its delegation and DNSSEC.',
@@ -164,42 +169,44 @@ const DNS: Readonly<Record<string, Row>> = {
 };
 
 /** When the time of an exchange runs out, by what it was doing; % is the time. */
-export const OUT_OF_TIME: Readonly<Record<Phase, string>> = {
-  dns: 'The host name could not be resolved %: check its DNS records.',
+export const OUT_OF_TIME: Readonly<Record<Phase | 'firstByteOfLarge', string>> = {
+  dns: 'The host name could not be resolved %.',
   connect: 'No connection %: the host does not answer there, or a firewall drops the packets.',
   tls: 'The TLS handshake was not finished %.',
   send: 'The far end did not take the whole request %.',
   firstByte: 'No answer %: a receiver should answer first and work later.',
+  firstByteOfLarge:
+    'No answer %: the line of the far end is too slow for a body of this size, or it works before it answers.',
   body: 'The answer was not complete %.',
 };
 
-/** Where there is no more to say than the class. */
-export const OF_CLASS: Readonly<Record<FailureClass, string>> = {
-  blocked_address: 'The address may not be called.',
+/** Where there is no more to say than the class; for what the tables above do not list, the code is added. */
+export const OF_CLASS = {
   config: 'The request could not be built: a header value or the URL is not valid.',
-  dns: 'The host name could not be resolved.',
   shortage: 'This server is short of what it needs to send, and tries again shortly.',
-  network: 'There is no way from this server to the network of the host.',
   connect: 'The connection could not be made.',
-  tls: 'The TLS handshake failed.',
-  timeout: 'The time ran out.',
-  reset: 'The far end cut the connection.',
+  tls: 'The TLS connection failed.',
   stale_connection:
     'The far end closed a kept connection as this request was sent on it: it may or may not have taken the request.',
-  protocol: 'What came back is not a valid HTTP answer.',
-  too_large_headers: 'The headers of the answer are too large.',
   aborted: 'The request was interrupted because this server is stopping.',
   internal: 'Something failed inside Ringback.',
-};
+} as const satisfies Partial<Record<FailureClass, string>>;
 
-/** The class and the sentence of a code in a phase; null where the table has none. */
+/** The class and the sentence of a code in a phase; null where the tables have none. */
 export function rowOf(code: string, phase: Phase | null): { class: FailureClass; sentence: string } | null {
   if (phase === 'tls') {
     const sentence = TLS[code];
     if (sentence !== undefined) return { class: 'tls', sentence };
   }
-  const row = phase === 'dns' ? DNS[code] : CODES[code];
+  if (phase === 'dns') {
+    const row = DNS[code];
+    return row === undefined ? null : { class: row.class, sentence: row.says };
+  }
+  const row = CODES[code];
   if (row === undefined) return null;
-  const sentence = typeof row.says === 'string' ? row.says : row.says[phase ?? 'connect'];
-  return { class: row.class, sentence: sentence ?? OF_CLASS[row.class] };
+  return {
+    // The handshake failed, whatever cut it; a line that went dead is a matter of time in any phase.
+    class: phase === 'tls' && row.class === 'reset' ? 'tls' : row.class,
+    sentence: typeof row.says === 'string' ? row.says : row.says[phase ?? 'connect'],
+  };
 }

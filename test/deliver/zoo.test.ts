@@ -1,5 +1,6 @@
 // The receiver zoo: every kind of far end a callback has met or will meet, over real sockets, and the record each must
 // leave. No receiver here may keep an attempt past its deadline, have more than 16 KiB read, or be called twice.
+// Slow and dead networks before a receiver is reached are in zoo-network.test.ts.
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';

@@ -1,11 +1,20 @@
 // A scriptable DNS server on a UDP port of loopback: the real resolver asks it. Speaks just enough of RFC 1035 to
-// answer A, AAAA and CNAME questions from a table, to say that a name does not exist, and to stay silent.
+// answer A, AAAA and CNAME questions from a table, to say that a name does not exist or why it is not told, late or never.
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 
 export type Zone = Record<
   string,
-  { addresses?: string[]; cname?: string; ttl?: number; silent?: 'A' | 'AAAA' | 'both' }
+  {
+    addresses?: string[];
+    cname?: string;
+    ttl?: number;
+    silent?: 'A' | 'AAAA' | 'both';
+    /** Milliseconds until it answers. */
+    after?: number;
+    /** 2: SERVFAIL, 5: REFUSED. */
+    rcode?: number;
+  }
 >;
 
 export type DnsServer = {
@@ -21,6 +30,7 @@ const AAAA = 28;
 
 export async function startDns(zone: Zone): Promise<DnsServer> {
   const asked: string[] = [];
+  let isOpen = true;
   const socket = createSocket('udp4');
   socket.on('message', (query, peer) => {
     const labels: string[] = [];
@@ -49,10 +59,13 @@ export async function startDns(zone: Zone): Promise<DnsServer> {
     }
     const header = Buffer.alloc(12);
     query.copy(header, 0, 0, 2);
-    header.writeUInt16BE(0x8180 | (entry === undefined ? 3 : 0), 2);
+    header.writeUInt16BE(0x8180 | (entry === undefined ? 3 : (entry.rcode ?? 0)), 2);
     header.writeUInt16BE(1, 4);
     header.writeUInt16BE(records.length, 6);
-    socket.send(Buffer.concat([header, query.subarray(12, at + 5), ...records]), peer.port, peer.address);
+    const answer = Buffer.concat([header, query.subarray(12, at + 5), ...records]);
+    setTimeout(() => {
+      if (isOpen) socket.send(answer, peer.port, peer.address);
+    }, entry?.after ?? 0);
   });
   await new Promise<void>((resolve) => {
     socket.bind(0, '127.0.0.1', resolve);
@@ -62,6 +75,7 @@ export async function startDns(zone: Zone): Promise<DnsServer> {
     asked,
     close: () =>
       new Promise((resolve) => {
+        isOpen = false;
         socket.close(() => resolve());
       }),
   };

@@ -35,4 +35,8 @@ issue chained localhost intermediate 2048 sha256 $from "$leaf"
 issue old-chained localhost old-intermediate 2048 sha256 $from "$leaf"
 issue future localhost root 2048 sha256 21100101000000Z "$leaf"
 issue weak-key localhost root 1024 sha256 $from "$leaf"
-rm root.key.pem intermediate.key.pem old-intermediate.key.pem
+issue weak-intermediate 'Ringback test weak intermediate' root 1024 sha256 $from "$ca"
+issue weak-chained localhost weak-intermediate 2048 sha256 $from "$leaf"
+issue client-only localhost root 2048 sha256 $from "$leaf
+extendedKeyUsage=clientAuth"
+rm root.key.pem intermediate.key.pem old-intermediate.key.pem weak-intermediate.key.pem
