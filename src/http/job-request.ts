@@ -49,6 +49,12 @@ export const JobRequest = Type.Object(
           'Of the audio tracks of a file with several, counted from 1. Without it: the default track, or the first that has sound where that one is silent.',
       }),
     ),
+    channels: Type.Optional(
+      Type.Enum([...CHANNEL_MODES], {
+        description:
+          'mono: the channels are mixed down to one. separate: each is transcribed and counted by itself, whatever it holds. Without it: as the sound tells, one voice on several channels is one, and what bleeds into another channel is told once.',
+      }),
+    ),
     callback: flag,
     callback_config: Type.Optional(
       Type.Object(

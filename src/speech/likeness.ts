@@ -16,7 +16,7 @@ const LAST_BIN = WINDOW / 2 - 50;
 const WHITENING = 0.7;
 const EMPHASIS = 0.9;
 
-export type Spectrum = { bins: number[]; level: number };
+export type Spectrum = { bins: Float32Array; level: number };
 /** By delay, from -100 to 100 ms: 1 and -1 where one channel is the other, about 0 elsewhere. */
 export type Correlation = Float32Array;
 
@@ -36,10 +36,14 @@ export class Likeness {
       const one = (samples[at + i] ?? 0) - EMPHASIS * (samples[at + i - 1] ?? 0);
       this.#input[i] = one * (this.#shape[i] as number);
     }
-    const bins: number[] = this.#fft.createComplexArray();
-    this.#fft.realTransform(bins, this.#input);
+    this.#fft.realTransform(this.#output, this.#input);
+    const bins = new Float32Array(2 * LAST_BIN);
     let power = 0;
-    for (let k = 2 * FIRST_BIN; k < 2 * LAST_BIN; k++) power += (bins[k] as number) ** 2;
+    for (let k = 2 * FIRST_BIN; k < bins.length; k++) {
+      const one = this.#output[k] as number;
+      bins[k] = one;
+      power += one * one;
+    }
     return { bins, level: 10 * Math.log10((16 / 3) * (power / WINDOW ** 2) + 1e-12) };
   }
 
@@ -73,7 +77,9 @@ export class Delays {
   follow(windows: readonly (Correlation | null)[]): number[] {
     for (let i = 0; i < this.#mean.length; i++) this.#mean[i] = (this.#mean[i] as number) * FORGETS;
     for (const window of windows)
-      if (window) for (const [i, value] of window.entries()) this.#mean[i] = (this.#mean[i] as number) + value;
+      if (window)
+        for (let i = 0; i < window.length; i++)
+          this.#mean[i] = (this.#mean[i] as number) + (window[i] as number);
     const places = this.#peaks();
     return windows.map((window) => {
       let most = 0;
@@ -86,7 +92,9 @@ export class Delays {
 
   /** The highest few, each alone within a millisecond. */
   #peaks(): number[] {
-    const order = [...this.#mean.keys()].sort((a, b) => Math.abs(this.#mean[b] ?? 0) - Math.abs(this.#mean[a] ?? 0));
+    const order = [...this.#mean.keys()].sort(
+      (a, b) => Math.abs(this.#mean[b] ?? 0) - Math.abs(this.#mean[a] ?? 0),
+    );
     const highest = Math.abs(this.#mean[order[0] ?? 0] ?? 0);
     const places: number[] = [];
     for (const place of order) {
