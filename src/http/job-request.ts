@@ -3,7 +3,13 @@
 import { type Static, Type } from 'typebox';
 import { DELIVERY_FORMS, METHODS } from '../delivery.ts';
 import { REDACTABLE } from '../entity-types.ts';
-import { CHANNEL_MODES, REDACTION_STYLES, SUBTITLE_FORMATS, SUBTITLE_STYLES, SUMMARY_TYPES } from '../job-options.ts';
+import {
+  CHANNEL_MODES,
+  REDACTION_STYLES,
+  SUBTITLE_FORMATS,
+  SUBTITLE_STYLES,
+  SUMMARY_TYPES,
+} from '../job-options.ts';
 import type { Callback } from '../store/jobs.ts';
 
 const LANGUAGES =
