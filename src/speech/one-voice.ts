@@ -17,6 +17,8 @@ export type ChannelGroup = {
 
 /** Two unlike voices stay below 0.08 at a delay that does not change, one voice under noise of its loudness at 0.15. */
 const ALIKE = 0.14;
+/** A single window is alike by chance now and then, up to 0.2 where one has music. */
+const SURELY = 0.25;
 /** Of what is usual where these two are alike: both talk at once, and the bleed is a part only. */
 const USUAL_SHARE = 0.4;
 /** Decibels over the noise of the channel. */
@@ -118,7 +120,10 @@ function viewOf({ a, b, alike }: PairMeasured, levels: Float32Array[], floors: F
     0.75,
   );
   const least = Math.max(ALIKE, USUAL_SHARE * (usualLikeness ?? 0));
-  const same = Uint8Array.from(alike, (one) => Number(one / 255 >= least));
+  const same = Uint8Array.from(alike, (one, w) => {
+    const near = Math.max(alike[w - 1] ?? 0, alike[w + 1] ?? 0);
+    return Number(one / 255 >= least && (one / 255 >= SURELY || near / 255 >= least));
+  });
   const together = active.filter((w) => same[w] === 1);
   const usual =
     quantile(
