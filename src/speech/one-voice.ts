@@ -57,7 +57,7 @@ export function judgeChannels({ levels, pairs }: ChannelsMeasured): Judgement {
     else if (view.usual > INAUDIBLE) group.unshift(channel);
     else group.push(channel);
   }
-  const best = groups.map((group) => clearest(group, levels, floors));
+  const best = groups.map((group) => clearest(group, levels));
   const judged = groups.map((members, i) => {
     const channel = best[i] as number;
     const windows = levels[0]?.length ?? 0;
@@ -227,23 +227,26 @@ function withoutHoles(marks: Uint8Array, quiet: (w: number) => boolean): Uint8Ar
   return out;
 }
 
-/** The channel whose voice stands out most from its noise; the first of about equals. */
-function clearest(group: readonly number[], levels: Float32Array[], floors: Float32Array[]): number {
+/**
+ * The channel whose level changes most: noise and echo fill the pauses. Of about equals the first, but one that is 20 dB
+ * quieter has fewer bits.
+ */
+function clearest(group: readonly number[], levels: Float32Array[]): number {
   const clarity = (channel: number): number => {
-    const own = levels[channel] as Float32Array;
-    const loud =
-      quantile(
-        [...own].filter((level) => level > QUIETEST),
-        0.9,
-      ) ?? NEVER;
-    const floor = quantile([...(floors[channel] as Float32Array)], 0.5) ?? NEVER;
-    return Math.min(loud - floor, 40) + loud / 2;
+    const own = [...(levels[channel] as Float32Array)];
+    const loud = quantile(own, 0.9) ?? NEVER;
+    const heard = own.map((level) => Math.max(level, loud - DEEPEST_PAUSE));
+    const mean = heard.reduce((sum, level) => sum + level, 0) / heard.length;
+    return Math.sqrt(heard.reduce((sum, level) => sum + (level - mean) ** 2, 0) / heard.length) + loud / 20;
   };
   const order = [...group].sort((a, b) => a - b);
   let best = order[0] as number;
-  for (const channel of order) if (clarity(channel) > clarity(best) + 3) best = channel;
+  for (const channel of order) if (clarity(channel) > clarity(best) + CLEARER) best = channel;
   return best;
 }
+
+const DEEPEST_PAUSE = 40;
+const CLEARER = 0.7;
 
 const median = (values: readonly number[]): number => quantile(values, 0.5) ?? 0;
 

@@ -46,7 +46,9 @@ export function echoing(samples: Int16Array, seconds: number, seed: number): Int
     return { at, gain: 0.35 * next() * 10 ** ((-3 * at) / SAMPLE_RATE / seconds) };
   });
   return samples.map((one, i) =>
-    Math.round(0.6 * (one + reflections.reduce((all, { at, gain }) => all + gain * (samples[i - at] ?? 0), 0))),
+    Math.round(
+      0.6 * (one + reflections.reduce((all, { at, gain }) => all + gain * (samples[i - at] ?? 0), 0)),
+    ),
   );
 }
 

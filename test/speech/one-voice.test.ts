@@ -32,10 +32,16 @@ describe('one voice on two channels is one', () => {
     ['noise of its own on each, 10 dB below', () => [noisy(voice, 10, 1), noisy(delayed(voice, 8), 10, 2)]],
     ['echo on one', () => [voice, echoing(voice, 0.5, 3)]],
     ['another echo on each', () => [echoing(voice, 0.4, 4), echoing(voice, 0.6, 5)]],
-    ['a tone control on one', () => [voice, voice.map((one, i) => Math.round(one - 0.8 * (voice[i - 1] ?? 0)))]],
+    [
+      'a tone control on one',
+      () => [voice, voice.map((one, i) => Math.round(one - 0.8 * (voice[i - 1] ?? 0)))],
+    ],
     [
       'sum and difference with a delayed copy',
-      () => [sum(voice, louder(delayed(voice, 10), -6)), sum(voice, inverted(louder(delayed(voice, 10), -6)))],
+      () => [
+        sum(voice, louder(delayed(voice, 10), -6)),
+        sum(voice, inverted(louder(delayed(voice, 10), -6))),
+      ],
     ],
   ];
   it.each(cases)('%s', async (_, channels) => {
@@ -58,22 +64,25 @@ describe('two who talk are two channels', () => {
       { side: 1, samples: b },
     ]);
   };
-  it.each([-40, -30, -20, -12])('with bleed at %i dB, which is marked, and nothing else is', async (decibels) => {
-    for (const milliseconds of [0, 5, 40]) {
-      const [left, right] = bleeding(turns(), decibels, milliseconds);
-      const noise = (seed: number) => hiss(left.length, 3, seed);
-      const groups = await judge(sum(left, noise(1)), sum(right, noise(2)));
-      expect(groups.map(({ members }) => members)).toEqual([[0], [1]]);
-      // In the middle of the first turn of each: 0.33 to 5.33 s, and 5.66 to 9.41 s.
-      const marked = (group: number, from: number, to: number) =>
-        groups[group]?.repeats.subarray(Math.ceil(from / 0.256), Math.floor(to / 0.256) - 1);
-      expect(marked(0, 0.4, 5.2)?.some((one) => one === 1)).toBe(false);
-      expect(marked(1, 5.8, 9.3)?.some((one) => one === 1)).toBe(false);
-      if (decibels < -30) continue;
-      const spoken = marked(0, 6, 9) ?? new Uint8Array();
-      expect(spoken.filter((one) => one === 1).length / spoken.length).toBeGreaterThan(0.8);
-    }
-  });
+  it.each([-40, -30, -20, -12])(
+    'with bleed at %i dB, which is marked, and nothing else is',
+    async (decibels) => {
+      for (const milliseconds of [0, 5, 40]) {
+        const [left, right] = bleeding(turns(), decibels, milliseconds);
+        const noise = (seed: number) => hiss(left.length, 3, seed);
+        const groups = await judge(sum(left, noise(1)), sum(right, noise(2)));
+        expect(groups.map(({ members }) => members)).toEqual([[0], [1]]);
+        // In the middle of the first turn of each: 0.33 to 5.33 s, and 5.66 to 9.41 s.
+        const marked = (group: number, from: number, to: number) =>
+          groups[group]?.repeats.subarray(Math.ceil(from / 0.256), Math.floor(to / 0.256) - 1);
+        expect(marked(0, 0.4, 5.2)?.some((one) => one === 1)).toBe(false);
+        expect(marked(1, 5.8, 9.3)?.some((one) => one === 1)).toBe(false);
+        if (decibels < -30) continue;
+        const spoken = marked(0, 6, 9) ?? new Uint8Array();
+        expect(spoken.filter((one) => one === 1).length / spoken.length).toBeGreaterThan(0.8);
+      }
+    },
+  );
 
   it('also where it was one voice for long', async () => {
     const before = joined([voice, voice, voice]);
@@ -96,8 +105,17 @@ describe('two who talk are two channels', () => {
 
 it('a film: its centre speaks, the others have music of their own', async () => {
   const tone = (hertz: number) =>
-    voice.map((_, i) => Math.round(900 * Math.sin((2 * Math.PI * hertz * (1 + ((i >> 13) % 5) / 4) * i) / 16_000)));
-  const groups = await judge(tone(261), tone(311), voice, silence(voice.length / 16_000), tone(392), tone(440));
+    voice.map((_, i) =>
+      Math.round(900 * Math.sin((2 * Math.PI * hertz * (1 + ((i >> 13) % 5) / 4) * i) / 16_000)),
+    );
+  const groups = await judge(
+    tone(261),
+    tone(311),
+    voice,
+    silence(voice.length / 16_000),
+    tone(392),
+    tone(440),
+  );
   expect(groups.map(({ best }) => best)).toContain(2);
   expect(groups.find(({ best }) => best === 2)?.repeats.some((one) => one === 1)).toBe(false);
 });
