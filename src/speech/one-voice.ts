@@ -113,8 +113,10 @@ function viewOf({ a, b, alike }: PairMeasured, levels: Float32Array[], floors: F
   const left: Side = { level: levels[a] as Float32Array, floor: floors[a] as Float32Array };
   const right: Side = { level: levels[b] as Float32Array, floor: floors[b] as Float32Array };
   const windows = [...alike.keys()];
-  // Bleed that never pauses is below what counts as noise of its channel, but it is alike.
-  const active = windows.filter((w) => speaks(left, w) || speaks(right, w));
+  // A voice in noise of its loudness, and bleed that never pauses, do not stand out, but are alike.
+  const active = windows.filter(
+    (w) => speaks(left, w) || speaks(right, w) || (alike[w] as number) / 255 >= SURELY,
+  );
   const usualLikeness = quantile(
     active.map((w) => (alike[w] as number) / 255).filter((one) => one >= ALIKE),
     0.75,
