@@ -201,7 +201,8 @@ function repeats({ left, right, same, together }: Seen, which: 'a' | 'b'): Uint8
   const [own, other] = which === 'a' ? [left, right] : [right, left];
   const over = (w: number) => difference(other, own, w);
   const marks = Uint8Array.from(same, (one, w) => {
-    if (one === 0) return 0;
+    // The hiss that both have in a pause is no voice.
+    if (one === 0 || !(speaks(own, w) || speaks(other, w))) return 0;
     const usual = median([w - 1, w, w + 1].filter((near) => same[near] === 1).map(over));
     return Number(which === 'a' ? usual < -EVEN : usual <= EVEN);
   });
