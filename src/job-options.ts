@@ -17,3 +17,7 @@ export type SummaryType = (typeof SUMMARY_TYPES)[number];
 /** As the hosted API calls them: `[NAME_1]`, or `####` letter by letter. */
 export const REDACTION_STYLES = ['MARKER', 'MASK'] as const;
 export type RedactionStyle = (typeof REDACTION_STYLES)[number];
+
+/** What is done with the channels of a recording: mixed down to one, or each taken by itself. Else, as the sound tells. */
+export const CHANNEL_MODES = ['mono', 'separate'] as const;
+export type ChannelMode = (typeof CHANNEL_MODES)[number];

@@ -178,6 +178,22 @@ test('different channels are transcribed apart, identical ones once', async () =
   expect(same.metadata).toMatchObject({ number_of_distinct_channels: 1, billing_time: 11 });
 });
 
+test('channels: separate and mono, as the request says, and as its record shows', async () => {
+  const speech = samplesOf(CLIP);
+  host.setResponse({ body: wav(speech, speech) });
+  for (const [channels, counted] of [
+    ['separate', 2],
+    ['mono', 1],
+  ] as const) {
+    const record = await app.ended(await submit({ audio_url: `${host.url}/two.wav`, channels }));
+    expect(record.request_params).toMatchObject({ channels });
+    expect(record.result.metadata).toMatchObject({
+      number_of_distinct_channels: counted,
+      billing_time: 11 * counted,
+    });
+  }
+});
+
 test('silence is done, with an empty transcript', async () => {
   host.setResponse({ body: wav(silence(5)) });
   const record = await app.ended(await submit({ audio_url: `${host.url}/quiet.wav` }));

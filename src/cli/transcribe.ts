@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { SUBTITLE_FORMATS } from '../job-options.ts';
+import { CHANNEL_MODES, type ChannelMode, SUBTITLE_FORMATS } from '../job-options.ts';
 import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
@@ -17,6 +17,7 @@ import { renderText } from '../text/lines.ts';
 import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
+import type { Hearing } from '../transcribe/run.ts';
 import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
 import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
@@ -25,6 +26,8 @@ import { addSettingFlags, settingsOf } from './options.ts';
 const FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
 type Format = (typeof FORMATS)[number];
 
+type Flags = { format: Format; audioTrack?: number; channels?: ChannelMode };
+
 export function transcribeCommand(): Command {
   const command = new Command('transcribe')
     .description('transcribe one file or URL and print the words')
@@ -32,15 +35,20 @@ export function transcribeCommand(): Command {
     .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'))
     .addOption(
       new Option('--audio-track <number>', 'of a file with several: 1 is the first').argParser(trackOf),
+    )
+    .addOption(
+      new Option(
+        '--channels <mode>',
+        'mixed down to one, or each by itself; without it, one voice on several channels is told once',
+      ).choices(CHANNEL_MODES),
     );
   addSettingFlags(command, ['model', 'dataDirectory', 'maxAudioBytes', 'maxAudioSeconds', 'allowNetworks']);
-  return command.action(
-    async (source: string, { format, audioTrack }: { format: Format; audioTrack?: number }) => {
-      const startedAt = performance.now();
-      const transcript = await transcribe(source, audioTrack ?? null, settingsOf(command));
-      process.stdout.write(await render(transcript, format, startedAt));
-    },
-  );
+  return command.action(async (source: string, { format, audioTrack, channels }: Flags) => {
+    const startedAt = performance.now();
+    const how = { track: audioTrack ?? null, channels: channels ?? null };
+    const transcript = await transcribe(source, how, settingsOf(command));
+    process.stdout.write(await render(transcript, format, startedAt));
+  });
 }
 
 function trackOf(given: string): number {
@@ -68,7 +76,7 @@ async function render(transcript: Transcript, format: Format, startedAt: number)
   }
 }
 
-async function transcribe(source: string, track: number | null, settings: Settings): Promise<Transcript> {
+async function transcribe(source: string, how: Hearing, settings: Settings): Promise<Transcript> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-transcribe-'));
   const stopping = new AbortController();
   const interrupt = () => stopping.abort();
@@ -85,7 +93,7 @@ async function transcribe(source: string, track: number | null, settings: Settin
     const path = await locate(source, folder, settings, stopping.signal);
     const bar = progressBar();
     const { signal } = stopping;
-    const transcript = await pool.transcribe({ path, track, signal, onProgress: bar.show });
+    const transcript = await pool.transcribe({ path, ...how, signal, onProgress: bar.show });
     bar.clear();
     return transcript;
   } finally {

@@ -3,7 +3,13 @@
 import { type Static, Type } from 'typebox';
 import { DELIVERY_FORMS, METHODS } from '../delivery.ts';
 import { REDACTABLE } from '../entity-types.ts';
-import { REDACTION_STYLES, SUBTITLE_FORMATS, SUBTITLE_STYLES, SUMMARY_TYPES } from '../job-options.ts';
+import {
+  CHANNEL_MODES,
+  REDACTION_STYLES,
+  SUBTITLE_FORMATS,
+  SUBTITLE_STYLES,
+  SUMMARY_TYPES,
+} from '../job-options.ts';
 import type { Callback } from '../store/jobs.ts';
 
 const LANGUAGES =
@@ -47,6 +53,12 @@ export const JobRequest = Type.Object(
         maximum: 1_000,
         description:
           'Of the audio tracks of a file with several, counted from 1. Without it: the default track, or the first that has sound where that one is silent.',
+      }),
+    ),
+    channels: Type.Optional(
+      Type.Enum([...CHANNEL_MODES], {
+        description:
+          'mono: the channels are mixed down to one. separate: each is transcribed and counted by itself, whatever it holds. Without it: as the sound tells, one voice on several channels is one, and what bleeds into another channel is told once.',
       }),
     ),
     callback: flag,

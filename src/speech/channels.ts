@@ -1,4 +1,5 @@
-// Owns the spool files of one decode: one raw PCM file per channel, and the judgement which channels are the same.
+// Owns the spool files of one decode: one raw PCM file per channel, and the judgement which channels are exactly the same.
+// Whether others hold the same voice is judged in one-voice.ts.
 // Memory is flat: 0.5 s windows and one write buffer per channel.
 
 import { closeSync, copyFileSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -6,18 +7,19 @@ import { join } from 'node:path';
 import { MAX_SCRATCH_BYTES, tooMuchSound } from './plausible.ts';
 import { type PcmFile, SAMPLE_RATE } from './transcript.ts';
 
-export type DistinctChannel = { channel: number; pcm: PcmFile };
+/** `twins` are later channels with the very same sound. */
+export type DistinctChannel = { channel: number; pcm: PcmFile; twins: number[] };
 
 const WINDOW = SAMPLE_RATE / 2;
 /**
  * Two channels are the same when in every half second their difference has at most 5 % (-13 dB) of the energy of the
- * louder one, or is below -60 dBFS. Measured worst windows of one voice sent twice through lossy codecs that code left
+ * louder one, or is below -84 dBFS (a step or two of 16 bits). Measured worst windows of one voice sent twice through lossy codecs that code left
  * and right apart: AAC 48 kbit/s without mid/side -17 dB, MP2 64 kbit/s -21 dB, AC-3 64 kbit/s -32 dB, Opus 24 kbit/s
  * -36 dB, WMA 32 kbit/s -38 dB, MP3 and Vorbis exactly equal. Two people on two channels: about 0 dB and above. Judged
  * by window, not over the file, so that one sentence on one channel in an hour of equal sound is not lost.
  */
 const SAME_RATIO = 0.05;
-const SAME_FLOOR = (32_768 * 10 ** (-60 / 20)) ** 2;
+const SAME_FLOOR = (32_768 * 10 ** (-84 / 20)) ** 2;
 const BUFFER_SAMPLES = 65_536;
 
 type Lane = { path: string; fd: number; buffer: Int16Array; fill: number };
@@ -90,8 +92,10 @@ export class ChannelSpool {
       const twin = this.#pairs.find(
         (pair) => pair.b === channel && distinct.some((one) => one.channel === pair.a),
       );
-      if (twin) rmSync(lane.path);
-      else distinct.push({ channel, pcm: { path: lane.path, samples: this.#samples } });
+      if (twin) {
+        rmSync(lane.path);
+        distinct.find((one) => one.channel === twin.a)?.twins.push(channel);
+      } else distinct.push({ channel, pcm: { path: lane.path, samples: this.#samples }, twins: [] });
     }
     this.#lanes.length = 0;
     return distinct;

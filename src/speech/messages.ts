@@ -1,6 +1,7 @@
 // What the pool and its child processes say to one another over IPC. Data only: classes do not survive the boundary.
 
 import type { JobErrorCode } from '../errors.ts';
+import type { ChannelMode } from '../job-options.ts';
 import type { Shortage } from '../shortage.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -28,7 +29,15 @@ export type ChildSettings = {
 export type ToChild =
   | { type: 'settings'; settings: ChildSettings }
   | { type: 'load' }
-  | { type: 'job'; id: number; path: string; directory: string; work: Work; track: number | null }
+  | {
+      type: 'job';
+      id: number;
+      path: string;
+      directory: string;
+      work: Work;
+      track: number | null;
+      channels: ChannelMode | null;
+    }
   | { type: 'abort'; id: number };
 
 export type FromChild =

@@ -1,6 +1,7 @@
 // Transcribes files in child processes, a fixed number at a time, so that a crash, a hang or a hostile file costs one
 // job and never the server. Owns the queue and the processes; knows nothing of jobs in a database.
 
+import type { ChannelMode } from '../job-options.ts';
 import type { Phase, Progress, Work } from './messages.ts';
 import { makeJobFolder, removeJobFolder, removeLeftovers } from './scratch.ts';
 import { ScratchUse } from './scratch-use.ts';
@@ -35,6 +36,8 @@ export type TranscribeJob = {
   account?: string;
   /** Of the audio tracks of the file, from 1; the default one where none is given. */
   track?: number | null;
+  /** Mixed down to one or each by itself; as the sound tells where it is not given. */
+  channels?: ChannelMode | null;
   onProgress?: (progress: Progress) => void;
   /** Ends the job within seconds; the promise rejects with the reason of the signal. */
   signal?: AbortSignal;
@@ -163,6 +166,7 @@ class Pool implements SpeechPool {
         directory: folder,
         work,
         track: job.track ?? null,
+        channels: job.channels ?? null,
         timeoutMs: job.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         signal,
         onProgress: job.onProgress ?? (() => {}),

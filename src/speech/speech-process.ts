@@ -4,6 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { JobError } from '../errors.ts';
+import type { ChannelMode } from '../job-options.ts';
 import { ShortageError, shortageOf } from '../shortage.ts';
 import { tooMuchMemory } from './decoder.ts';
 import { ranIntoItsHeap, saysOutOfMemory } from './memory.ts';
@@ -16,6 +17,8 @@ export type ProcessJob = {
   work: Work;
   /** Of the audio tracks of the file, from 1; null for the default one. */
   track: number | null;
+  /** Null: as the sound tells. */
+  channels: ChannelMode | null;
   timeoutMs: number;
   signal: AbortSignal;
   onProgress: (progress: Progress) => void;
@@ -126,6 +129,7 @@ export class SpeechProcess {
           directory: job.directory,
           work: job.work,
           track: job.track,
+          channels: job.channels,
         });
       if (job.signal.aborted) onAbort();
       return await promise;

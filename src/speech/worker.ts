@@ -7,9 +7,10 @@ import { isSuspect, shortageOf } from '../shortage.ts';
 import { assemble } from './assemble.ts';
 import { type Decoded, decode, measure } from './decode.ts';
 import type { Engine, loadEngine } from './engine.ts';
+import { hearChannels } from './hearing.ts';
 import { saysOutOfMemory } from './memory.ts';
 import type { ChildSettings, FromChild, ToChild } from './messages.ts';
-import type { Transcript, Utterance } from './transcript.ts';
+import type { Transcript } from './transcript.ts';
 
 const MEMORY_REPORT_MS = 1000;
 
@@ -71,7 +72,6 @@ async function run(job: Job): Promise<void> {
       measureJob(job);
       return;
     }
-    const distinct: Utterance[][] = [];
     const decoded = await decodeJob(job, abort.signal);
     if (job.work === 'decode') return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
     progress(job.id, 'recognising', 0);
@@ -80,18 +80,13 @@ async function run(job: Job): Promise<void> {
         cause: error,
       });
     });
-    for (const [index, { channel, pcm }] of decoded.distinct.entries()) {
-      distinct.push(
-        await loaded.recognise(pcm, {
-          channel,
-          signal: abort.signal,
-          onProgress: (seconds) => {
-            const done = (index + seconds / decoded.durationSeconds) / decoded.distinct.length;
-            progress(job.id, 'recognising', Math.min(1, done));
-          },
-        }),
-      );
-    }
+    const distinct = await hearChannels(decoded.distinct, {
+      engine: loaded,
+      mode: job.channels,
+      channels: decoded.channels,
+      signal: abort.signal,
+      onProgress: (fraction) => progress(job.id, 'recognising', fraction),
+    });
     const { durationSeconds: audioDuration, channels } = decoded;
     send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct }) });
   } catch (error) {

@@ -1,6 +1,7 @@
 // The work of one job whose audio is here: have it transcribed, add what was asked for. Touches no row.
 import type { AddonOutcome, RunAddons } from '../addons/addons.ts';
 import { JobError } from '../errors.ts';
+import type { ChannelMode } from '../job-options.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
@@ -13,6 +14,8 @@ import { refuseLanguage } from './language.ts';
 export type Hearing = {
   /** Of its audio tracks, from 1; null for the default one. */
   track: number | null;
+  /** Null: as the sound tells. */
+  channels: ChannelMode | null;
 };
 
 export type RunDeps = {
@@ -40,8 +43,11 @@ export async function runJob(deps: RunDeps, job: Started, signal: AbortSignal): 
       'audio_unreachable',
       'The uploaded file was removed before it was transcribed: upload it again.',
     );
-  const request = withoutNulls(job.request) as TextOptions & { audio_track?: number };
-  const how = { track: request.audio_track ?? null };
+  const request = withoutNulls(job.request) as TextOptions & {
+    audio_track?: number;
+    channels?: ChannelMode;
+  };
+  const how = { track: request.audio_track ?? null, channels: request.channels ?? null };
   const transcript = await deps.transcribe(deps.audio.path(audio.id), signal, job.account_id, how);
   const shaped = await shapeUtterances(transcript.utterances, request);
   const { utterances, envelopes } = await deps.addons(shaped, job.request, signal);

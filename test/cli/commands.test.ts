@@ -80,6 +80,7 @@ test('transcribe -: standard input; and a track that is not there', async () => 
     stderr: expect.stringMatching(/audio_track is 2, but the file has only one audio track/),
   });
   expect((await run(['transcribe', clip, '--audio-track', 'two'])).stderr).toMatch(/number from 1/);
+  expect((await run(['transcribe', clip, '--channels', 'stereo'])).stderr).toMatch(/mono, separate/);
 }, 120_000);
 
 test('keys: made, listed without their secret, revoked', async () => {

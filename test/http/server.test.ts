@@ -177,6 +177,12 @@ test.each([
     /^diarization_config\.min_speakers must not be greater than diarization_config\.max_speakers/,
   ],
   ['track 0', { ...AUDIO, audio_track: 0 }, /^audio_track must not be less than 1/],
+  [
+    'channels of another kind',
+    { ...AUDIO, channels: 'stereo' },
+    /^channels must be one of the following values: mono, separate/,
+  ],
+  ['channels by number', { ...AUDIO, channels: 2 }, /^channels must be/],
   ['a track by name', { ...AUDIO, audio_track: 'English' }, /^audio_track must be an integer/],
   [
     'another subtitle format',

@@ -81,15 +81,23 @@ test('the payload of the callback is the result, byte for byte', async () => {
   expect(JSON.parse(String(reference_body))).toMatchObject({ payload_bytes: Buffer.byteLength(result) });
 });
 
-test('the track that a request chooses is the one that is transcribed', async () => {
+test('the track and the channels that a request chooses are those that are transcribed', async () => {
   const heard: unknown[] = [];
   const transcribe: HandlerDeps['transcribe'] = async (_path, _signal, _account, how) => {
-    heard.push(how.track);
+    heard.push(how);
     return transcriptOf('Hello.');
   };
-  for (const audio_track of [2, null]) await run({ request: { audio_track }, transcribe });
+  for (const [audio_track, channels] of [
+    [2, 'mono'],
+    [null, null],
+  ])
+    await run({ request: { audio_track, channels }, transcribe });
   await run({ transcribe });
-  expect(heard).toEqual([2, null, null]);
+  expect(heard).toEqual([
+    { track: 2, channels: 'mono' },
+    { track: null, channels: null },
+    { track: null, channels: null },
+  ]);
 });
 
 test('numbers of the request are passed on as they were written, and counted with as numbers', async () => {

@@ -60,7 +60,7 @@ export const Result = Type.Object(
     metadata: Type.Object({
       audio_duration: seconds(),
       number_of_distinct_channels: Type.Integer({ minimum: 0 }),
-      billing_time: seconds('Duration times distinct channels.'),
+      billing_time: seconds('Duration times distinct channels: those with words of their own, at least one.'),
       transcription_time: seconds('From the request on: waiting in the queue counts.'),
     }),
     transcription: Type.Object({
