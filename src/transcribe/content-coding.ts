@@ -6,7 +6,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { JobError } from '../errors.ts';
-import { sniff } from '../speech/sniff.ts';
+import { sniff, sniffFrames } from '../speech/sniff.ts';
 
 /** More is nobody's honest file. */
 const MOST_CODINGS = 4;
@@ -47,7 +47,7 @@ export async function decodeFile(
 ): Promise<number | null> {
   const known = codings.filter((name) => Object.hasOwn(DECODERS, name));
   const first = await firstBytes(path);
-  if (known.length === 0 || isPlain(first)) return null;
+  if (known.length === 0 || isPlain(first, known.at(-1) ?? '')) return null;
   if (known.length > MOST_CODINGS)
     throw new JobError(
       'audio_unsupported',
@@ -118,8 +118,18 @@ async function firstBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Media, or a page: nothing that a coding makes begins so, but for gzip itself. */
-function isPlain(first: Uint8Array): boolean {
+/** By the first bytes of gzip and Zstandard; the others have none, and what they make looks like no media and no page. */
+function isPlain(first: Uint8Array, coding: string): boolean {
+  const magic = MAGIC[coding];
+  if (magic) return !magic.every((byte, index) => first[index] === byte);
   const sniffed = sniff(first);
-  return !('not' in sniffed) || (sniffed.not !== null && sniffed.not !== 'a gzip archive');
+  if ('not' in sniffed) return sniffed.not !== null;
+  // Frames further in may be a stretch that could not be made smaller.
+  const isFrames = 'kind' in sniffed && (sniffed.kind === 'mp3' || sniffed.kind === 'aac');
+  return !isFrames || sniffFrames(first, 3)?.start === 0;
 }
+const MAGIC: Readonly<Record<string, readonly number[]>> = {
+  gzip: [0x1f, 0x8b],
+  'x-gzip': [0x1f, 0x8b],
+  zstd: [0x28, 0xb5, 0x2f, 0xfd],
+};

@@ -41,7 +41,7 @@ export function failed(failure: Failure, { url, hop }: Place): Error {
       `audio_url${hop > 0 ? ' leads, by a redirect, to a place that is not called' : ''}: ${failure.message}`,
       cause,
     );
-  const host = failure.class !== 'config' && URL.canParse(url) ? ` from ${new URL(url).host}` : '';
+  const host = failure.class !== 'config' && URL.canParse(url) ? ` (${new URL(url).host})` : '';
   return new JobError(
     'audio_unreachable',
     `The audio could not be fetched${host}. ${failure.message}`,
