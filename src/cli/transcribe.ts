@@ -18,6 +18,7 @@ import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
 import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
+import { warningsOf } from '../transcribe/warnings.ts';
 import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
@@ -38,6 +39,7 @@ export function transcribeCommand(): Command {
     async (source: string, { format, audioTrack }: { format: Format; audioTrack?: number }) => {
       const startedAt = performance.now();
       const transcript = await transcribe(source, audioTrack ?? null, settingsOf(command));
+      for (const warning of warningsOf(transcript)) process.stderr.write(`${warning}\n`);
       process.stdout.write(await render(transcript, format, startedAt));
     },
   );

@@ -72,6 +72,7 @@ async function run(job: Job): Promise<void> {
       return;
     }
     const distinct: Utterance[][] = [];
+    const speech = { heard: 0, unheard: 0 };
     const decoded = await decodeJob(job, abort.signal);
     if (job.work === 'decode') return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
     progress(job.id, 'recognising', 0);
@@ -85,6 +86,9 @@ async function run(job: Job): Promise<void> {
         await loaded.recognise(pcm, {
           channel,
           signal: abort.signal,
+          onSpeech: (seconds, words) => {
+            speech[words > 0 ? 'heard' : 'unheard'] += seconds;
+          },
           onProgress: (seconds) => {
             const done = (index + seconds / decoded.durationSeconds) / decoded.distinct.length;
             progress(job.id, 'recognising', Math.min(1, done));
@@ -93,7 +97,7 @@ async function run(job: Job): Promise<void> {
       );
     }
     const { durationSeconds: audioDuration, channels } = decoded;
-    send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct }) });
+    send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct, speech }) });
   } catch (error) {
     if (abort.signal.aborted) send({ type: 'stopped', id: job.id });
     else send({ id: job.id, ...asFailure(error) });
