@@ -115,13 +115,21 @@ function endOf(
   const isOver = isBodyWhole(exchange, head);
   if (isOver && (fit.total === null || bytes >= fit.total || head.status !== 206))
     return { head: task.held.head, place, bytes };
-  const gained = fit.from > 0 && receiving.bytes > 0;
+  const gained = fit.from > 0 && receiving.bytes >= leastGain(task.options, exchange.durationMs);
   return failure(brokeOff(exchange, place, { bytes, total: fit.total, tries }), {
     // Some hosts send no more than so many bytes of a file at a time.
     mayPass: isOver ? receiving.bytes > 0 : isPassingBody(exchange.bodyFailure),
     gained,
     atOnce: isOver,
   });
+}
+
+/**
+ * What a try must have brought, its wait included, to be worth another row of them: a host that cuts the line every few bytes
+ * would hold a place as long as one that drips.
+ */
+function leastGain({ minimumRate }: FetchAudioOptions, durationMs: number): number {
+  return (minimumRate.bytesPerSecond * (durationMs + 1_000)) / 1_000;
 }
 
 /** What a part says of itself is less: the whole's name and coding are in the head it began with. */

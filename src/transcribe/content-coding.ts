@@ -31,10 +31,15 @@ export function codingsOf(value: string | string[] | undefined): string[] {
     .filter((name) => name !== '' && name !== 'identity');
 }
 
-/** Those that are not known here. */
+/** Those that change the bytes and are not known here. Other names (`utf-8`, `binary`, `aws-chunked`) change nothing. */
 export function unknownCodings(codings: readonly string[]): string[] {
-  return codings.filter((name) => !Object.hasOwn(DECODERS, name));
+  return codings.filter((name) => UNKNOWN.has(name));
 }
+const UNKNOWN: ReadonlySet<string> = new Set(
+  'compress x-compress pack200-gzip exi dcb dcz bzip2 x-bzip2 xz x-xz lzma x-lzma lz4 x-lz4 snappy x-snappy sdch'.split(
+    ' ',
+  ),
+);
 
 /**
  * Decodes `path` in place; resolves with how many bytes it has then. No stage makes more than `maxBytes`, and none holds

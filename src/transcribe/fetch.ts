@@ -71,7 +71,7 @@ export type TryEnd =
       error: Error;
       mayPass: boolean;
       retryAfterMs: number | null;
-      /** It brought bytes that are kept. */
+      /** It brought the file on, and quickly enough. */
       gained: boolean;
       /** There is nothing to wait for: another question gets another answer. */
       atOnce: boolean;

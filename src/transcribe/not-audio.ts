@@ -3,7 +3,7 @@
 // the file.
 import { open } from 'node:fs/promises';
 import { JobError } from '../errors.ts';
-import { probe } from '../speech/probe.ts';
+import { sniff } from '../speech/sniff.ts';
 
 export type CameFrom = {
   /** As the caller gave it. */
@@ -19,10 +19,11 @@ const HEAD_BYTES = 65_536;
 
 /** Throws `audio_unsupported` where the file at `path` is a page or another document. What is not known is for the decoder. */
 export async function refuseDocument(path: string, from: CameFrom): Promise<void> {
-  const { kind, looksLike } = probe(path);
-  if (kind !== null) return;
   const head = await headOf(path);
-  const what = looksLike ?? (isWidePage(head) ? 'an HTML page' : null);
+  // The first bytes alone: this process reads no more of what strangers send.
+  const sniffed = sniff(head);
+  if (!('not' in sniffed)) return;
+  const what = sniffed.not ?? (isWidePage(head) ? 'an HTML page' : null);
   // Plain text may be the beginning of anything; the decoder has a sentence for it.
   if (what === 'a text document') return;
   if (what === null && from.unknownCodings.length === 0) return;

@@ -3,7 +3,7 @@ import type { Failure } from '../outbound/failure.ts';
 import type { Head } from '../outbound/request.ts';
 import { header } from './partial.ts';
 
-/** Milliseconds before each further try; a try that brought bytes which are kept begins them anew. */
+/** Milliseconds before each further try; a try that brought the file on begins them anew. */
 export const RETRY_WAITS_MS: readonly number[] = [1_000, 4_000, 15_000, 30_000];
 /** However much each brings: a host that cuts every few bytes is given up. */
 export const MOST_TRIES = 1_000;

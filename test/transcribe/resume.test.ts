@@ -234,6 +234,20 @@ describe('a download that breaks off', () => {
     expect(requests.map(({ headers }) => headers.range ?? null)).toEqual([null, null, null, 'bytes=300000-']);
   });
 
+  it('is given up when its host cuts the line every few bytes, however often it goes on', async () => {
+    const serve = ranged(
+      () => FILE,
+      () => ({ etag: '"v1"' }),
+      Array.from({ length: 100 }, () => 100),
+    );
+    const { url, requests } = await host(serve);
+    expect(await refused(url)).toMatchObject({
+      code: 'audio_unreachable',
+      message: expect.stringMatching(/broke off after 500 of \d+ bytes, in 5 tries/),
+    });
+    expect(requests).toHaveLength(5);
+  });
+
   it('is given up after a few tries without progress, with what came', async () => {
     const { url, requests } = await host((_request, response) => {
       response.writeHead(200, { 'content-length': '1000' });
