@@ -1,7 +1,9 @@
 // Undoes what a host did to a file on its way, although it was asked not to: gzip, deflate, brotli, Zstandard, several of them.
 // The bytes decide here too: names of codings stand on files that are as they were (`aws-chunked`, `utf-8`, gzip on an MP3).
+import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
@@ -58,7 +60,8 @@ export async function decodeFile(
       'audio_unsupported',
       `${host} sent the file in ${known.length} codings, one in another: let it send the file as it is.`,
     );
-  const decoded = `${path}.decoded`;
+  // Named as downloads are: what a crash leaves here goes with the orphans.
+  const decoded = join(dirname(path), randomUUID());
   const count = { bytes: 0 };
   const stages = known.toReversed().flatMap((name, index) => {
     // Of those within, the first bytes are not known; nobody puts a deflate without header there.
