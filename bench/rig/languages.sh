@@ -140,8 +140,7 @@ speak zh cmn <<'TEXT'
 我把钥匙弄丢了，现在进不了办公室。
 TEXT
 for voice in en-us en-gb en-us+f3 en-gb+m3; do
-  for code in "en-$voice"; do
-    speak "$code" "$voice" <<'TEXT'
+  speak "$voice" "$voice" <<'TEXT'
 Good morning, I would like to make an appointment for next week, if possible on Thursday.
 The invoice for last month has not reached us yet, I am afraid.
 Can you please tell me when the delivery will arrive, more or less?
@@ -151,7 +150,6 @@ The weather was so bad yesterday that we stayed at home all day.
 Please hold the line for a moment, I will put you through to accounting.
 I have lost the key and now I cannot get into the office any more.
 TEXT
-  done
 done
 
 prompts() { # code package folder
@@ -169,13 +167,14 @@ prompts ru asterisk-core-sounds-ru-wav ru_RU_f_IvrvoiceRU
 prompts en asterisk-core-sounds-en-wav en_US_f_Allison
 
 # English through a telephone, in noise and quiet: what must not be taken for another language.
-for kind in telephone noise quiet; do
+for kind in telephone noise loud-noise quiet; do
   mkdir -p "$out/en.$kind"
   for clip in "$out"/en.prompts/*.wav; do
     to="$out/en.$kind/$(basename "$clip")"
     case $kind in
     telephone) ffmpeg -v error -y -i "$clip" -af 'highpass=300,highpass=300,lowpass=3400' -ar 8000 -c:a pcm_mulaw "$to" ;;
     noise) ffmpeg -v error -y -i "$clip" -filter_complex "anoisesrc=r=8000:c=pink:a=0.02:d=60[n];[0][n]amix=duration=first:normalize=0" "$to" ;;
+    loud-noise) ffmpeg -v error -y -i "$clip" -filter_complex "anoisesrc=r=8000:c=pink:a=0.34:d=60[n];[0][n]amix=duration=first:normalize=0" "$to" ;;
     quiet) ffmpeg -v error -y -i "$clip" -af 'volume=-20dB' "$to" ;;
     esac
   done
