@@ -331,6 +331,7 @@ describe('a host that fails for a moment', () => {
 
 /** Passes everything on, and cuts the first connections after so many bytes of what the server sends. */
 async function cutting(port: number, after: number[]) {
+  let sent = 0;
   const server = await startSocketServer((socket) => {
     const upstream = connect(port, '127.0.0.1');
     const most = after.shift() ?? Number.POSITIVE_INFINITY;
@@ -340,6 +341,7 @@ async function cutting(port: number, after: number[]) {
     upstream.on('error', () => {});
     upstream.on('data', (bytes: Buffer) => {
       const piece = bytes.subarray(0, Math.max(0, most - passed));
+      sent += piece.length;
       passed += bytes.length;
       if (passed >= most) socket.write(piece, () => setTimeout(() => socket.destroy(), 20));
       else socket.write(piece);
@@ -347,7 +349,7 @@ async function cutting(port: number, after: number[]) {
     upstream.on('end', () => passed < most && socket.end());
   });
   open.push(server);
-  return server.url;
+  return { url: server.url, sent: () => sent };
 }
 
 describe('servers as people run them, cut three times on the way', () => {
@@ -371,10 +373,12 @@ describe('servers as people run them, cut three times on the way', () => {
         server.close();
       },
     });
-    const url = await cutting((server.address() as AddressInfo).port, CUTS());
+    const { url, sent } = await cutting((server.address() as AddressInfo).port, CUTS());
     expect(await fetching(`${url}/static.wav`)).toMatchObject({ bytes: FILE.length });
     expect(await fetched()).toBe(hash(FILE));
     expect(statuses.slice(0, 4)).toEqual([200, 206, 206, 206]);
+    // Nothing twice: the heads are what is more.
+    expect(sent()).toBeLessThan(FILE.length + 4_000);
   });
 
   it('nginx', async (context) => {
@@ -385,8 +389,9 @@ describe('servers as people run them, cut three times on the way', () => {
       server: (port) => `server { listen 127.0.0.1:${port}; root ${folder}; }`,
     });
     open.push({ close: () => nginx.stop() });
-    const url = await cutting(Number(new URL(nginx.url).port), CUTS());
+    const { url, sent } = await cutting(Number(new URL(nginx.url).port), CUTS());
     expect(await fetching(`${url}/nginx.wav`)).toMatchObject({ bytes: FILE.length });
     expect(await fetched()).toBe(hash(FILE));
+    expect(sent()).toBeLessThan(FILE.length + 4_000);
   });
 });
