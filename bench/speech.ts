@@ -32,6 +32,7 @@ export async function clipsOf(folder: string): Promise<Clip[]> {
 export async function transcribe(
   engine: Engine,
   file: string,
+  onSpeech?: (seconds: number, words: number) => void,
 ): Promise<{ utterances: Utterance[]; seconds: number }> {
   const scratchDirectory = await mkdtemp(path.join(tmpdir(), 'ringback-bench-'));
   try {
@@ -44,7 +45,8 @@ export async function transcribe(
     };
     const { distinct, durationSeconds } = await decode(options);
     const utterances: Utterance[] = [];
-    for (const { channel, pcm } of distinct) utterances.push(...(await engine.recognise(pcm, { channel })));
+    for (const { channel, pcm } of distinct)
+      utterances.push(...(await engine.recognise(pcm, { channel, ...(onSpeech && { onSpeech }) })));
     return { utterances, seconds: durationSeconds * distinct.length };
   } finally {
     await rm(scratchDirectory, { recursive: true, force: true });

@@ -21,7 +21,7 @@ import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
-import { ADDRESS_REFUSALS, judgeUrl } from './outbound/url.ts';
+import { ADDRESS_REFUSALS, judgeUrl, MAX_AUDIO_URL_LENGTH } from './outbound/url.ts';
 import { shortNow } from './resources.ts';
 import {
   describeSettings,
@@ -216,7 +216,7 @@ async function start(
     // An address that may not be reached is found out when it is fetched (it may hide behind a name or a redirect), so
     // it is a job's error in every case; what is no URL at all is refused at once.
     const judgeAudio = (text: string) => {
-      const verdict = judgeUrl(text, outbound.policy);
+      const verdict = judgeUrl(text, outbound.policy, MAX_AUDIO_URL_LENGTH);
       return verdict.ok || ADDRESS_REFUSALS.has(verdict.reason) ? null : verdict.message;
     };
     const listeners = new Listeners({

@@ -19,6 +19,7 @@ import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
 import type { Hearing } from '../transcribe/run.ts';
 import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
+import { warningsOf } from '../transcribe/warnings.ts';
 import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
@@ -47,6 +48,7 @@ export function transcribeCommand(): Command {
     const startedAt = performance.now();
     const how = { track: audioTrack ?? null, channels: channels ?? null };
     const transcript = await transcribe(source, how, settingsOf(command));
+    for (const warning of warningsOf(transcript)) process.stderr.write(`${warning}\n`);
     process.stdout.write(await render(transcript, format, startedAt));
   });
 }

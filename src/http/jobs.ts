@@ -106,7 +106,7 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
         throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });
       throw error;
     }
-    log.info({ job: id, callback: job.callback !== null }, 'job accepted');
+    request.log.info({ job: id, callback: job.callback !== null }, 'job accepted');
     return answer;
   }
 

@@ -3,6 +3,8 @@ import type { FastifySchemaValidationError } from 'fastify';
 import { clipped } from './clip.ts';
 
 type Failure = Pick<FastifySchemaValidationError, 'keyword' | 'instancePath' | 'params' | 'message'> & {
+  /** What fails, where that is told. */
+  data?: unknown;
   /** The schema that it fails, where that is told. */
   parentSchema?: {
     properties?: Readonly<Record<string, unknown>>;
@@ -45,7 +47,7 @@ export function unknownField(path: string, known: readonly string[]): string {
   return `${path} is not a known field; ${cure}`;
 }
 
-export function sentence({ keyword, instancePath, params, message, parentSchema }: Failure): string {
+export function sentence({ keyword, instancePath, params, message, parentSchema, data }: Failure): string {
   const path = dotted(instancePath);
   switch (keyword) {
     case 'required':
@@ -67,7 +69,7 @@ export function sentence({ keyword, instancePath, params, message, parentSchema 
     case 'minLength':
       return `${path} must not be empty`;
     case 'maxLength':
-      return `${path} must be shorter than or equal to ${String(params.limit)} characters`;
+      return `${path} must be shorter than or equal to ${String(params.limit)} characters${typeof data === 'string' ? ` (it has ${data.length})` : ''}`;
     default:
       return `${path} must be valid: ${message ?? keyword}`;
   }

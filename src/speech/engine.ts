@@ -23,6 +23,8 @@ export type EngineOptions = {
 export type RecogniseOptions = {
   /** Written into the utterances. */
   channel: number;
+  /** Told of each stretch that sounds like speech: its seconds, and how many words were understood. */
+  onSpeech?: (seconds: number, words: number) => void;
   /** Told how many seconds of the audio are done, never less than before. */
   onProgress?: (secondsDone: number) => void;
   /** Its reason is thrown, at the latest after the region in work (at most 20 s of audio). */
@@ -92,13 +94,18 @@ class MoonshineEngine implements Engine {
     let before = 0;
     let region: Region | undefined;
     // A region is recognised when the next one is known: it may not hear into its neighbour's speech.
+    const recognised = async (of: Region, after: number): Promise<void> => {
+      const found = await this.#recognise(reader, of, before, after);
+      const frames = of.speech.reduce((total, { start, end }) => total + end - start, 0);
+      options.onSpeech?.((frames * FRAME) / SAMPLE_RATE, found.length);
+      words.push(...found);
+    };
     for await (const next of this.#regions(reader, options)) {
-      if (region !== undefined)
-        words.push(...(await this.#recognise(reader, region, before, next.start * FRAME)));
+      if (region !== undefined) await recognised(region, next.start * FRAME);
       before = region === undefined ? 0 : region.end * FRAME;
       region = next;
     }
-    if (region !== undefined) words.push(...(await this.#recognise(reader, region, before, reader.samples)));
+    if (region !== undefined) await recognised(region, reader.samples);
     options.onProgress?.(reader.samples / SAMPLE_RATE);
     return words;
   }

@@ -5,7 +5,7 @@ import type { ChannelMode } from '../job-options.ts';
 import type { DistinctChannel } from './channels.ts';
 import { type ChannelsMeasured, compareChannels, STEP } from './compare.ts';
 import { ownWords, type Sound } from './echo-words.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, RecogniseOptions } from './engine.ts';
 import { mix, mute } from './mute.ts';
 import { type Judgement, judgeChannels } from './one-voice.ts';
 import type { Utterance, Word } from './transcript.ts';
@@ -18,6 +18,8 @@ export type HearingOptions = {
   /** Channels in the file. */
   channels: number;
   signal: AbortSignal;
+  /** Told of each stretch that sounds like speech: its seconds, and how many words were understood. */
+  onSpeech?: RecogniseOptions['onSpeech'];
   /** From 0 to 1. */
   onProgress: (fraction: number) => void;
 };
@@ -68,7 +70,7 @@ async function separately(distinct: readonly DistinctChannel[], options: Hearing
 
 async function recogniseAll(
   channels: readonly Channel[],
-  { engine, signal, onProgress }: HearingOptions,
+  { engine, signal, onSpeech = () => {}, onProgress }: HearingOptions,
 ): Promise<Heard> {
   const heard: Heard = [];
   for (const [index, { channel, pcm }] of channels.entries())
@@ -76,6 +78,7 @@ async function recogniseAll(
       await engine.recognise(pcm, {
         channel,
         signal,
+        onSpeech,
         onProgress: (seconds) =>
           onProgress(Math.min(1, (index + (seconds * 16_000) / pcm.samples) / channels.length)),
       }),

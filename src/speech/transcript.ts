@@ -8,7 +8,10 @@ export type Utterance = {
   end: number;
   confidence: number;
   channel: number;
+  /** That its words are written in. */
   language: string;
+  /** It does not sound like that language, or is too unclear to be understood: see language-doubt.ts. */
+  language_uncertain?: true;
   text: string;
   words: Word[];
 };
@@ -21,7 +24,12 @@ export type Transcript = {
   distinctChannels: number;
   /** In order of start, then channel. */
   utterances: Utterance[];
+  /** Absent where nobody listened. */
+  speech?: Speech;
 };
+
+/** Seconds of what sounds like speech: with words in them, and without one. */
+export type Speech = { heard: number; unheard: number };
 
 /** Raw mono PCM on disk: signed 16-bit little-endian at 16 kHz, no header. */
 export type PcmFile = { path: string; samples: number };

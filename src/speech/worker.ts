@@ -72,6 +72,7 @@ async function run(job: Job): Promise<void> {
       measureJob(job);
       return;
     }
+    const speech = { heard: 0, unheard: 0 };
     const decoded = await decodeJob(job, abort.signal);
     if (job.work === 'decode') return send({ type: 'done', id: job.id, transcript: withoutWords(decoded) });
     progress(job.id, 'recognising', 0);
@@ -85,10 +86,13 @@ async function run(job: Job): Promise<void> {
       mode: job.channels,
       channels: decoded.channels,
       signal: abort.signal,
+      onSpeech: (seconds, words) => {
+        speech[words > 0 ? 'heard' : 'unheard'] += seconds;
+      },
       onProgress: (fraction) => progress(job.id, 'recognising', fraction),
     });
     const { durationSeconds: audioDuration, channels } = decoded;
-    send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct }) });
+    send({ type: 'done', id: job.id, transcript: assemble({ audioDuration, channels, distinct, speech }) });
   } catch (error) {
     if (abort.signal.aborted) send({ type: 'stopped', id: job.id });
     else send({ id: job.id, ...asFailure(error) });

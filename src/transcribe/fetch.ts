@@ -1,15 +1,19 @@
 // Brings the audio of an `audio_url` to a file: streamed, within limits, through the same guard as callbacks. Redirects are
-// followed here (object stores and CDNs redirect), each hop judged like the first. Throws only JobError, apart from
-// errors of the local disk and other shortages of our own.
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+// followed (object stores and CDNs redirect), each hop judged like the first. What breaks off is asked for again, from where it
+// ended if the host can tell that the file is still the same. Throws only JobError, apart from errors of the local disk and
+// other shortages of our own.
+import { writeFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { JobError } from '../errors.ts';
-import type { Failure } from '../outbound/failure.ts';
-import type { Exchange, Head, Outbound, Step } from '../outbound/request.ts';
-import { ShortageError } from '../shortage.ts';
-import { formatBytes } from '../units.ts';
-import { type MinimumRate, Pace } from './slow-host.ts';
+import type { Head, Outbound } from '../outbound/request.ts';
+import { ask, type Task } from './ask.ts';
+import { codingsOf, decodeFile, unknownCodings } from './content-coding.ts';
+import { filenameOf } from './filename.ts';
+import { refuseDocument } from './not-audio.ts';
+import { contentType } from './partial.ts';
+import { hostOf, type Place, tooLarge } from './refusals.ts';
+import { MOST_TRIES, nextWait, RETRY_WAITS_MS } from './retry.ts';
+import type { MinimumRate } from './slow-host.ts';
 
 export type FetchAudioOptions = {
   outbound: Outbound;
@@ -17,13 +21,15 @@ export type FetchAudioOptions = {
   /** The file to write; replaced when it exists, left behind (partial) on failure for the caller to remove. */
   path: string;
   maxBytes: number;
-  /** Milliseconds for the whole download, all hops. */
+  /** Milliseconds for the whole download: all hops, tries and waits. */
   totalMs: number;
   /** Milliseconds without a byte. */
   idleMs: number;
   /** Below it the download is given up. */
   minimumRate: MinimumRate;
   version: string;
+  /** Milliseconds before each further try of what may pass; see retry.ts. */
+  retryWaitsMs?: readonly number[];
   signal?: AbortSignal;
   /** Bytes so far, and how many there will be when the host said. */
   onProgress?: (bytes: number, total: number | null) => void;
@@ -38,235 +44,78 @@ export type FetchedAudio = {
 };
 
 const MAX_REDIRECTS = 5;
-/** Connections that turn out to be stale, one after the other; after so many it is the host's doing. */
-const MOST_STALE = 5;
-/** Signed URLs of object stores, as they come in redirects, are long. */
-const MAX_REDIRECT_URL = 8_192;
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export async function fetchAudio(options: FetchAudioOptions): Promise<FetchedAudio> {
-  const deadline = performance.now() + options.totalMs;
-  let url = options.url;
+  const { path, totalMs, signal, retryWaitsMs: waitsMs = RETRY_WAITS_MS } = options;
+  const deadline = performance.now() + totalMs;
+  const task: Task = { options, deadline, tries: 0, held: null, isKnown: false, isWhole: false };
+  // There is a file from here on, whatever comes.
+  await writeFile(path, '');
+  let failed = 0;
+  for (;;) {
+    task.tries++;
+    const end = await oneTry(task);
+    if ('head' in end) return await finish(end, options);
+    if (!end.mayPass || task.tries === MOST_TRIES) throw end.error;
+    failed = end.gained ? 1 : failed + 1;
+    const ms = nextWait(failed, end.retryAfterMs, { waitsMs, leftMs: deadline - performance.now() });
+    if (ms === null) throw end.error;
+    if (!end.atOnce) await pause(ms, signal);
+  }
+}
+
+/** Of one try: the file is here, or why not. */
+export type TryEnd =
+  | { head: Head; place: Place; bytes: number }
+  | {
+      error: Error;
+      mayPass: boolean;
+      retryAfterMs: number | null;
+      /** It brought the file on, and quickly enough. */
+      gained: boolean;
+      /** There is nothing to wait for: another question gets another answer. */
+      atOnce: boolean;
+    };
+
+/** From the first address on each time: what redirects lead to is often signed for minutes. */
+async function oneTry(task: Task): Promise<TryEnd> {
+  let { url } = task.options;
   for (let hop = 0; ; hop++) {
-    const result = await downloadFresh(url, hop, deadline, options);
-    if ('bytes' in result) return result;
+    const end = await ask(task, { url, hop });
+    if (!('next' in end)) return end;
     if (hop === MAX_REDIRECTS)
       throw new JobError(
         'audio_http_error',
         `The audio host redirected more than ${MAX_REDIRECTS} times: give the final URL.`,
       );
-    url = result.next;
+    url = end.next;
   }
 }
 
-type Downloaded = FetchedAudio | { next: string };
-
-/** A kept connection that its host was just closing says nothing of the file: it is asked for again on another. */
-async function downloadFresh(
-  url: string,
-  hop: number,
-  deadline: number,
-  options: FetchAudioOptions,
-): Promise<Downloaded> {
-  for (let tries = 1; ; tries++) {
-    const result = await download(url, hop, deadline, options);
-    if (result !== 'stale') return result;
-    if (tries === MOST_STALE)
-      throw new JobError(
-        'audio_unreachable',
-        'The audio host closed each connection as it was asked: try again later.',
-      );
-  }
+/** What came as bytes is undone of codings, and looked at. */
+async function finish(
+  { head, place, bytes: received }: { head: Head; place: Place; bytes: number },
+  { path, url: given, maxBytes, signal }: FetchAudioOptions,
+): Promise<FetchedAudio> {
+  const codings = codingsOf(head.headers['content-encoding']);
+  const decoded = await decodeFile(path, codings, {
+    maxBytes,
+    tooLarge: () => tooLarge(maxBytes),
+    host: hostOf(place),
+    signal,
+  });
+  const bytes = decoded ?? received;
+  if (bytes === 0) throw new JobError('audio_empty', `${hostOf(place)} sent an empty file: check the link.`);
+  await refuseDocument(path, { given, url: place.url, unknownCodings: unknownCodings(codings) });
+  return { bytes, filename: filenameOf(head, place.url), contentType: contentType(head) };
 }
 
-async function download(
-  url: string,
-  hop: number,
-  deadline: number,
-  options: FetchAudioOptions,
-): Promise<Downloaded | 'stale'> {
-  const { maxBytes, path, minimumRate, onProgress } = options;
-  const tooLarge = () =>
-    new JobError(
-      'audio_too_large',
-      `The audio is larger than ${formatBytes(maxBytes)}: send a smaller or more compressed file.`,
-    );
-  let refusal: JobError | null = null;
-  let announced: number | null = null;
-  let pace: Pace | null = null;
-  const file = createWriteStream(path);
-  // Reported where it is awaited; without a listener it would end the process first.
-  file.on('error', () => {});
-  const stop = (error: JobError): Step => {
-    refusal = error;
-    return 'stop';
-  };
-
-  /** A disk slower than the network holds the network back, so memory does not grow with the file. */
-  const whenDrained = async (): Promise<Step> => {
-    const from = performance.now();
-    await once(file, 'drain');
-    pace?.excuse(performance.now() - from);
-    return 'read';
-  };
-
-  let exchange: Exchange;
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
-    exchange = await options.outbound.exchange({
-      url,
-      method: 'GET',
-      headers: { accept: 'audio/*, video/*, */*;q=0.5', 'user-agent': `Ringback/${options.version}` },
-      deadlineMs: Math.max(1, deadline - performance.now()),
-      connectMs: Math.min(options.idleMs, options.totalMs),
-      idleMs: options.idleMs,
-      ...(hop > 0 ? { maxUrlLength: MAX_REDIRECT_URL } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
-      onHead(head) {
-        if (head.status < 200 || head.status > 299) return 'stop';
-        const type = contentType(head);
-        if (type === 'text/html' || type === 'application/xhtml+xml')
-          return stop(
-            new JobError(
-              'audio_unsupported',
-              'The audio host sent an HTML page instead of audio: give the direct link to the file, which needs no login or click.',
-            ),
-          );
-        announced = contentLength(head);
-        pace = new Pace(minimumRate, performance.now());
-        return announced !== null && announced > maxBytes ? stop(tooLarge()) : 'read';
-      },
-      onData(chunk) {
-        const bytes = file.bytesWritten + file.writableLength + chunk.length;
-        if (bytes > maxBytes) return stop(tooLarge());
-        const slow = pace?.tooSlow(chunk.length, performance.now()) ?? false;
-        if (slow && bytes !== announced) return stop(tooSlow(minimumRate));
-        const room = file.write(chunk);
-        onProgress?.(file.bytesWritten + file.writableLength, announced);
-        if (file.errored) throw file.errored;
-        return room ? 'read' : whenDrained();
-      },
-    });
+    await wait(ms, undefined, signal ? { signal } : {});
   } catch (error) {
-    file.destroy();
-    throw error;
+    throw new JobError('audio_unreachable', 'The download was interrupted because this server is stopping.', {
+      cause: error,
+    });
   }
-  file.end();
-  await finished(file);
-
-  if (refusal) throw refusal;
-  if (exchange.failure?.class === 'stale_connection') return 'stale';
-  if (exchange.failure) throw failed(exchange.failure, hop);
-  const { head } = exchange;
-  if (!head) throw new JobError('audio_unreachable', 'The audio host sent no answer.');
-  if (REDIRECTS.has(head.status)) {
-    const location = header(head, 'location');
-    if (location === null || !URL.canParse(location, url))
-      throw new JobError(
-        'audio_http_error',
-        `The audio host answered ${head.status} without a valid Location: give the final URL.`,
-      );
-    return { next: new URL(location, url).href };
-  }
-  if (head.status < 200 || head.status > 299)
-    throw new JobError('audio_http_error', statusSentence(head.status));
-  if (exchange.bodyFailure?.class === 'shortage') throw failed(exchange.bodyFailure, hop);
-  // audio_unreachable rather than audio_corrupt: the line broke, the file may be whole, and a second try can help.
-  // A host that closes right after the last byte it announced has sent everything.
-  if (exchange.body !== 'complete' && exchange.bodyBytes !== exchange.announced) {
-    const aborted = exchange.bodyFailure?.class === 'aborted';
-    const total = announced === null ? '' : ` of ${announced}`;
-    const why =
-      exchange.bodyFailure?.class === 'timeout'
-        ? ', then the time ran out'
-        : exchange.bodyFailure?.code === 'BODY_UNCERTAIN'
-          ? '; its headers contradict one another about its length'
-          : '';
-    throw new JobError(
-      'audio_unreachable',
-      aborted
-        ? 'The download was interrupted because this server is stopping.'
-        : `The download broke off after ${exchange.bodyBytes}${total} bytes${why}: try again, or upload the file.`,
-    );
-  }
-  if (exchange.bodyBytes === 0)
-    throw new JobError('audio_empty', 'The audio host sent an empty file: check the link.');
-  return { bytes: exchange.bodyBytes, filename: filenameOf(head, url), contentType: contentType(head) };
-}
-
-function tooSlow({ bytesPerSecond, windowMs }: MinimumRate): JobError {
-  return new JobError(
-    'audio_unreachable',
-    `The audio host sent less than ${formatBytes(bytesPerSecond)} a second over ${windowMs / 1_000} s, and the download was given up: put the file on a quicker host, or upload it.`,
-  );
-}
-
-function failed(failure: Failure, hop: number): Error {
-  if (failure.class === 'shortage')
-    return new ShortageError(failure.shortage ?? 'descriptors', failure.message, { cause: failure });
-  const cause = { cause: new Error(`${failure.class} ${failure.code ?? ''} ${failure.detail ?? ''}`) };
-  if (failure.class === 'blocked_address')
-    return new JobError(
-      'audio_blocked_address',
-      `audio_url${hop > 0 ? ' leads, by a redirect, to a place that is not called' : ''}: ${failure.message}`,
-      cause,
-    );
-  return new JobError('audio_unreachable', `The audio could not be fetched. ${failure.message}`, cause);
-}
-
-function statusSentence(status: number): string {
-  const known: Record<number, string> = {
-    401: 'it wants a login: give a link that needs none, such as a signed URL',
-    403: 'it does not let us have the file: check that the link is public or its signature has not expired',
-    404: 'the file is not there: check the link',
-    410: 'the file is gone',
-    429: 'it is getting too many requests: try again later',
-  };
-  const cure =
-    known[status] ?? (status >= 500 ? 'it failed: try again later' : 'give a direct link to the file');
-  return `The audio host answered ${status}: ${cure}.`;
-}
-
-/** A display name, never a path: the file on disk is named by us. */
-function filenameOf(head: Head, url: string): string {
-  const disposition = header(head, 'content-disposition') ?? '';
-  const extended = /filename\*\s*=\s*utf-8'[^']*'([^;\s]+)/i.exec(disposition)?.[1];
-  const plain = /filename\s*=\s*(?:"([^"]*)"|([^;\s]+))/i.exec(disposition);
-  const candidates = [
-    extended === undefined ? undefined : decoded(extended),
-    plain?.[1] ?? plain?.[2],
-    decoded(new URL(url).pathname),
-  ];
-  for (const candidate of candidates) {
-    const name = candidate
-      ?.split(/[/\\]/)
-      .at(-1)
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed here.
-      ?.replace(/[\u0000-\u001f\u007f]/g, '')
-      .trim()
-      .slice(0, 255);
-    if (name && name !== '.' && name !== '..') return name;
-  }
-  return 'audio';
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function contentType(head: Head): string | null {
-  return header(head, 'content-type')?.split(';')[0]?.trim().toLowerCase() || null;
-}
-
-function contentLength(head: Head): number | null {
-  const text = header(head, 'content-length');
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
-}
-
-function header(head: Head, name: string): string | null {
-  const value = head.headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
 }

@@ -6,6 +6,7 @@ import type { Transcript } from '../speech/transcript.ts';
 import { sentencesOf } from '../text/sentences.ts';
 import { type SubtitlesConfig, subtitlesOf } from '../text/subtitles.ts';
 import { jsonOf } from './json.ts';
+import { warningsOf } from './warnings.ts';
 
 export type Finished = {
   transcript: Transcript;
@@ -22,12 +23,15 @@ export async function renderResult(
 ): Promise<Buffer> {
   const { audioDuration, distinctChannels, utterances } = transcript;
   const sentences = request.sentences === true ? await sentencesEnvelope(utterances) : null;
+  const warnings = warningsOf(transcript);
   return jsonOf({
     metadata: {
       audio_duration: seconds(audioDuration),
       number_of_distinct_channels: distinctChannels,
       billing_time: seconds(audioDuration * distinctChannels),
       transcription_time: seconds(transcriptionTime),
+      // Not in the hosted API; only where there is something to say.
+      ...(warnings.length > 0 && { warnings }),
     },
     transcription: {
       full_transcript: fullTranscript(utterances),

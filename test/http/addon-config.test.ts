@@ -40,7 +40,7 @@ test.each<[object, string | RegExp]>([
   ],
   [
     { audio_to_llm: true, audio_to_llm_config: { prompts: ['x'.repeat(10_001)] } },
-    'audio_to_llm_config.prompts.0 must be shorter than or equal to 10000 characters',
+    'audio_to_llm_config.prompts.0 must be shorter than or equal to 10000 characters (it has 10001)',
   ],
   [
     { structured_data_extraction: true },

@@ -68,7 +68,7 @@ test('a key of the setting is taken out there, not here', async () => {
 test('bad names, unknown ids, other accounts, and too many', async () => {
   expect((await make('')).json.validation_errors).toEqual(['name must not be empty']);
   expect((await make('x'.repeat(101))).json.validation_errors).toEqual([
-    'name must be shorter than or equal to 100 characters',
+    'name must be shorter than or equal to 100 characters (it has 101)',
   ]);
   expect((await api.call({ method: 'POST', url: '/api/keys', body: {} })).json.validation_errors).toEqual([
     'name is required',

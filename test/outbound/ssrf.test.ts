@@ -10,6 +10,7 @@ import { JobError } from '../../src/errors.ts';
 import { PUBLIC_ONLY, parseNetworks } from '../../src/outbound/address.ts';
 import { Outbound } from '../../src/outbound/request.ts';
 import { createResolve, type Query } from '../../src/outbound/resolve.ts';
+import { MAX_AUDIO_URL_LENGTH, MAX_URL_LENGTH } from '../../src/outbound/url.ts';
 import { fetchAudio } from '../../src/transcribe/fetch.ts';
 import { MINIMUM_RATE } from '../../src/transcribe/slow-host.ts';
 import { type DialSpy, dialSpy } from '../rig/dial-spy.ts';
@@ -89,9 +90,13 @@ function guarded(query: Query): { outbound: Outbound; spy: DialSpy } {
   return { outbound, spy };
 }
 
-describe.each(Object.entries(senders))('%s', (_name, send) => {
-  describe.each(cases.urls)('$group: $expect', ({ expect: verdict, urls }) => {
+describe.each(Object.entries(senders))('%s', (name, send) => {
+  describe.each(cases.urls)('$group: $expect', ({ expect: given, urls }) => {
     it.each(urls)('%j', async (url) => {
+      // Signed addresses of audio are longer than any of a receiver.
+      const isLongAudio =
+        name === 'audio fetcher' && url.length > MAX_URL_LENGTH && url.length <= MAX_AUDIO_URL_LENGTH;
+      const verdict = isLongAudio ? 'allow' : given;
       const { outbound, spy } = guarded(wildcardDns);
       const attempted = await send(outbound, url);
       expect(attempted.refused).toBe(verdict === 'refuse');

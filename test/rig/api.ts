@@ -8,7 +8,7 @@ import { JobError } from '../../src/errors.ts';
 import type { Limits } from '../../src/http/limits.ts';
 import { Listeners } from '../../src/http/listeners.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
-import { judgeUrl } from '../../src/outbound/url.ts';
+import { judgeUrl, MAX_AUDIO_URL_LENGTH, MAX_URL_LENGTH } from '../../src/outbound/url.ts';
 import { ShortageLog } from '../../src/shortage-log.ts';
 import { generateSecret } from '../../src/signature.ts';
 import { type AudioFolder, openAudioFolder } from '../../src/store/audio.ts';
@@ -68,8 +68,8 @@ export async function startApi(
   const { db } = database;
   const folder = await mkdtemp(join(tmpdir(), 'ringback-api-'));
   const audio = await openAudioFolder(folder);
-  const judge = (url: string) => {
-    const verdict = judgeUrl(url, { allow: [], own: [] });
+  const judge = (longest: number) => (url: string) => {
+    const verdict = judgeUrl(url, { allow: [], own: [] }, longest);
     return verdict.ok ? null : verdict.message;
   };
   const log = pino({ level: 'silent' });
@@ -95,7 +95,7 @@ export async function startApi(
     publicUrl: () => 'https://stt.example.org',
     maxBytes: 1_000_000,
     findAccount: accountFinder(db),
-    judge: { audio: judge, callback: judge },
+    judge: { audio: judge(MAX_AUDIO_URL_LENGTH), callback: judge(MAX_URL_LENGTH) },
     fetchAudio: async () => {
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
     },

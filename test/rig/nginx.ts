@@ -1,4 +1,4 @@
-// A real NGINX with examples/receivers/nginx.conf, on a free port, with a folder of its own under /tmp.
+// A real NGINX with examples/receivers/nginx.conf, or a server block of a test's own, on a free port, with a folder of its own under /tmp.
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -26,7 +26,10 @@ export type NginxOptions = {
   edit?: readonly (readonly [from: string, to: string])[];
 };
 
-export async function startNginx(options: NginxOptions): Promise<Nginx> {
+/** Another server block than the example's, for the port. */
+export type OwnServer = { server: (port: number) => string };
+
+export async function startNginx(options: NginxOptions | OwnServer): Promise<Nginx> {
   if (NGINX === null) throw new Error('nginx is not installed');
   const folder = await mkdtemp(join(tmpdir(), 'ringback-nginx-'));
   // Its workers are another user when the tests run as root, and must reach the temporary bodies in here.
@@ -65,16 +68,8 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   }
 }
 
-async function configuration(port: number, { upstreamPort, edit = [] }: NginxOptions): Promise<string> {
-  let server = await readFile(exampleFile('nginx.conf'), 'utf8');
-  for (const [from, to] of [
-    ['listen 8080;', `listen 127.0.0.1:${port};`],
-    ['127.0.0.1:4848', `127.0.0.1:${upstreamPort}`],
-    ...edit,
-  ] as const) {
-    if (!server.includes(from)) throw new Error(`examples/receivers/nginx.conf no longer says ${from}`);
-    server = server.replace(from, to);
-  }
+async function configuration(port: number, options: NginxOptions | OwnServer): Promise<string> {
+  const server = 'server' in options ? options.server(port) : await example(port, options);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `
 pid nginx.pid;
@@ -87,6 +82,19 @@ ${temporary.map((kind) => `  ${kind}_temp_path ${kind};`).join('\n')}
 ${server}
 }
 `;
+}
+
+async function example(port: number, { upstreamPort, edit = [] }: NginxOptions): Promise<string> {
+  let server = await readFile(exampleFile('nginx.conf'), 'utf8');
+  for (const [from, to] of [
+    ['listen 8080;', `listen 127.0.0.1:${port};`],
+    ['127.0.0.1:4848', `127.0.0.1:${upstreamPort}`],
+    ...edit,
+  ] as const) {
+    if (!server.includes(from)) throw new Error(`examples/receivers/nginx.conf no longer says ${from}`);
+    server = server.replace(from, to);
+  }
+  return server;
 }
 
 export async function freePort(): Promise<number> {

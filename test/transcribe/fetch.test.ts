@@ -47,6 +47,7 @@ const fetching = (url: string, more: Partial<FetchAudioOptions> = {}) =>
     idleMs: 5_000,
     minimumRate: MINIMUM_RATE,
     version: '0.1.0',
+    retryWaitsMs: [],
     ...more,
   });
 const refused = (url: string, more: Partial<FetchAudioOptions> = {}) =>
@@ -207,7 +208,7 @@ describe('refused with a sentence', () => {
       'an HTML page',
       { headers: { 'content-type': 'text/html; charset=utf-8' }, body: '<html>' },
       'audio_unsupported',
-      /HTML page instead of audio/,
+      /answers with an HTML page, not with audio \(127.0.0.1:\d+\): give the direct link/,
     ],
     [
       'cut short',

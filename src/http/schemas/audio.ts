@@ -35,7 +35,7 @@ export const uploadAudio = operation({
   headers: IdempotencyKey,
   body: {
     'multipart/form-data': Type.Object({ audio: Type.String({ format: 'binary' }) }),
-    'application/json': Type.Object({ audio_url: Type.String({ format: 'uri' }) }),
+    'application/json': Type.Object({ audio_url: Type.String({ format: 'uri', maxLength: 8_192 }) }),
   },
   answers: { 200: { says: 'Stored and measured.', schema: Upload } },
   refusals: [

@@ -29,7 +29,13 @@ export const Utterance = Type.Object(
     confidence: Confidence,
     channel: Type.Integer({ minimum: 0 }),
     speaker: Type.Optional(Type.Integer({ minimum: 0, description: 'With diarization only.' })),
-    language: Type.String(),
+    language: Type.String({ description: 'That its words are written in.' }),
+    // Ringback's own: strict clients know no code for "undetermined".
+    language_uncertain: Type.Optional(
+      Type.Literal(true, {
+        description: 'It does not sound like that language, or is too unclear to be understood.',
+      }),
+    ),
     text: Type.String(),
     words: Type.Array(Word),
   },
@@ -62,10 +68,18 @@ export const Result = Type.Object(
       number_of_distinct_channels: Type.Integer({ minimum: 0 }),
       billing_time: seconds('Duration times distinct channels: those with words of their own, at least one.'),
       transcription_time: seconds('From the request on: waiting in the queue counts.'),
+      warnings: Type.Optional(
+        Type.Array(Type.String(), {
+          description: 'What must be known about the words, such as speech that is not English.',
+        }),
+      ),
     }),
     transcription: Type.Object({
       full_transcript: Type.String(),
-      languages: Type.Array(Type.String()),
+      languages: Type.Array(Type.String(), {
+        description:
+          'Most spoken first; empty where nothing was said, or where it does not sound like English.',
+      }),
       utterances: Type.Array(Utterance),
       sentences: Type.Optional(Type.Array(Addon)),
       subtitles: Type.Optional(

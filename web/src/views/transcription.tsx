@@ -83,6 +83,11 @@ function Record({ job }: { job: Job }) {
           </p>
         </div>
       )}
+      {result?.metadata.warnings?.map((warning) => (
+        <p key={warning} class="hint" role="note">
+          {warning}
+        </p>
+      ))}
       {job.status === 'queued' && <p class="hint">It waits for its turn.</p>}
       {job.status === 'processing' && <p class="hint">It is being transcribed.</p>}
       {result && <Outcome job={job} result={result} />}
