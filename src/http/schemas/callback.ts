@@ -56,6 +56,10 @@ const shown = {
   method: Type.Enum([...METHODS]),
   event: Type.Enum([...EVENTS]),
   form: Type.Enum([...DELIVERY_FORMS]),
+  test: Type.Boolean({
+    description:
+      'Sent by `POST /api/callbacks/test`: its words are a sample, and no transcription has its id.',
+  }),
   bytes: Type.Union([Type.Integer(), Type.Null()], { description: 'Null once the body was removed.' }),
   state: Type.Enum([...DELIVERY_STATES]),
   reason: Type.Union([Type.String(), Type.Null()], {
