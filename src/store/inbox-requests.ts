@@ -143,11 +143,11 @@ async function trim(trx: Trx, inboxId: string, accountId: string, last: number):
   await sql`
     DELETE FROM inbox_request WHERE inbox_id = ${inboxId} AND state <> 'waiting' AND number <= coalesce((
       SELECT max(number) FROM (
-        SELECT number, sum(bytes) OVER (ORDER BY number DESC) AS bytes FROM inbox_request
+        SELECT number, sum(CASE WHEN body IS NULL THEN 0 ELSE bytes END) OVER (ORDER BY number DESC) AS bytes FROM inbox_request
         WHERE inbox_id = ${inboxId}) AS newest
       WHERE bytes > ${keptBytes} AND number < ${last} OR number <= ${last - kept}), 0)`.execute(trx);
   const { rows } = await sql<{ bytes: number }>`
-    SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM inbox_request WHERE account_id = ${accountId}`.execute(
+    SELECT coalesce(sum(bytes), 0)::bigint AS bytes FROM inbox_request WHERE account_id = ${accountId} AND body IS NOT NULL`.execute(
     trx,
   );
   if ((rows[0]?.bytes ?? 0) <= accountBytes) return;
@@ -155,7 +155,7 @@ async function trim(trx: Trx, inboxId: string, accountId: string, last: number):
     DELETE FROM inbox_request WHERE (inbox_id, number) IN (
       SELECT one.inbox_id, one.number FROM (
         SELECT inbox_id, number, sum(bytes) OVER (ORDER BY received_at DESC, inbox_id, number DESC) AS bytes
-        FROM inbox_request WHERE account_id = ${accountId}) AS newest
+        FROM inbox_request WHERE account_id = ${accountId} AND body IS NOT NULL) AS newest
       JOIN inbox_request AS one USING (inbox_id, number)
       WHERE newest.bytes > ${accountBytes} AND one.state <> 'waiting'
         AND NOT (one.inbox_id = ${inboxId} AND one.number = ${last})

@@ -44,7 +44,8 @@ const STATEMENTS = [
      CONSTRAINT inbox_request_answered CHECK ((state = 'answered') = (answer_status IS NOT NULL))
    )`,
   // What an account keeps is counted along the first, what is old goes along the second.
-  `CREATE INDEX inbox_request_of_account ON inbox_request (account_id, received_at DESC) INCLUDE (bytes)`,
+  `CREATE INDEX inbox_request_of_account ON inbox_request (account_id, received_at DESC) INCLUDE (bytes)
+     WHERE body IS NOT NULL`,
   `CREATE INDEX inbox_request_age ON inbox_request (received_at)`,
 
   // Who is connected to answer an inbox's requests; one that has not been heard of for a while is gone.
