@@ -266,6 +266,7 @@ async function start(
       log,
       version,
       publicUrl,
+      callback,
       maxBytes: settings.maxAudioBytes,
       findAccount: accountFinder(db),
       judge: { audio: judgeAudio, callback: judgeCallback },
@@ -387,7 +388,7 @@ async function inheritEarlierSecret(
 
 /** A forwarder's answer comes, or is said to be missing, before our own sender gives the attempt up. */
 function inboxWaitMs(callbackTimeoutMs: number): number {
-  return Math.max(callbackTimeoutMs / 2, Math.min(INBOX_LIMITS.waitMs, callbackTimeoutMs - 1_000));
+  return Math.min(INBOX_LIMITS.waitMs, Math.max(callbackTimeoutMs / 2, callbackTimeoutMs - 1_000));
 }
 
 function refuseAddressOfNobody(settings: Settings): void {

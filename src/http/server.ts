@@ -44,6 +44,7 @@ import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
+import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
@@ -68,7 +69,8 @@ export type HttpDeps = JobDeps &
   UploadDeps &
   SigningSecretDeps &
   MetricsDeps &
-  HealthDeps & {
+  HealthDeps &
+  TestCallbackDeps & {
     log: FastifyBaseLogger;
     shortages: ShortageLog;
     findAccount: FindAccount;
@@ -180,6 +182,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     fileRoutes(guarded, deps);
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
+    testCallbackRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);

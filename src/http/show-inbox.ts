@@ -4,11 +4,14 @@ import type { InboxRequestRow } from '../store/inbox-requests.ts';
 import type { InboxRow } from '../store/inboxes.ts';
 import type * as schemas from './schemas/inbox.ts';
 
+export const inboxAddress = ({ token }: Pick<InboxRow, 'token'>, publicUrl: string) =>
+  `${publicUrl}${INBOX_PATH}${token}`;
+
 export function showInbox(row: InboxRow, publicUrl: string): schemas.Inbox {
   return {
     id: row.id,
     name: row.name,
-    address: `${publicUrl}${INBOX_PATH}${row.token}`,
+    address: inboxAddress(row, publicUrl),
     answer: row.answers,
     forward: row.forward,
     forwarder_connected: row.forwarded,

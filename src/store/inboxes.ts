@@ -53,10 +53,9 @@ function columnsOf({ answers, forward, maxBytes }: Omit<InboxFields, 'name'>) {
 export function listInboxes(
   db: Db,
   accountId: string,
-  { limit, after, name }: { limit: number; after?: Place; name?: string },
+  { limit, after }: { limit: number; after?: Place },
 ): Promise<InboxRow[]> {
   let query = db.selectFrom('inbox').selectAll().select(MEASURED).where('account_id', '=', accountId);
-  if (name !== undefined) query = query.where('name', '=', name);
   if (after) query = query.where(olderThan(after));
   return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute();
 }
@@ -68,6 +67,20 @@ export function findInbox(db: Db, accountId: string, id: string): Promise<InboxR
     .select(MEASURED)
     .where('account_id', '=', accountId)
     .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** By its id, if one is given, or else by its name. */
+export async function inboxNamed(
+  db: Db,
+  accountId: string,
+  { id, name }: { id?: string; name: string },
+): Promise<{ token: string } | undefined> {
+  return db
+    .selectFrom('inbox')
+    .select('token')
+    .where('account_id', '=', accountId)
+    .where((e) => e.or([e('name', '=', name), ...(id === undefined ? [] : [e('id', '=', id)])]))
     .executeTakeFirst();
 }
 

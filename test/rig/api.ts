@@ -93,6 +93,7 @@ export async function startApi(
     log,
     version: '0.0.0',
     publicUrl: () => 'https://stt.example.org',
+    callback: CALLBACK,
     maxBytes: 1_000_000,
     findAccount: accountFinder(db),
     judge: { audio: judge, callback: judge },

@@ -164,6 +164,45 @@ export const resendCallback = operation(
   Type.Unsafe<ResendRequest | null>({ ...ResendRequest, type: ['object', 'null'] }),
 );
 
+export const TestCallbackRequest = Type.Object(
+  {
+    event: Type.Enum([...EVENTS], { description: 'What the sample tells.' }),
+    url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 8_192,
+        description: 'Where to; judged as `callback_config.url` is. This or `inbox`.',
+      }),
+    ),
+    inbox: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: 'The id or the name of one of your inboxes.',
+      }),
+    ),
+    method: Type.Optional(Type.Enum([...METHODS])),
+    payload: Type.Optional(Type.Enum([...DELIVERY_FORMS])),
+    compression: Type.Optional(Type.Enum(['none', 'gzip'])),
+    custom_metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { title: 'TestCallbackRequest', ...closed },
+);
+export type TestCallbackRequest = Static<typeof TestCallbackRequest>;
+
+export const testCallback = operation(
+  {
+    id: 'testCallback',
+    tag,
+    summary: 'Send a sample callback',
+    description:
+      'By the same engine as every other: signed, tried again on the schedule, on record with every attempt, and cancelled or sent again like them. `test` of the record is true, and the id in its body is of no transcription.',
+    answers: { 202: whole },
+    refusals: ['request_invalid', 'media_type_unsupported', 'inbox_unknown', 'inboxes_off'],
+  },
+  TestCallbackRequest,
+);
+
 export const cancelCallback = operation({
   id: 'cancelCallback',
   tag,
