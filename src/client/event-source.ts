@@ -3,10 +3,14 @@
 export type RawEvent = { id: string | null; event: string | null; data: string };
 
 /** Comments, which only keep the connection alive, are passed over. */
-export async function* readEvents(stream: ReadableStream<Uint8Array>): AsyncGenerator<RawEvent, void, void> {
+export async function* readEvents(
+  stream: ReadableStream<Uint8Array>,
+  onAlive: () => void = () => {},
+): AsyncGenerator<RawEvent, void, void> {
   const decoder = new TextDecoder();
   let held = '';
   for await (const chunk of stream) {
+    onAlive();
     held += decoder.decode(chunk, { stream: true });
     const blocks = held.split('\n\n');
     held = blocks.pop() ?? '';

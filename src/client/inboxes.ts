@@ -22,6 +22,8 @@ export type InboxStreamOptions = {
   signal?: AbortSignal;
   /** Hears that the stream is open. */
   onOpen?: () => void;
+  /** Hears whatever comes: the server says something every 5 s, so that silence is told from a lost connection. */
+  onAlive?: () => void;
 };
 
 export function inboxesOf(connection: Connection) {
@@ -53,7 +55,7 @@ export function inboxesOf(connection: Connection) {
 async function* streamOf(
   connection: Connection,
   at: string,
-  { forward = false, after, signal, onOpen }: InboxStreamOptions,
+  { forward = false, after, signal, onOpen, onAlive }: InboxStreamOptions,
 ): AsyncGenerator<InboxEvent, void, void> {
   const stream = await connection.stream(`${at}/stream`, {
     timeoutMs: Number.POSITIVE_INFINITY,
@@ -62,6 +64,6 @@ async function* streamOf(
     ...(after !== undefined && { headers: { 'last-event-id': String(after) } }),
   });
   onOpen?.();
-  for await (const { event, data } of readEvents(stream))
+  for await (const { event, data } of readEvents(stream, onAlive))
     yield { event, data: JSON.parse(data) } as InboxEvent;
 }

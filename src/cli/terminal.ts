@@ -1,0 +1,28 @@
+// What is written to a terminal of what far ends sent, and how: no control characters, colour only where it is seen.
+import { styleText } from 'node:util';
+
+type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'dim' | 'bold';
+
+/** Plain where stdout is no terminal, or NO_COLOR is set. */
+export function tint(colour: Colour, text: string): string {
+  return styleText(colour, text, { stream: process.stdout });
+}
+
+/** By what an HTTP status says. */
+export function tintStatus(status: number, text = String(status)): string {
+  return tint(status < 300 ? 'green' : status < 400 ? 'yellow' : 'red', text);
+}
+
+/** Lines and tabs stay; what else commands a terminal, or turns the writing around, is shown as a mark. */
+export function printableText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replaceAll(COMMANDS, '�');
+}
+
+const COMMANDS =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** `14:03:22`, here and now. */
+export function clock(at: Date): string {
+  return at.toTimeString().slice(0, 8);
+}
