@@ -151,10 +151,10 @@ function whyNot(error: unknown, target: URL, signal: AbortSignal): ReturnType<ty
   if (signal.aborted)
     return signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
       ? ours(504, `${target.origin} did not answer in time`)
-      : ours(503, 'ringback listen was stopped', 5);
+      : ours(503, 'ringback listen was stopped', 2);
   const { code, message } = causeOf(error);
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
-    return ours(503, `nothing listens at ${target.origin} (${code}): is your program running?`, 5);
+    return ours(503, `nothing listens at ${target.origin} (${code}): is your program running?`, 2);
   return ours(502, `${target.origin} gave no answer (${code ?? message})`);
 }
 
