@@ -75,7 +75,7 @@ export async function startReceiver(
     const retry = options.retryAfter !== undefined && (status < 200 || status > 299);
     response.writeHead(status, retry ? { 'retry-after': String(options.retryAfter) } : {}).end();
     const body = 'json' in read ? read.json.toString('utf8') : '';
-    const signature = refused || !check ? null : await check(headers, body);
+    const signature = refused || !check ? null : await check(headers, body).catch(unchecked);
     const unreadable = refused?.unreadable ?? null;
     options.onCallback({ method, path, headers, body, unreadable, signature, status });
   };
@@ -103,6 +103,11 @@ export async function startReceiver(
         server.closeAllConnections();
       }),
   };
+}
+
+/** A secret that is none. */
+function unchecked(error: unknown): Signature {
+  return { ok: false, reason: (error as Error).message };
 }
 
 function tooLarge(maxBytes: number | undefined): Read {

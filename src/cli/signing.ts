@@ -7,7 +7,7 @@ export type Signature = { ok: true } | { ok: false; reason: string };
 export type CheckSignature = (headers: IncomingHttpHeaders, body: string | Buffer) => Promise<Signature>;
 
 /** Within it, a signature that fails is not a reason to ask again: somebody may be sending us wrong ones. */
-const ASK_AGAIN_MS = 5_000;
+const ASK_AGAIN_MS = 1_000;
 
 export function givenSecrets(secrets: readonly string[]): CheckSignature {
   return async (headers, body) => verifyCallback(headers, body, secrets);
