@@ -52,7 +52,7 @@ export function answeredLine(request: InboxRequest, flags: LineFlags, now: Date)
   const body = request.body && ('text' in request.body ? Buffer.from(request.body.text) : null);
   const said = saidBy(request, body ?? Buffer.of());
   const status = request.answer?.status ?? null;
-  const note = 'answered by the inbox: it was not forwarded';
+  const note = noteOf(request);
   if (flags.json)
     return JSON.stringify({ ...jsonOf(request, said), status, ms: null, given_back: false, error: note });
   return [
@@ -60,6 +60,12 @@ export function answeredLine(request: InboxRequest, flags: LineFlags, now: Date)
     status === null ? '-' : tintStatus(status),
     tint('yellow', note),
   ].join('  ');
+}
+
+function noteOf({ state, answered_by }: InboxRequest): string {
+  if (state === 'left') return 'its sender did not wait for an answer: it was not forwarded';
+  if (answered_by === 'forwarder') return 'answered by another forwarder';
+  return 'answered by the inbox: it was not forwarded';
 }
 
 function beginning({ method, query }: InboxRequest, { event, id }: Said, now: Date): string[] {

@@ -49,7 +49,7 @@ export async function forward(options: ForwardOptions): Promise<void> {
 
 export async function openInbox(client: Client, name: string): Promise<Inbox> {
   for await (const inbox of client.inboxes.list({ limit: 1_000 }))
-    if (inbox.name === name)
+    if (inbox.name === name || inbox.id === name)
       return inbox.forward ? inbox : client.inboxes.update(inbox.id, { forward: true });
   try {
     return await client.inboxes.create({ name, forward: true });
@@ -58,6 +58,18 @@ export async function openInbox(client: Client, name: string): Promise<Inbox> {
     if (error instanceof RingbackError && error.reason === 'inbox_name_taken') return openInbox(client, name);
     throw error;
   }
+}
+
+/** What comes would be sent to where it came. */
+function refuseLoop(target: URL, { address }: Inbox): void {
+  const { origin, pathname } = new URL(address);
+  if (target.origin === origin && target.pathname === pathname)
+    throw Object.assign(
+      new Error(
+        '--forward names the inbox itself: give the URL of your program, such as http://localhost:3000/hook',
+      ),
+      { code: 'settings_invalid' },
+    );
 }
 
 class Forwarder {
@@ -129,6 +141,7 @@ class Forwarder {
     if (this.#inbox) return this.#inbox;
     const { client, name, onInbox } = this.#options;
     this.#inbox = await openInbox(client, name);
+    refuseLoop(this.#options.target, this.#inbox);
     this.#last = undefined;
     this.#begun = new Set();
     onInbox(this.#inbox);
@@ -177,14 +190,17 @@ class Forwarder {
     { answer }: LocalAnswer,
     until: number,
   ): Promise<string | null> {
+    let given = forwarded(answer);
     for (;;) {
       try {
-        await this.#options.client.inboxes.answer(inboxId, number, forwarded(answer), { timeoutMs: 5_000 });
+        await this.#options.client.inboxes.answer(inboxId, number, given, { timeoutMs: 5_000 });
         return null;
       } catch (error) {
         if (!(error instanceof RingbackError)) throw error;
         if (error.reason === 'inbox_request_over' || error.reason === 'inbox_request_unknown')
           return 'nobody waited for the answer any more: it is sent again';
+        // The operator allows requests of this size no longer: the status is what counts.
+        if (error.reason === 'request_too_large') given = { status: answer.status };
         if (performance.now() > until || this.#options.signal.aborted)
           return `the answer could not be given back (${error.message}): it is sent again`;
       }

@@ -205,6 +205,22 @@ test('Express with a limit of 100kb: its 413 arrives as such, and the reference 
   await local.down();
 });
 
+test('a callback of 8 MB to an inbox that takes 100 kB: its 413 arrives, though nobody reads the body', async () => {
+  const { id: account } = await database.db.selectFrom('account').select('id').executeTakeFirstOrThrow();
+  const inbox = await client().inboxes.create({ name: 'narrow', max_bytes: 100_000 });
+  const id = await openAnyDelivery(database.db, account, inbox.address, {
+    fullBody: Buffer.alloc(8_000_000, 'x'),
+  });
+  const { attempts } = await delivered(id);
+  expect(attempts.map(({ status }) => status)).toEqual([413, 200]);
+});
+
+test('--forward to the inbox itself is refused: it would go round for ever', async () => {
+  const inbox = await client().inboxes.create({ name: 'loop' });
+  const program = ringback('listen', '--forward', inbox.address, '--inbox', 'loop');
+  await expect(program.line('never')).rejects.toThrow(/--forward names the inbox itself/);
+});
+
 test('nobody connected: an inbox that forwards asks the sender to come again, and nothing is lost', async () => {
   receiver.setResponse({ status: 200 });
   const first = await listen('away', `${receiver.url}/hook`);

@@ -1,0 +1,147 @@
+// What is bounded at inboxes, and turning them off.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createClient } from '../../src/client/client.ts';
+import { headerProblems, safeHeaders } from '../../src/http/inbox-answer.ts';
+import { InboxTraffic } from '../../src/http/inbox-traffic.ts';
+import { type Api, NO_LIMITS, startApi } from '../rig/api.ts';
+import { API_KEY, type App, startApp } from '../rig/app.ts';
+
+const BINARY = fileURLToPath(new URL('../../src/cli/ringback.ts', import.meta.url));
+
+let api: Api;
+let url: string;
+beforeAll(async () => {
+  api = await startApi({ limits: { ...NO_LIMITS, requestsPerMinute: 150 } });
+  url = await api.server.listen({ port: 0 });
+});
+afterAll(() => api.stop());
+
+/** The address as it is reached here. */
+async function make(fields: object): Promise<{ id: string; address: string }> {
+  const { json } = await api.call({ method: 'POST', url: '/api/inboxes', body: fields });
+  return { id: json.id, address: `${url}${new URL(json.address).pathname}` };
+}
+
+test('with more than a hundred under way, the next is asked to come again', async () => {
+  const { address } = await make({ name: 'slow', answer: { delay_ms: 1_500 } });
+  const answers = await Promise.all(
+    Array.from({ length: 110 }, () => fetch(address, { method: 'POST', body: 'x' })),
+  );
+  const statuses = Map.groupBy(answers, ({ status }) => status);
+  expect([statuses.get(200)?.length, statuses.get(503)?.length]).toEqual([100, 10]);
+  expect(statuses.get(503)?.[0]?.headers.get('retry-after')).toBe('2');
+}, 30_000);
+
+test('an account has so many a minute, by itself', async () => {
+  const { address } = await make({ name: 'many' });
+  // A minute may begin meanwhile.
+  let refused: Response | undefined;
+  for (let sent = 0; sent < 400 && refused === undefined; sent++) {
+    const response = await fetch(address);
+    if (response.status === 429) refused = response;
+  }
+  expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
+  const theirs = await api.call({
+    method: 'POST',
+    url: '/api/inboxes',
+    body: { name: 'x' },
+    as: api.stranger,
+  });
+  expect((await fetch(`${url}${new URL(theirs.json.address).pathname}`)).status).toBe(200);
+  const traffic = new InboxTraffic(null);
+  for (let sent = 0; sent < 1_000; sent++) await traffic.during('a', 'b', async () => {});
+}, 30_000);
+
+test('an account has so many streams; the next is refused until one is closed', async () => {
+  const { id } = await make({ name: 'watched' });
+  const open = () => {
+    const leaving = new AbortController();
+    return fetch(`${url}/api/inboxes/${id}/stream?forward=true`, {
+      headers: { 'x-gladia-key': api.key },
+      signal: leaving.signal,
+    }).then((response) => ({ response, leave: () => leaving.abort() }));
+  };
+  const [first, second, third] = [await open(), await open(), await open()];
+  expect([first.response.status, second.response.status, third.response.status]).toEqual([200, 200, 429]);
+  first.leave();
+  for (;;) {
+    const again = await open();
+    again.leave();
+    if (again.response.status === 200) break;
+  }
+  second.leave();
+});
+
+test('headers that are told: what is never sent is named, whatever its spelling', () => {
+  expect(headerProblems({ 'X-Ok': 'ä', 'retry-after': '5', Location: 'https://x' }, 'h')).toEqual([]);
+  expect(headerProblems({ 'Service-Worker-Allowed': '/' }, 'h')[0]).toMatch(
+    /^h must not have service-worker-allowed/,
+  );
+  const many = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`x-${index}`, 'a']));
+  expect(headerProblems(many, 'h')).toEqual(['h must have no more than 50 headers']);
+  expect(headerProblems({ 'x-a': 'a'.repeat(9_000) }, 'h')[0]).toMatch(/shorter than or equal to 8192/);
+  expect(
+    safeHeaders({ 'Content-Type': 'text/html', 'content-security-policy': '', 'X-A': '1' }),
+  ).toMatchObject({
+    'content-type': 'text/plain; charset=utf-8',
+    'content-security-policy': expect.stringContaining('sandbox'),
+    'x-a': '1',
+  });
+  for (const type of [
+    'application/json',
+    'application/problem+json; charset=utf-8',
+    'text/plain',
+    'image/png',
+  ])
+    expect(safeHeaders({ 'content-type': type })['content-type']).toBe(type);
+  for (const type of [
+    'text/html',
+    'image/svg+xml',
+    'text/xml',
+    'application/json, text/html',
+    'text/plainhtml',
+  ])
+    expect(safeHeaders({ 'content-type': type })['content-type']).toBe('text/plain; charset=utf-8');
+});
+
+test('turned off, every route of theirs says so, no address is there, and the sender calls none', async () => {
+  const app: App = await startApp({
+    RINGBACK_ROLE: 'api,deliver',
+    RINGBACK_INBOXES: 'off',
+    RINGBACK_RETRY_SCHEDULE: '0s',
+  });
+  try {
+    const client = createClient({ url: app.url, key: API_KEY });
+    for (const work of [
+      () => client.inboxes.create({ name: 'x' }),
+      () => client.inboxes.list().next(),
+      () => client.callbacks.test({ event: 'success', inbox: 'x' }),
+    ])
+      await expect(work()).rejects.toMatchObject({ reason: 'inboxes_off', status: 404 });
+    const path = `/inbox/${'A'.repeat(32)}`;
+    expect((await fetch(`${app.url}${path}`, { method: 'POST' })).status).toBe(404);
+    const self = await app.call('POST', '/api/callbacks/test', {
+      event: 'success',
+      url: `${app.url}${path}`,
+    });
+    expect([self.status, self.json.validation_errors[0]]).toEqual([
+      400,
+      expect.stringContaining('points back at this server'),
+    ]);
+    const said = await new Promise((resolve) =>
+      execFile(
+        process.execPath,
+        [BINARY, 'listen', '--forward', '3000'],
+        { env: { PATH: process.env.PATH, RINGBACK_URL: app.url, RINGBACK_API_KEY: API_KEY } },
+        (_error, _out, err) => resolve(err),
+      ),
+    );
+    expect(said).toBe(
+      'ringback: Inboxes are turned off on this server: its operator can turn them on with RINGBACK_INBOXES=on.\n',
+    );
+  } finally {
+    await app.stop();
+  }
+}, 60_000);
