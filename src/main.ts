@@ -226,7 +226,7 @@ async function start(
     // An address that may not be reached is found out when it is fetched (it may hide behind a name or a redirect), so
     // it is a job's error in every case; what is no URL at all is refused at once.
     const judgeAudio = (text: string) => {
-      const verdict = judgeUrl(text, { ...outbound.policy, inboxes: [] });
+      const verdict = judgeUrl(text, outbound.policy);
       return verdict.ok || ADDRESS_REFUSALS.has(verdict.reason) ? null : verdict.message;
     };
     const listeners = new Listeners({

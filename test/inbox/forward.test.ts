@@ -16,6 +16,7 @@ import { eventually } from '../rig/eventually.ts';
 import { startExpress } from '../rig/express.ts';
 import { migratedDatabase } from '../rig/postgres.ts';
 import { type Program, startProgram } from '../rig/program.ts';
+import { startProxy } from '../rig/proxy.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
 
 const BINARY = fileURLToPath(new URL('../../src/cli/ringback.ts', import.meta.url));
@@ -65,15 +66,16 @@ function ringback(...args: string[]): Program {
 async function listen(name: string, target: string, ...flags: string[]): Promise<Program> {
   const program = ringback('listen', '--forward', target, '--inbox', name, ...flags);
   if (!flags.includes('--json')) await program.line('forwarding to');
-  await eventually(
-    async () => (await app.call('GET', '/api/inboxes')).json.items,
-    (items) =>
-      items.some(
-        (one: { name: string; forwarder_connected: boolean }) => one.name === name && one.forwarder_connected,
-      ),
-  );
+  await connected(name);
   return program;
 }
+
+const connected = (name: string) =>
+  eventually(
+    async () => (await app.call('GET', '/api/inboxes')).json.items,
+    (items: { name: string; forwarder_connected: boolean }[]) =>
+      items.some((one) => one.name === name && one.forwarder_connected),
+  );
 
 const client = () => createClient({ url: app.url, key: API_KEY });
 const delivered = (id: string) =>
@@ -220,6 +222,37 @@ test('--forward to the inbox itself is refused: it would go round for ever', asy
   const program = ringback('listen', '--forward', inbox.address, '--inbox', 'loop');
   await expect(program.line('never')).rejects.toThrow(/--forward names the inbox itself/);
 });
+
+test('the connection is lost while the program works: told of again, it is not forwarded again, and its answer counts', async () => {
+  const proxy = await startProxy(Number(new URL(app.url).port));
+  const arrived = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  receiver.setResponse(async () => {
+    arrived.resolve();
+    await answer.promise;
+    return { status: 202 };
+  });
+  const program = startProgram({
+    command: process.execPath,
+    args: [BINARY, 'listen', '--forward', receiver.url, '--inbox', 'cut'],
+    env: { RINGBACK_URL: `http://127.0.0.1:${proxy.port}`, RINGBACK_API_KEY: API_KEY },
+  });
+  programs.push(program);
+  await program.line('forwarding to');
+  await connected('cut');
+  const seen = receiver.requests.length;
+  const sent = await client().callbacks.test({ event: 'success', inbox: 'cut' });
+  await arrived.promise;
+  proxy.cut('rst');
+  await program.line('connected again');
+  await connected('cut');
+  answer.resolve();
+  const { attempts } = await delivered(sent.id);
+  expect(attempts.map(({ status }) => status)).toEqual([202]);
+  expect(receiver.requests.length - seen).toBe(1);
+  await program.stop();
+  await proxy.close();
+}, 30_000);
 
 test('nobody connected: an inbox that forwards asks the sender to come again, and nothing is lost', async () => {
   receiver.setResponse({ status: 200 });
