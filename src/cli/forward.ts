@@ -4,6 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, type Inbox, type InboxRequest, RingbackError } from '../client/client.ts';
 import { callLocal, forwarded, type LocalAnswer } from './local-app.ts';
+import { sendWaiting } from './waiting-callbacks.ts';
 
 export type Exchange = {
   request: InboxRequest;
@@ -81,6 +82,8 @@ class Forwarder {
   #begun = new Set<number>();
   readonly #underWay = new Set<Promise<void>>();
   #isLost = false;
+  /** Id of the inbox whose waiting callbacks were asked for. */
+  #awaited: string | undefined;
 
   constructor(options: ForwardOptions) {
     this.#options = options;
@@ -121,7 +124,7 @@ class Forwarder {
         onAlive: () => alarm.refresh(),
         onOpen: () => {
           isOpen = true;
-          this.#found();
+          this.#found(inbox);
         },
       })) {
         if (event === 'gone') this.#inbox = undefined;
@@ -198,7 +201,7 @@ class Forwarder {
       } catch (error) {
         if (!(error instanceof RingbackError)) throw error;
         if (error.reason === 'inbox_request_over' || error.reason === 'inbox_request_unknown')
-          return 'nobody waited for the answer any more: it is sent again';
+          return 'somebody else had answered, or nobody waited any more';
         // The operator allows requests of this size no longer: the status is what counts.
         if (error.reason === 'request_too_large') given = { status: answer.status };
         if (performance.now() > until || this.#options.signal.aborted)
@@ -213,8 +216,15 @@ class Forwarder {
     this.#isLost = true;
   }
 
-  #found(): void {
-    if (this.#isLost) this.#options.say('connected again');
+  #found(inbox: Inbox): void {
+    const { client, say } = this.#options;
+    if (this.#isLost) say('connected again');
     this.#isLost = false;
+    if (this.#awaited === inbox.id) return;
+    this.#awaited = inbox.id;
+    sendWaiting(client, inbox).then(
+      (sentence) => sentence !== null && say(sentence),
+      (error: Error) => say(`what waits for this inbox is left to its schedule: ${error.message}`),
+    );
   }
 }

@@ -73,7 +73,7 @@ class Door {
   }
 
   async serve(request: IncomingMessage, response: ServerResponse, called: Called): Promise<void> {
-    const reply = new InboxReply(request, response);
+    const reply = new InboxReply(request, response, this.#deps.hub.drained);
     try {
       if (this.#deps.draining()) throw new HttpError('not_ready', { retryAfterSeconds: 5 });
       const inbox = await this.#lookups.add(called.token);

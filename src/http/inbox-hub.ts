@@ -31,7 +31,7 @@ export type InboxHubOptions = {
 /** Requests that are read for a stream at a time: of small bodies alone, half a megabyte. */
 const BATCH = 20;
 /** Whether the answer is there although nobody said so. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 2_000;
 const GONE = 'event: gone\ndata: {}\n\n';
 
 export class InboxHub {

@@ -27,11 +27,14 @@ const TOO_LATE_ANSWER: ToldAnswer = {
 export class InboxReply {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** The server stops. */
+  readonly #drained: AbortSignal;
   readonly #gone = new AbortController();
 
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, drained: AbortSignal) {
     this.request = request;
     this.response = response;
+    this.#drained = drained;
     response.once('close', () => this.#gone.abort());
   }
 
@@ -42,7 +45,7 @@ export class InboxReply {
       case 'come_again':
         return this.#tell(COME_AGAIN_ANSWER);
       case 'tell':
-        return this.#asTold(received.answer, deps.hub.drained);
+        return this.#asTold(received.answer);
       case 'wait':
         return this.#forwarded(received.number, deps);
       default:
@@ -55,9 +58,11 @@ export class InboxReply {
     const { response } = this;
     if (response.headersSent || response.destroyed) return;
     const bodiless = status === 204 || status === 304;
+    // A connection that is kept would keep the server from stopping.
+    const isLast = isUnread(this.request) || this.#drained.aborted;
     response.writeHead(status, {
       ...safeHeaders(headers),
-      ...(isUnread(this.request) && { connection: 'close' }),
+      ...(isLast && { connection: 'close' }),
       ...(!bodiless && { 'content-length': body.length }),
     });
     response.end(bodiless ? undefined : body);
@@ -69,9 +74,9 @@ export class InboxReply {
     this.response.destroy();
   }
 
-  async #asTold(answer: ToldAnswer, drained: AbortSignal): Promise<void> {
+  async #asTold(answer: ToldAnswer): Promise<void> {
     const { action = 'answer', delay_ms = 0 } = answer;
-    const end = AbortSignal.any([this.#gone.signal, drained]);
+    const end = AbortSignal.any([this.#gone.signal, this.#drained]);
     const pause = (ms: number) => wait(ms, undefined, { signal: end }).catch(() => {});
     if (delay_ms > 0) await pause(delay_ms);
     if (action === 'hang') await pause(INBOX_LIMITS.hangMs);

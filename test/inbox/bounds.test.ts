@@ -7,6 +7,7 @@ import { headerProblems, safeHeaders } from '../../src/http/inbox-answer.ts';
 import { InboxTraffic } from '../../src/http/inbox-traffic.ts';
 import { type Api, NO_LIMITS, startApi } from '../rig/api.ts';
 import { API_KEY, type App, startApp } from '../rig/app.ts';
+import { eventually } from '../rig/eventually.ts';
 
 const BINARY = fileURLToPath(new URL('../../src/cli/ringback.ts', import.meta.url));
 
@@ -105,6 +106,35 @@ test('headers that are told: what is never sent is named, whatever its spelling'
   ])
     expect(safeHeaders({ 'content-type': type })['content-type']).toBe('text/plain; charset=utf-8');
 });
+
+test('a server that stops ends what hangs, what waits and what streams at once', async () => {
+  const app = await startApp({ RINGBACK_ROLE: 'api,deliver' });
+  const client = createClient({ url: app.url, key: API_KEY });
+  const hanging = await client.inboxes.create({ name: 'hang', answer: { action: 'hang' } });
+  const late = await client.inboxes.create({ name: 'late', answer: { delay_ms: 60_000, status: 201 } });
+  const forwarded = await client.inboxes.create({ name: 'forwarded' });
+  const opened = Promise.withResolvers<void>();
+  const stream = (async () => {
+    for await (const _ of client.inboxes.stream(forwarded.id, { forward: true, onOpen: opened.resolve }));
+  })();
+  await opened.promise;
+  const outcomes = [hanging, late, forwarded].map(({ address }) =>
+    fetch(address, { method: 'POST', body: 'x' }).then(
+      ({ status }) => status,
+      () => 'cut',
+    ),
+  );
+  for (const { id } of [hanging, late, forwarded])
+    await eventually(
+      () => client.inboxes.get(id),
+      ({ requests }) => requests === 1,
+    );
+  const started = performance.now();
+  await app.stop();
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(await Promise.all(outcomes)).toEqual(['cut', 201, 503]);
+  await stream;
+}, 60_000);
 
 test('turned off, every route of theirs says so, no address is there, and the sender calls none', async () => {
   const app: App = await startApp({

@@ -283,6 +283,13 @@ test('no other way to this server: other paths, ports, spellings, and audio_url'
     } else expect([url, sent.status]).toEqual([url, 400]);
   }
   expect(await requests(inbox.id)).toEqual([]);
+  // A transcription may name it as its callback, too.
+  const job = {
+    audio_url: 'https://cdn.example.org/a.mp3',
+    callback: true,
+    callback_config: { url: inbox.address },
+  };
+  expect((await app.call('POST', '/v2/pre-recorded', job)).status).toBe(201);
   // Spelled otherwise, it is the same address to the parser, and to us.
   const other = await app.call('POST', '/api/callbacks/test', {
     event: 'error',
