@@ -2,7 +2,7 @@
 import type { InboxRequest } from '../client/client.ts';
 import { eventOf, readable, textOf } from './body-text.ts';
 import type { Exchange } from './forward.ts';
-import { clock, printableText, tint, tintStatus } from './terminal.ts';
+import { clock, printableJson, printableText, tint, tintStatus } from './terminal.ts';
 
 export type LineFlags = { json?: true; verbose?: true };
 
@@ -26,7 +26,7 @@ export function exchangeLine(exchange: Exchange, flags: LineFlags, now: Date): s
     request.signature === 'invalid' ? 'its signature is INVALID' : null,
   ].filter((note) => note !== null);
   if (flags.json)
-    return JSON.stringify({
+    return printableJson({
       ...jsonOf(request, said),
       status: local.answer.status,
       ms: Math.round(local.ms),
@@ -54,7 +54,7 @@ export function answeredLine(request: InboxRequest, flags: LineFlags, now: Date)
   const status = request.answer?.status ?? null;
   const note = noteOf(request);
   if (flags.json)
-    return JSON.stringify({ ...jsonOf(request, said), status, ms: null, given_back: false, error: note });
+    return printableJson({ ...jsonOf(request, said), status, ms: null, given_back: false, error: note });
   return [
     ...beginning(request, said, now),
     status === null ? '-' : tintStatus(status),

@@ -25,7 +25,7 @@ export async function listenForward(flags: ForwardFlags): Promise<void> {
     signal: ended,
     onInbox: ({ address, name }) => {
       say(`inbox "${printableText(name)}": give this address as callback_config.url\n`);
-      say(`    ${tint('bold', address)}\n`);
+      say(`    ${tint('bold', printableText(address))}\n`);
       say(`forwarding to ${target.href}; try it with: ringback trigger success --inbox ${quoted(name)}`);
     },
     onExchange: (exchange) => print(exchangeLine(exchange, flags, new Date())),

@@ -6,7 +6,7 @@ import { readDotEnv } from './options.ts';
 import { formatCallback, type ReceivedCallback, startReceiver, verdictOf } from './receiver.ts';
 import { clientOf, type ServerFlags } from './server-options.ts';
 import { accountSecrets, type CheckSignature, givenSecrets } from './signing.ts';
-import { clock, tint, tintStatus } from './terminal.ts';
+import { clock, printableJson, tint, tintStatus } from './terminal.ts';
 
 export type LocalFlags = ServerFlags & {
   port: number;
@@ -75,7 +75,7 @@ function shown(callback: ReceivedCallback): string {
 }
 
 function asJson({ method, path, headers, body, status, unreadable, signature }: ReceivedCallback): string {
-  return JSON.stringify({
+  return printableJson({
     received_at: new Date().toISOString(),
     method,
     path,

@@ -8,7 +8,7 @@ import { INBOX_PATH, INBOX_TOKEN } from '../inbox.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { Batches } from '../store/batches.ts';
 import type { TellingDb } from '../store/database.ts';
-import { type InboxByToken, inboxesByToken, receive } from '../store/inbox-requests.ts';
+import { type InboxByToken, inboxesByToken, receive } from '../store/inbox-arrivals.ts';
 import { BodyRoom } from './body-room.ts';
 import { readBody, SenderLeft } from './inbox-body.ts';
 import type { InboxHub } from './inbox-hub.ts';

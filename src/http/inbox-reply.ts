@@ -4,14 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { HttpError } from '../errors.ts';
 import { INBOX_LIMITS, type ToldAnswer } from '../inbox.ts';
 import type { TellingDb } from '../store/database.ts';
-import {
-  COME_AGAIN_ANSWER,
-  type GivenAnswer,
-  givenAnswer,
-  giveUpWaiting,
-  type Received,
-  TOO_LARGE_ANSWER,
-} from '../store/inbox-requests.ts';
+import { COME_AGAIN_ANSWER, type Received, TOO_LARGE_ANSWER } from '../store/inbox-arrivals.ts';
+import { type GivenAnswer, givenAnswer, giveUpWaiting } from '../store/inbox-requests.ts';
 import { safeHeaders } from './inbox-answer.ts';
 import type { InboxHub } from './inbox-hub.ts';
 import { isUnread } from './patience.ts';

@@ -1,5 +1,7 @@
 // `ringback listen` on its own, as a person runs it: what it answers, what it checks with, and what it prints.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -126,12 +128,22 @@ test('what far ends send commands no terminal, and is JSON when asked for', asyn
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   expect(program.lines.join('\n')).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   await program.stop();
-  program = startProgram({
-    command: process.execPath,
-    args: [BINARY, 'listen', '--port', '0', '--json'],
-    read: 'stderr',
+  const child = spawn(process.execPath, [BINARY, 'listen', '--port', '0', '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  await program.line('listening on');
+  const spoken = Promise.withResolvers<string>();
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    const found = /listening on (\S+),/.exec(line)?.[1];
+    if (found) spoken.resolve(found);
+  });
+  const first = once(createInterface({ input: child.stdout }), 'line');
+  await send(await spoken.promise, null, evil);
+  const [line] = (await first) as [string];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+  expect(JSON.parse(line)).toMatchObject({ body: evil, status: 200, signature: null });
+  child.kill('SIGINT');
+  expect(await once(child, 'exit')).toEqual([0, null]);
 }, 30_000);
 
 test('wrong flags are refused by name', async () => {

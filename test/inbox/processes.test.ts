@@ -70,8 +70,14 @@ async function forwarder(server: Ringback, id: string, answer: (request: InboxRe
       if (event === 'gone') break;
       seen.push(data);
       const status = answer(data);
+      const headers = {
+        'set-cookie': 'a=b',
+        'Transfer-Encoding': 'chunked',
+        'content-length': '99',
+        'x-mine': 'yes',
+      };
       if (status !== null && data.state === 'waiting')
-        await at(server).inboxes.answer(id, data.number, { status, body_base64: 'b2s=' });
+        await at(server).inboxes.answer(id, data.number, { status, headers, body_base64: 'b2s=' });
     }
   })().catch((error: unknown) => {
     if (!leaving.signal.aborted) throw error;
@@ -148,6 +154,15 @@ test('who connects gets those that wait already; who reads on from a number miss
     () => mute.seen.length,
     (count) => count === 3,
   );
+  await expect(
+    at(front).inboxes.answer(inbox.id, 1, { headers: { 'x-a': 'b\r\nset-cookie: c=d' } }),
+  ).rejects.toMatchObject({
+    reason: 'request_invalid',
+    sentences: [expect.stringMatching(/^headers must have names/)],
+  });
+  await expect(at(front).inboxes.answer(inbox.id, 1, { body_base64: 'no base64!' })).rejects.toMatchObject({
+    sentences: ['body_base64 must be base64'],
+  });
   const late = await forwarder(front, inbox.id, () => 201);
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([201, 201, 201]);
   await late.leave();
