@@ -7,6 +7,8 @@ export function readBody(
   most: number,
 ): Promise<{ body: Buffer | null; bytes: number }> {
   const said = Number(request.headers['content-length'] ?? 0);
+  // It may have gone while its inbox was looked up: of that nothing tells any more.
+  if (request.destroyed) return Promise.reject(new SenderLeft());
   if (said > most) return Promise.resolve({ body: null, bytes: said });
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

@@ -1,12 +1,15 @@
 // What is bounded at inboxes, and turning them off.
 import { execFile } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import { headerProblems, safeHeaders } from '../../src/http/inbox-answer.ts';
+import { readBody } from '../../src/http/inbox-body.ts';
 import { type Api, NO_LIMITS, startApi } from '../rig/api.ts';
 import { API_KEY, type App, startApp } from '../rig/app.ts';
 import { eventually } from '../rig/eventually.ts';
+import { openRaw } from '../rig/raw.ts';
 
 const BINARY = fileURLToPath(new URL('../../src/cli/ringback.ts', import.meta.url));
 
@@ -39,6 +42,29 @@ test('with a hundred under way, the next is asked to come again', async () => {
   leaving.abort();
   await Promise.all(hanging);
 }, 60_000);
+
+test('senders that leave in the middle of a body, or before anybody reads it, leave nothing behind', async () => {
+  const { id, address } = await make({ name: 'left' });
+  const { pathname } = new URL(address);
+  for (let round = 0; round < 3; round++)
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, index) => {
+        const raw = await openRaw(url);
+        raw.socket.write(`POST ${pathname} HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nbeginning`);
+        if (index % 2 === 0) await new Promise((resolve) => setTimeout(resolve, index));
+        raw.socket.resetAndDestroy();
+      }),
+    );
+  const next = await fetch(address, { method: 'POST', body: 'whole' });
+  expect(next.status).toBe(200);
+  const { items } = (await api.call({ url: `/api/inboxes/${id}/requests` })).json;
+  expect(items).toMatchObject([{ number: 1, body: { text: 'whole' } }]);
+  // Gone already as its body is asked for: nobody waits for it.
+  const gone = Object.assign(new PassThrough(), { headers: {} });
+  gone.destroy();
+  await new Promise((resolve) => gone.once('close', resolve));
+  await expect(readBody(gone as never, 10)).rejects.toThrow('the sender left');
+}, 30_000);
 
 test('an account has so many a minute, by itself', async () => {
   const few = await startApi({ limits: { ...NO_LIMITS, requestsPerMinute: 20 } });
