@@ -389,7 +389,7 @@ export const SETTINGS = [
     placeholder: 'N',
     fallback: '20',
     meaning:
-      'open streams of GET /api/events per account, in one process; more are refused with 429. off: no limit',
+      'open streams of GET /api/events per account, in one process, and as many of its inboxes; more are refused with 429. off: no limit',
     ...limit,
   }),
   entry({
