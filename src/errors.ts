@@ -121,6 +121,37 @@ export const HTTP_ERRORS = {
     integer: 429,
     says: 'This account has 5 replays running, as many as it may: wait for one to end, or call one off.',
   },
+  inbox_unknown: { status: 404, integer: 404, says: 'There is no such inbox.' },
+  inboxes_off: {
+    status: 404,
+    integer: 404,
+    says: 'Inboxes are turned off on this server: its operator can turn them on with RINGBACK_INBOXES=on.',
+  },
+  inbox_request_unknown: {
+    status: 404,
+    integer: 404,
+    says: 'There is no such request in this inbox, or it is no longer kept: the last 100 are, for a day.',
+  },
+  inbox_request_over: {
+    status: 409,
+    integer: 409,
+    says: 'Nobody waits for an answer to this request any more: it was answered, its sender left, or its time is over.',
+  },
+  inbox_name_taken: {
+    status: 409,
+    integer: 409,
+    says: 'This account has an inbox of that name already: use it, or choose another name.',
+  },
+  inboxes_too_many: {
+    status: 409,
+    integer: 409,
+    says: 'This account has 50 inboxes, as many as it may: delete one first.',
+  },
+  inbox_busy: {
+    status: 503,
+    integer: 503,
+    says: 'As many requests as may are under way in this inbox: try again, after as many seconds as Retry-After says.',
+  },
   replay_unknown: { status: 404, integer: 404, says: 'There is no such replay, or its record has expired.' },
   request_too_slow: {
     status: 408,

@@ -17,8 +17,11 @@ import { startDeliver } from './deliver/start.ts';
 import { descriptorLimit, shareOfDescriptors } from './descriptors.ts';
 import { DiskFloor } from './disk-floor.ts';
 import { FairPlaces } from './fair-places.ts';
+import { InboxHub } from './http/inbox-hub.ts';
+import { signatureChecker } from './http/inbox-signature.ts';
 import { Listeners } from './http/listeners.ts';
 import { buildServer } from './http/server.ts';
+import { INBOX_LIMITS } from './inbox.ts';
 import { parseNetworks } from './outbound/address.ts';
 import { Outbound } from './outbound/request.ts';
 import { ADDRESS_REFUSALS, judgeUrl, MAX_AUDIO_URL_LENGTH } from './outbound/url.ts';
@@ -39,6 +42,8 @@ import { openAudioFolder } from './store/audio.ts';
 import { clockOffset } from './store/clock.ts';
 import { openDatabase } from './store/database.ts';
 import { startEmbedded } from './store/embedded.ts';
+import { endAllForwarders } from './store/inbox-forwarders.ts';
+import { startInboxRetention } from './store/inbox-retention.ts';
 import { endAllRuns, unfinishedAmong } from './store/jobs.ts';
 import { accountFinder, createFirstKey, settleKeys } from './store/keys.ts';
 import { endAllLeases } from './store/leases.ts';
@@ -136,6 +141,7 @@ async function start(
     // The embedded database belongs to this process alone: whatever a killed predecessor held is free at once.
     await endAllRuns(db);
     await endAllLeases(db);
+    await endAllForwarders(db);
     await forgetOthers(db);
   }
   const audio = await openAudioFolder(settings.storage);
@@ -168,7 +174,9 @@ async function start(
     folders: [settings.storage, settings.dataDirectory],
     descriptorLimit: descriptors,
   };
-  const outbound = new Outbound({ policy: { allow, own: [] } });
+  // Where its inboxes are, a server that only sends knows by RINGBACK_PUBLIC_URL alone.
+  const inboxesAt = (base: string) => (settings.inboxes && base !== '' ? [base] : []);
+  const outbound = new Outbound({ policy: { allow, own: [], inboxes: inboxesAt(settings.publicUrl ?? '') } });
   stops.push(['outbound', async () => outbound.close()]);
   const fetchTo = (url: string, path: string, signal: AbortSignal) =>
     fetchAudio({
@@ -225,7 +233,12 @@ async function start(
       log,
     });
     db.teller.hear((news) => listeners.heard(news));
-    drain = () => listeners.drain();
+    const hub = new InboxHub({ db, log, streamsPerAccount: settings.maxEventStreams });
+    db.teller.hear((news) => hub.heard(news));
+    drain = () => {
+      listeners.drain();
+      hub.drain();
+    };
     const downloads = new FairPlaces(UPLOAD_DOWNLOADS);
     const server = await buildServer({
       db,
@@ -240,10 +253,18 @@ async function start(
         requestBytes: settings.maxRequestBytes,
       },
       front: { connections: sockets },
+      inboxes: settings.inboxes
+        ? {
+            hub,
+            waitMs: inboxWaitMs(settings.callbackTimeoutMs),
+            checkSignature: signatureChecker(db, signingSecrets),
+          }
+        : null,
       audio,
       log,
       version,
       publicUrl,
+      callback,
       maxBytes: settings.maxAudioBytes,
       findAccount: accountFinder(db),
       judge: { audio: judgeAudio, callback: judgeCallback },
@@ -269,8 +290,9 @@ async function start(
     refuseAddressOfNobody({ ...settings, host: bound.address });
     url = listeningUrl(bound);
     address ||= url;
-    outbound.setPolicy({ allow, own: ownAddresses(bound) });
+    outbound.setPolicy({ allow, own: ownAddresses(bound), inboxes: inboxesAt(address) });
     stops.push(['retention', startRetention({ db, audio, retentionMs: settings.retentionMs, log })]);
+    stops.push(['inboxes', startInboxRetention({ db, retentionMs: settings.retentionMs, log })]);
     log.info({ url, public_url: address }, 'listening');
   }
 
@@ -362,6 +384,11 @@ async function inheritEarlierSecret(
       { accounts },
       'these accounts share the signing secret they had before, so that their receivers go on verifying: where they do not trust one another, let each rotate it (POST /api/signing-secrets/rotate)',
     );
+}
+
+/** A forwarder's answer comes, or is said to be missing, before our own sender gives the attempt up. */
+function inboxWaitMs(callbackTimeoutMs: number): number {
+  return Math.min(INBOX_LIMITS.waitMs, Math.max(callbackTimeoutMs / 2, callbackTimeoutMs - 1_000));
 }
 
 function refuseAddressOfNobody(settings: Settings): void {

@@ -31,6 +31,7 @@ export type Settings = {
   stopTimeoutMs: number;
   endpointConcurrency: number;
   signingSecrets: string[];
+  inboxes: boolean;
   maxAudioBytes: number;
   maxAudioSeconds: number;
   /** Null in these: no limit. All but the first two count in one process. */
@@ -324,6 +325,16 @@ export const SETTINGS = [
     show: configured,
   }),
   entry({
+    setting: 'inboxes',
+    variable: 'RINGBACK_INBOXES',
+    placeholder: 'on|off',
+    fallback: 'on',
+    meaning:
+      'receivers of the server itself, under /inbox/: for trying things out, and for "ringback listen --forward". Callbacks reach them at RINGBACK_PUBLIC_URL, or at the listening address, which several processes on one database do not share: set RINGBACK_PUBLIC_URL for all of them',
+    parse: (value) => oneOf(['on', 'off'])(value) === 'on',
+    show: (value) => (value ? 'on' : 'off'),
+  }),
+  entry({
     setting: 'maxAudioBytes',
     variable: 'RINGBACK_MAX_AUDIO_BYTES',
     placeholder: 'SIZE',
@@ -381,7 +392,7 @@ export const SETTINGS = [
     placeholder: 'N',
     fallback: '20',
     meaning:
-      'open streams of GET /api/events per account, in one process; more are refused with 429. off: no limit',
+      'open streams of GET /api/events per account, in one process, and as many of its inboxes; more are refused with 429. off: no limit',
     ...limit,
   }),
   entry({

@@ -1,11 +1,13 @@
 // A small callback receiver: reads the raw body, unpacks it, verifies the signature, answers first. `listen` and `demo`
 // use it.
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { parseKept } from '../exact-json.ts';
-import { verify } from '../signature.ts';
+import { indented } from './body-text.ts';
+import { type CheckSignature, givenSecrets, type Signature } from './signing.ts';
+import { printableText } from './terminal.ts';
 
 export type ReceivedCallback = {
   method: string;
@@ -15,14 +17,24 @@ export type ReceivedCallback = {
   body: string;
   /** Why it could not be read, and was refused; null: it was. */
   unreadable: string | null;
-  /** Null when no secret was given to check with, or there is no body to check. */
-  signature: { ok: true } | { ok: false; reason: string } | null;
+  /** Null when there was nothing to check with, or there is no body to check. */
+  signature: Signature | null;
+  /** What it was answered. */
+  status: number;
 };
 
-type Options = {
+export type ReceiverOptions = {
   port: number;
-  secret: string | null;
-  status: number;
+  /** One secret, or who checks; null: nobody does. */
+  secret: string | CheckSignature | null;
+  /** Given one after the other; after the last, the last again. */
+  status: number | readonly number[];
+  /** Milliseconds before each answer. */
+  delayMs?: number;
+  /** Seconds, with every answer that is no 2xx. */
+  retryAfter?: number;
+  /** Bytes as they come; a larger body is answered 413. */
+  maxBytes?: number;
   onCallback: (callback: ReceivedCallback) => void;
 };
 
@@ -45,46 +57,62 @@ async function unpack(encoding: string, body: Buffer): Promise<Read> {
   }
 }
 
-export async function startReceiver({
-  port,
-  secret,
-  status,
-  onCallback,
-}: Options): Promise<{ url: string; close(): Promise<void> }> {
+export async function startReceiver(
+  options: ReceiverOptions,
+): Promise<{ url: string; close(): Promise<void> }> {
+  const statuses = [options.status].flat();
+  let answered = 0;
+  const check = typeof options.secret === 'string' ? givenSecrets([options.secret]) : options.secret;
+  const stopping = new AbortController();
+
+  const take = async (request: IncomingMessage, response: ServerResponse, whole: Buffer | null) => {
+    const { method = '', url: path = '', headers } = request;
+    const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+    const read = whole === null ? tooLarge(options.maxBytes) : await unpack(encoding, whole);
+    const refused = 'unreadable' in read ? read : null;
+    const status = refused?.status ?? statuses[Math.min(answered++, statuses.length - 1)] ?? 200;
+    if (options.delayMs) await wait(options.delayMs, undefined, { signal: stopping.signal }).catch(() => {});
+    const retry = options.retryAfter !== undefined && (status < 200 || status > 299);
+    response.writeHead(status, retry ? { 'retry-after': String(options.retryAfter) } : {}).end();
+    const body = 'json' in read ? read.json.toString('utf8') : '';
+    const signature = refused || !check ? null : await check(headers, body).catch(unchecked);
+    const unreadable = refused?.unreadable ?? null;
+    options.onCallback({ method, path, headers, body, unreadable, signature, status });
+  };
+
   const server = createServer((request, response) => {
+    const most = Math.min(options.maxBytes ?? MAX_BODY, MAX_BODY);
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_BODY) chunks.push(chunk);
+      if (size <= most) chunks.push(chunk);
     });
-    request.on('end', async () => {
-      const { method = '', url: path = '', headers } = request;
-      const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
-      const read = size > MAX_BODY ? TOO_LARGE : await unpack(encoding, Buffer.concat(chunks));
-      if ('unreadable' in read) {
-        response.writeHead(read.status).end();
-        onCallback({ method, path, headers, body: '', unreadable: read.unreadable, signature: null });
-        return;
-      }
-      response.writeHead(status).end();
-      const body = read.json.toString('utf8');
-      const signature = secret === null ? null : verify(secret, headers, body);
-      onCallback({ method, path, headers, body, unreadable: null, signature });
-    });
+    request.on('end', () => void take(request, response, size > most ? null : Buffer.concat(chunks)));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(options.port, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () =>
       new Promise((resolve) => {
+        stopping.abort();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** A secret that is none. */
+function unchecked(error: unknown): Signature {
+  return { ok: false, reason: (error as Error).message };
+}
+
+function tooLarge(maxBytes: number | undefined): Read {
+  if (maxBytes === undefined || maxBytes >= MAX_BODY) return TOO_LARGE;
+  return { status: 413, unreadable: `the body has more than ${maxBytes} bytes` };
 }
 
 const SHOWN = /^(content-|user-agent|webhook-|ringback-)/;
@@ -97,19 +125,12 @@ export function formatCallback(callback: ReceivedCallback, maxLines = 60): strin
   const json = indented(callback.body).split('\n');
   const cut =
     json.length > maxLines ? [...json.slice(0, maxLines), `… ${json.length - maxLines} more lines`] : json;
-  return [`${callback.method} ${callback.path}`, ...headers, '', ...cut, '', verdictOf(callback)].join('\n');
+  const lines = [`${callback.method} ${callback.path}`, ...headers, '', ...cut, '', verdictOf(callback)];
+  return printableText(lines.join('\n'));
 }
 
-function verdictOf({ unreadable, signature }: ReceivedCallback): string {
+export function verdictOf({ unreadable, signature }: ReceivedCallback): string {
   if (unreadable !== null) return `REFUSED: ${unreadable}`;
   if (signature === null) return 'signature not checked: no --secret given';
   return signature.ok ? 'signature valid' : `signature INVALID: ${signature.reason}`;
-}
-
-function indented(body: string): string {
-  try {
-    return JSON.stringify(parseKept(body), null, 2);
-  } catch {
-    return body;
-  }
 }

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   transcribe: async () => (await import('./transcribe.ts')).transcribeCommand(),
   listen: async () => (await import('./listen.ts')).listenCommand(),
+  trigger: async () => (await import('./trigger.ts')).triggerCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   callbacks: async () => (await import('./callbacks.ts')).callbacksCommand(),
   endpoints: async () => (await import('./endpoints.ts')).endpointsCommand(),

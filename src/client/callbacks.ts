@@ -6,6 +6,7 @@ import type {
   CancelledCallbacks,
   CancelRequest,
   ResendRequest,
+  TestCallbackRequest,
 } from '../http/schemas/callback.ts';
 import type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
 import { type CallOptions, type Connection, pages } from './connection.ts';
@@ -18,6 +19,9 @@ export function callbacksOf(connection: Connection) {
       pages<Callback>(connection, '/api/callbacks', { ...call, query }),
     /** With every attempt. */
     get: (id: string, call: CallOptions = {}) => connection.json<CallbackWithAttempts>('GET', at(id), call),
+    /** A sample callback, by the same engine as every other. */
+    test: (request: TestCallbackRequest, call: CallOptions = {}) =>
+      connection.json<CallbackWithAttempts>('POST', '/api/callbacks/test', { ...call, json: request }),
     /** Due now, with a full schedule and the same `webhook-id`; to `url`, if one is given, from now on. */
     resend: (id: string, { url, ...call }: CallOptions & ResendRequest = {}) =>
       connection.json<CallbackWithAttempts>('POST', `${at(id)}/resend`, {

@@ -6,6 +6,7 @@ import { callbacksOf, replaysOf } from './callbacks.ts';
 import { type CallOptions, type ConnectionOptions, connect } from './connection.ts';
 import { endpointsOf, hostsOf, signingSecretsOf } from './endpoints.ts';
 import { type EventOptions, eventsOf } from './events.ts';
+import { inboxesOf } from './inboxes.ts';
 import { keysOf } from './keys.ts';
 import { transcriptionsOf } from './transcriptions.ts';
 
@@ -21,8 +22,16 @@ export type {
   CancelledCallbacks,
   CancelRequest,
   ResendRequest,
+  TestCallbackRequest,
 } from '../http/schemas/callback.ts';
 export type { Endpoint, EndpointQuery, RemovedEndpoint } from '../http/schemas/endpoint.ts';
+export type {
+  ForwardedAnswer,
+  Inbox,
+  InboxChange,
+  InboxRequest,
+  InboxRequestFields as NewInbox,
+} from '../http/schemas/inbox.ts';
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
 export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
@@ -31,6 +40,7 @@ export type { AudioSource, UploadOptions } from './audio.ts';
 export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
 export { type Reason, RingbackError } from './error.ts';
 export type { Event, EventOptions } from './events.ts';
+export type { InboxEvent, InboxStreamOptions } from './inboxes.ts';
 export type { WaitOptions } from './transcriptions.ts';
 export { verifyCallback } from './verify.ts';
 
@@ -47,6 +57,7 @@ export function createClient(options: ConnectionOptions) {
     endpoints: endpointsOf(connection),
     hosts: hostsOf(connection),
     signingSecrets: signingSecretsOf(connection),
+    inboxes: inboxesOf(connection),
     keys: keysOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */
     events: (options?: EventOptions) => eventsOf(connection, options),

@@ -35,7 +35,7 @@ export type Outgoing = CallOptions & {
 const USUAL_MS = 30_000;
 export const TRANSFER_MS = 900_000;
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export type Connection = {
   /** The parsed body of a 2xx; throws {@link RingbackError}. */

@@ -1,6 +1,7 @@
 // The stream of changes, event by event.
 import type { DeliveryEvent, JobEvent } from '../http/schemas/event.ts';
 import type { Connection } from './connection.ts';
+import { readEvents } from './event-source.ts';
 
 export type Event = { id: string | null } & (
   | { event: 'job'; data: JobEvent }
@@ -28,32 +29,6 @@ export async function* eventsOf(
     ...(lastEventId !== undefined && { headers: { 'last-event-id': lastEventId } }),
   });
   onOpen?.();
-  const decoder = new TextDecoder();
-  let held = '';
-  for await (const chunk of stream) {
-    held += decoder.decode(chunk, { stream: true });
-    const blocks = held.split('\n\n');
-    held = blocks.pop() ?? '';
-    for (const block of blocks) {
-      const event = parsed(block);
-      if (event) yield event;
-    }
-  }
-}
-
-/** Undefined for a comment, which only keeps the connection alive. */
-function parsed(block: string): Event | undefined {
-  const fields = new Map(
-    block.split('\n').map((line) => {
-      const [name = '', ...value] = line.split(': ');
-      return [name, value.join(': ')];
-    }),
-  );
-  const data = fields.get('data');
-  if (data === undefined) return undefined;
-  return {
-    id: fields.get('id') ?? null,
-    event: fields.get('event'),
-    data: JSON.parse(data),
-  } as Event;
+  for await (const { id, event, data } of readEvents(stream))
+    yield { id, event, data: JSON.parse(data) } as Event;
 }

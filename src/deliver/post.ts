@@ -58,6 +58,7 @@ export async function post(request: PreparedRequest, options: PostOptions): Prom
     ...request,
     deadlineMs: options.deadlineMs,
     graceMs: GRACE_MS,
+    mayCallInbox: true,
     ...(options.signal ? { signal: options.signal } : {}),
     onData(chunk) {
       const room = ANSWER_HEAD_BYTES - keptBytes;

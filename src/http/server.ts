@@ -28,6 +28,9 @@ import { fileRoutes } from './files.ts';
 import { createFront, type FrontLimits } from './front.ts';
 import { type HealthDeps, healthRoutes } from './health.ts';
 import { hostRoutes } from './hosts.ts';
+import { type InboxDeps, inboxDoor } from './inbox-door.ts';
+import { inboxRequestRoutes } from './inbox-requests.ts';
+import { inboxesOff, inboxRoutes } from './inboxes.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { refuseUnknown } from './known.ts';
@@ -41,6 +44,7 @@ import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
+import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
@@ -65,13 +69,16 @@ export type HttpDeps = JobDeps &
   UploadDeps &
   SigningSecretDeps &
   MetricsDeps &
-  HealthDeps & {
+  HealthDeps &
+  TestCallbackDeps & {
     log: FastifyBaseLogger;
     shortages: ShortageLog;
     findAccount: FindAccount;
     limits: Limits;
     front: FrontLimits;
     bodies?: BodyRoom;
+    /** Null: inboxes are turned off. */
+    inboxes?: InboxDeps | null;
     /** Of the built dashboard; where the build puts it unless given. */
     dashboardFolder?: string;
   };
@@ -91,7 +98,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: deps.limits.requestBytes,
-    serverFactory: (handle) => createFront(handle as RequestListener, deps.front),
+    serverFactory: (handle) => createFront(withInboxes(handle as RequestListener, deps), deps.front),
     // The front answers what is no HTTP.
     clientErrorHandler: () => {},
     genReqId: newRequestId,
@@ -125,7 +132,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
 
   await describeRoutes(server, deps.version);
   await referencePage(server);
-  endConnectionsOnClose(server, deps.listeners);
+  endConnectionsOnClose(server, deps);
 
   await dashboardRoutes(server, deps.dashboardFolder);
   const database = databaseProbe(() => serverVersion(deps.db));
@@ -175,12 +182,18 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     fileRoutes(guarded, deps);
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
+    testCallbackRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
     keyRoutes(guarded, deps);
     eventRoutes(guarded, deps);
+    await guarded.register(async (routes) => {
+      if (!deps.inboxes) inboxesOff(routes);
+      inboxRoutes(routes, deps);
+      inboxRequestRoutes(routes, { ...deps, hub: deps.inboxes?.hub ?? null });
+    });
   });
   return server;
 }
@@ -189,15 +202,24 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
  * Closing waits for whoever is connected: those who wait are answered, streams end, and a connection ends with the answer
  * it is busy with. Left alive, it would hold up the end for as long as keepAliveTimeout.
  */
-function endConnectionsOnClose(server: FastifyInstance, listeners: Listeners): void {
+function endConnectionsOnClose(
+  server: FastifyInstance,
+  { listeners, inboxes }: { listeners: Listeners; inboxes?: InboxDeps | null },
+): void {
   let closing = false;
   server.addHook('preClose', async () => {
     closing = true;
     listeners.drain();
+    inboxes?.hub.drain();
   });
   server.addHook('onResponse', async (request) => {
     if (closing) request.raw.socket.end();
   });
+}
+
+function withInboxes(handle: RequestListener, deps: HttpDeps): RequestListener {
+  if (!deps.inboxes) return handle;
+  return inboxDoor(handle, { ...deps, ...deps.inboxes, requestsPerMinute: deps.limits.requestsPerMinute });
 }
 
 function unknownRoute({ method, url }: FastifyRequest): HttpError {

@@ -14,6 +14,7 @@ export function showDelivery(row: DeliveryRow): schemas.Callback {
     method: row.method,
     event: row.event,
     form: row.form,
+    test: row.test,
     bytes: row.bytes,
     state: row.state,
     reason: row.reason ?? leaving(row) ?? row.waits_for,

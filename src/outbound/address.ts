@@ -22,6 +22,8 @@ export type AddressPolicy = {
   readonly allow: readonly AllowedNetwork[];
   /** Where this very server listens: never called, allowed or not. */
   readonly own: readonly { readonly address: string; readonly port: number }[];
+  /** Where inboxes of this server are (inbox-url.ts): called by whoever says that it may, wherever that is. */
+  readonly inboxes?: readonly string[];
 };
 
 export const PUBLIC_ONLY: AddressPolicy = { allow: [], own: [] };

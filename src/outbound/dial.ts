@@ -34,7 +34,7 @@ export async function dial(options: DialOptions): Promise<Socket> {
   const tcp = await firstToConnect(options);
   const peer = tcp.remoteAddress ?? '';
   const vetted = addresses.some((address) => normalizeAddress(address) === normalizeAddress(peer));
-  if (!vetted || !judgeAddress(peer, target.port, policy).ok) {
+  if (!vetted || !(target.inbox || judgeAddress(peer, target.port, policy).ok)) {
     tcp.destroy();
     throw new OutboundError('blocked_address', URL_REFUSALS.not_public, {
       detail: `connected to ${peer}, which was not among the vetted addresses`,

@@ -34,6 +34,8 @@ export type ExchangeRequest = {
   signal?: AbortSignal;
   /** Characters; see url.ts. */
   maxUrlLength?: number;
+  /** Whether it may go to an inbox of this server; false by default. */
+  mayCallInbox?: boolean;
   /** Whether the body is wanted. `stop` cuts the connection. */
   onHead?(head: Head): Step;
   /** A promise holds the far end back until it settles. */
@@ -124,7 +126,8 @@ export class Outbound {
         validateHeaderValue(name, value);
       }
       const policy = this.#policy;
-      const verdict = judgeUrl(request.url, policy, request.maxUrlLength);
+      const judged = request.mayCallInbox ? policy : { ...policy, inboxes: [] };
+      const verdict = judgeUrl(request.url, judged, request.maxUrlLength);
       if (!verdict.ok)
         throw new OutboundError(
           MALFORMED.has(verdict.reason) ? 'config' : 'blocked_address',
@@ -153,6 +156,7 @@ export class Outbound {
     run.enter('dns');
     let addresses = await run.within((left) => this.#resolve(target.host, left - BEFORE_THE_END_MS));
     run.enter(null);
+    if (target.inbox) return addresses.slice(0, MAX_ADDRESSES);
     const judge = (address: string) => judgeAddress(address, target.port, policy);
     // These two answers are our own, not a resolver's: where only one loopback family is allowed, that one is used.
     if (target.host === 'localhost' || target.host.endsWith('.localhost')) {

@@ -2,6 +2,7 @@
 // called. Pure; names are judged by their addresses later (request.ts), because a name may point elsewhere by then.
 import { isIP } from 'node:net';
 import { type AddressPolicy, isPortAllowed, judgeAddress } from './address.ts';
+import { isInboxUrl } from './inbox-url.ts';
 
 /** Why a URL is refused, with the sentence for the person who gave it. Repeats nothing they did not write. */
 export const URL_REFUSALS = {
@@ -39,6 +40,8 @@ export type Target = {
   readonly literal: number;
   readonly port: number;
   readonly secure: boolean;
+  /** An inbox of this server: its address is the operator's, and not judged. */
+  readonly inbox: boolean;
 };
 
 export type UrlVerdict =
@@ -76,11 +79,13 @@ export function judgeUrl(
 
   const secure = url.protocol === 'https:';
   const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
-  if (!isPortAllowed(port, policy)) return refuse('port');
+  const inbox = isInboxUrl(url, policy.inboxes ?? []);
+  if (!inbox && !isPortAllowed(port, policy)) return refuse('port');
 
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const literal = isIP(host);
-  const target = { url, host, literal, port, secure };
+  const target = { url, host, literal, port, secure, inbox };
+  if (inbox) return { ok: true, target };
   if (literal !== 0) {
     const verdict = judgeAddress(host, port, policy);
     return verdict.ok ? { ok: true, target } : refuse(verdict.reason);

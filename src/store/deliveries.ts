@@ -28,6 +28,8 @@ export type NewDelivery = {
   referenceBody: Buffer;
   /** Milliseconds until its first attempt. */
   waitMs: number;
+  /** Asked for as a test; false by default. */
+  test?: boolean;
 };
 
 /** Part of the transaction that ends the job: the delivery and its endpoint's due time exist with the result or not at all. */
@@ -47,6 +49,7 @@ export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Prom
       form: delivery.form,
       asked_form: delivery.form,
       gzip: delivery.gzip ?? false,
+      test: delivery.test ?? false,
       full_body: sql<Buffer>`${sql.join(
         [delivery.fullBody]
           .flat()
@@ -101,6 +104,7 @@ const SHOWN = [
   'reason',
   'created_at',
   'final_at',
+  'test',
 ] as const;
 
 const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(

@@ -20,6 +20,7 @@ import * as accountSecret from './migrations/0014_account_secret.ts';
 import * as shortage from './migrations/0015_shortage.ts';
 import * as cancel from './migrations/0016_cancel.ts';
 import * as endpointRemoval from './migrations/0017_endpoint_removal.ts';
+import * as inbox from './migrations/0018_inbox.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -39,6 +40,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0015_shortage': shortage,
   '0016_cancel': cancel,
   '0017_endpoint_removal': endpointRemoval,
+  '0018_inbox': inbox,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -16,6 +16,10 @@ export type News =
   | { kind: 'called_off'; endpointId: string; deliveryId: string }
   /** What signs for the account has changed. */
   | { kind: 'secrets'; accountId: string }
+  /** A request came to this inbox, or the answer that one waits for. */
+  | { kind: 'inbox_request' | 'inbox_answer'; inboxId: string; number: number }
+  /** It was deleted. */
+  | { kind: 'inbox_gone'; inboxId: string }
   /** Some news may not have been told: look at the rows. */
   | { kind: 'missed' }
   /** A process ends, and has told everything. */
@@ -59,6 +63,8 @@ type Parts =
   | ['enabled', endpointId: string, hostId: string, at: number]
   | ['called_off', endpointId: string, deliveryId: string]
   | ['secrets', accountId: string]
+  | ['inbox_request' | 'inbox_answer', inboxId: string, number: number]
+  | ['inbox_gone', inboxId: string]
   | [Hint['kind']];
 
 function toParts(news: News): Parts {
@@ -76,6 +82,11 @@ function toParts(news: News): Parts {
       return ['called_off', news.endpointId, news.deliveryId];
     case 'secrets':
       return ['secrets', news.accountId];
+    case 'inbox_request':
+    case 'inbox_answer':
+      return [news.kind, news.inboxId, news.number];
+    case 'inbox_gone':
+      return ['inbox_gone', news.inboxId];
     default:
       return [news.kind];
   }
@@ -104,6 +115,11 @@ function fromParts(parts: Parts): News {
     }
     case 'secrets':
       return { kind: 'secrets', accountId: parts[1] };
+    case 'inbox_request':
+    case 'inbox_answer':
+      return { kind: parts[0], inboxId: parts[1], number: parts[2] };
+    case 'inbox_gone':
+      return { kind: 'inbox_gone', inboxId: parts[1] };
     case 'due':
     case 'missed':
     case 'goodbye':

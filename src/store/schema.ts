@@ -12,6 +12,7 @@ import type {
   Trigger,
 } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
+import type { InboxRequestState, ToldAnswer } from '../inbox.ts';
 import type { JobState } from '../job.ts';
 
 /** A number that JavaScript would write otherwise is an object of `JSON.rawJSON` (exact-json.ts). */
@@ -170,6 +171,8 @@ export type Schema = {
     reason: string | null;
     created_at: Generated<Date>;
     final_at: Date | null;
+    /** Asked for as a test: it is of no transcription. */
+    test: Generated<boolean>;
   };
   signing_secret: {
     id: Generated<string>;
@@ -261,5 +264,50 @@ export type Schema = {
     body_gone: Generated<number>;
     created_at: Generated<Date>;
     finished_at: Date | null;
+  };
+  inbox: {
+    id: Generated<string>;
+    account_id: string;
+    name: string;
+    /** The last part of its address; whoever knows it may call it. */
+    token: string;
+    answers: JSONColumnType<ToldAnswer[]>;
+    /** How many of them were given since they were told. */
+    given: Generated<number>;
+    /** Its requests are a forwarder's to answer: without one they are asked to come again. */
+    forward: Generated<boolean>;
+    max_bytes: number;
+    last_number: Generated<number>;
+    last_request_at: Date | null;
+    created_at: Generated<Date>;
+  };
+  inbox_request: {
+    inbox_id: string;
+    /** Counts from 1 in each inbox. */
+    number: number;
+    account_id: string;
+    received_at: Generated<Date>;
+    method: string;
+    /** What follows the token: a query, or nothing. */
+    target: string;
+    /** In the order in which they came, each as it was spelled. */
+    headers: JSONColumnType<[name: string, value: string][]>;
+    /** Null: it was too large, and not read. */
+    body: Buffer | null;
+    bytes: number;
+    /** Null: it had none. */
+    signature: 'valid' | 'invalid' | null;
+    state: InboxRequestState;
+    waits_until: Date | null;
+    answered_by: 'inbox' | 'forwarder' | null;
+    answer_status: number | null;
+    answer_headers: JSONColumnType<Record<string, string>> | null;
+    answer_body: Buffer | null;
+    answered_at: Date | null;
+  };
+  inbox_forwarder: {
+    id: string;
+    inbox_id: string;
+    beat_at: Generated<Date>;
   };
 };

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { receive } from '../../src/store/inbox-arrivals.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 
@@ -90,6 +91,18 @@ beforeAll(async () => {
   const key = await api.call({ method: 'POST', url: '/api/keys', body: { name: SECRET } });
   mine.key = key.json.id;
   await api.call({ method: 'POST', url: '/api/signing-secrets/rotate', body: {} });
+  const inbox = await api.call({
+    method: 'POST',
+    url: '/api/inboxes',
+    body: { name: SECRET, forward: true },
+  });
+  mine.inbox = inbox.json.id;
+  await receive(
+    api.db,
+    inbox.json.id,
+    { method: 'POST', target: '', headers: [], body: Buffer.from(SECRET), bytes: 1, signature: null },
+    1_000,
+  );
   for (const id of Object.values(mine)) expect(id).toMatch(/^[0-9a-f-]{36}$/);
 });
 afterAll(() => api.stop());
@@ -100,7 +113,7 @@ const guarded = () => routes.filter(({ method, url }) => !isPublic(url) && metho
 /** The route with each of the account's ids in its path, and two in its query where it knows them. */
 function urlsOf({ url, schema }: (typeof routes)[number]): string[] {
   const query = knowsQuery(schema) ? `?${QUERY()}` : '';
-  return Object.values(mine).map((id) => `${url.replace(/:[a-z_]+/i, id)}${query}`);
+  return Object.values(mine).map((id) => `${url.replace(/:[a-z_]+/i, id).replace(':n', '1')}${query}`);
 }
 const QUERY = () => `transcription_id=${mine.job}&endpoint=${mine.endpoint}`;
 const knowsQuery = (schema?: FastifySchema) => schema?.documented?.query?.properties.endpoint !== undefined;
@@ -109,6 +122,8 @@ const knowsQuery = (schema?: FastifySchema) => schema?.documented?.query?.proper
 function bodyOf({ url, schema }: (typeof routes)[number]): object {
   const all = {
     audio_url: `https://stt.example.org/file/${mine.audio}`,
+    event: 'success',
+    inbox: mine.inbox,
     filter: { state: ['failed'], endpoint: mine.endpoint },
   };
   if (!url.startsWith('/api/')) return all;
@@ -148,6 +163,8 @@ async function rows(): Promise<string> {
     'signing_secret',
     'api_key',
     'idempotency_key',
+    'inbox',
+    'inbox_request',
   ];
   const found = [];
   for (const table of tables) {
@@ -223,6 +240,9 @@ test('the owner sees all of it: what the walk looked for is there to be found', 
     `/api/callbacks/${mine.callback}`,
     `/api/endpoints/${mine.endpoint}`,
     '/api/keys',
+    `/api/inboxes/${mine.inbox}`,
+    `/api/inboxes/${mine.inbox}/requests`,
+    `/api/inboxes/${mine.inbox}/requests/1/body`,
   ];
   for (const url of urls) {
     const { status, text } = await ask('GET', url, { 'x-gladia-key': api.key });

@@ -188,6 +188,7 @@ test('real answers are as it says, of every operation', async () => {
     await ask('POST', '/api/transcriptions/{id}/cancel', failed.id);
     await ask('DELETE', `${base}/{id}`, failed.id);
   }
+  await inboxes();
   const key = await ask('POST', '/api/keys', '', { name: 'ci' });
   await ask('GET', '/api/keys');
   await ask('DELETE', '/api/keys/{id}', key.id);
@@ -209,6 +210,41 @@ test('real answers are as it says, of every operation', async () => {
   );
   expect(all.filter((operation) => !judged.has(operation))).toEqual([]);
 }, 240_000);
+
+async function inboxes(): Promise<void> {
+  const inbox = await ask('POST', '/api/inboxes', '', {
+    name: 'ci',
+    answer: [{ status: 500 }, { status: 200 }],
+  });
+  expect((await ask('GET', '/api/inboxes')).items).toHaveLength(1);
+  await ask('PATCH', '/api/inboxes/{id}', inbox.id, { answer: { status: 202, headers: { 'x-a': 'b' } } });
+  const leaving = new AbortController();
+  const stream = await fetch(`${app.url}/api/inboxes/${inbox.id}/stream?forward=true`, {
+    headers: { 'x-gladia-key': API_KEY },
+    signal: leaving.signal,
+  });
+  judge('/api/inboxes/{id}/stream', 'GET', { status: stream.status, text: '' });
+  const sent = await ask('POST', '/api/callbacks/test', '', { event: 'success', inbox: 'ci' });
+  await eventually(
+    () => app.call('GET', `/api/inboxes/${inbox.id}/requests`),
+    ({ json }) => json.items[0]?.state === 'waiting',
+  );
+  const answer = { status: 200, body_base64: 'b2s=' };
+  const given = await app.call('POST', `/api/inboxes/${inbox.id}/requests/1/answer`, answer);
+  judge('/api/inboxes/{id}/requests/{n}/answer', 'POST', given);
+  const again = await app.call('POST', `/api/inboxes/${inbox.id}/requests/1/answer`, answer);
+  judge('/api/inboxes/{id}/requests/{n}/answer', 'POST', again);
+  expect([given.status, again.status]).toEqual([204, 409]);
+  leaving.abort();
+  await eventually(
+    () => app.call('GET', `/api/callbacks/${sent.id}`),
+    ({ json }) => json.state === 'delivered',
+  );
+  await ask('GET', '/api/inboxes/{id}/requests', inbox.id);
+  judge('/api/inboxes/{id}/requests/{n}/body', 'GET', await raw(`/api/inboxes/${inbox.id}/requests/1/body`));
+  await ask('GET', '/api/inboxes/{id}', inbox.id);
+  await ask('DELETE', '/api/inboxes/{id}', inbox.id);
+}
 
 /** What is no JSON. */
 async function raw(path: string): Promise<Pick<Answer, 'status' | 'text'>> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { JobError } from '../../src/errors.ts';
+import { InboxHub } from '../../src/http/inbox-hub.ts';
 import type { Limits } from '../../src/http/limits.ts';
 import { Listeners } from '../../src/http/listeners.ts';
 import { buildServer, type HttpDeps } from '../../src/http/server.ts';
@@ -78,7 +79,11 @@ export async function startApi(
     streamsPerAccount: 2,
     log,
   });
-  const deaf = db.teller.hear((news) => listeners.heard(news));
+  const hub = new InboxHub({ db, log, streamsPerAccount: 2 });
+  const deaf = db.teller.hear((news) => {
+    listeners.heard(news);
+    hub.heard(news);
+  });
   const reached = (await reach(database.url)) ?? db;
   const server = await buildServer({
     db: reached,
@@ -93,6 +98,8 @@ export async function startApi(
     log,
     version: '0.0.0',
     publicUrl: () => 'https://stt.example.org',
+    callback: CALLBACK,
+    inboxes: { hub, waitMs: 5_000, checkSignature: async () => null },
     maxBytes: 1_000_000,
     findAccount: accountFinder(db),
     judge: { audio: judge(MAX_AUDIO_URL_LENGTH), callback: judge(MAX_URL_LENGTH) },

@@ -56,6 +56,10 @@ const shown = {
   method: Type.Enum([...METHODS]),
   event: Type.Enum([...EVENTS]),
   form: Type.Enum([...DELIVERY_FORMS]),
+  test: Type.Boolean({
+    description:
+      'Sent by `POST /api/callbacks/test`: its words are a sample, and no transcription has its id.',
+  }),
   bytes: Type.Union([Type.Integer(), Type.Null()], { description: 'Null once the body was removed.' }),
   state: Type.Enum([...DELIVERY_STATES]),
   reason: Type.Union([Type.String(), Type.Null()], {
@@ -158,6 +162,45 @@ export const resendCallback = operation(
   },
   // A request without a body is as good as one without fields.
   Type.Unsafe<ResendRequest | null>({ ...ResendRequest, type: ['object', 'null'] }),
+);
+
+export const TestCallbackRequest = Type.Object(
+  {
+    event: Type.Enum([...EVENTS], { description: 'What the sample tells.' }),
+    url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 8_192,
+        description: 'Where to; judged as `callback_config.url` is. This or `inbox`.',
+      }),
+    ),
+    inbox: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: 'The id or the name of one of your inboxes.',
+      }),
+    ),
+    method: Type.Optional(Type.Enum([...METHODS])),
+    payload: Type.Optional(Type.Enum([...DELIVERY_FORMS])),
+    compression: Type.Optional(Type.Enum(['none', 'gzip'])),
+    custom_metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { title: 'TestCallbackRequest', ...closed },
+);
+export type TestCallbackRequest = Static<typeof TestCallbackRequest>;
+
+export const testCallback = operation(
+  {
+    id: 'testCallback',
+    tag,
+    summary: 'Send a sample callback',
+    description:
+      'By the same engine as every other: signed, tried again on the schedule, on record with every attempt, and cancelled or sent again like them. `test` of the record is true, and the id in its body is of no transcription.',
+    answers: { 202: whole },
+    refusals: ['request_invalid', 'media_type_unsupported', 'inbox_unknown', 'inboxes_off'],
+  },
+  TestCallbackRequest,
 );
 
 export const cancelCallback = operation({

@@ -12,6 +12,7 @@ export const TAGS = {
   Endpoints: 'Where callbacks go, and how it answers.',
   'Signing secrets': 'What signs callbacks (Standard Webhooks).',
   Events: 'What changes, as it changes.',
+  Inboxes: 'Receivers of the server itself: to try things out, and to be forwarded.',
   Keys: 'The API keys of this account.',
   Server: 'Health and this document, without a key.',
 } as const;
