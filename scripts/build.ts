@@ -1,6 +1,7 @@
 // What is published: `dist`, the sources as JavaScript with their types and the packages that are carried along
 // (carry.ts), and `web/dist`, the dashboard. npm runs it after `npm ci` and before `npm pack`. The repository itself runs
-// its sources, and needs of this only the dashboard.
+// its sources, and needs of this only the dashboard. `node scripts/build.ts dist` leaves the dashboard as it is, which a
+// server of this folder may be reading just now.
 import { execFile } from 'node:child_process';
 import { chmod, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -45,5 +46,5 @@ if (missing.length > 0) {
 } else {
   await compile();
   await carryPackages(join(DIST, 'node_modules'));
-  await import('../web/build.ts');
+  if (process.argv[2] !== 'dist') await import('../web/build.ts');
 }
