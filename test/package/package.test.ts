@@ -9,6 +9,7 @@ import { type Installed, type NodeMajor, packAndInstall, registryTrouble } from 
 import { startProgram } from '../rig/program.ts';
 
 const trouble = await registryTrouble();
+if (trouble !== null && process.env.RELEASE === '1') throw new Error(`A release is not tested: ${trouble}`);
 if (trouble !== null) process.stderr.write(`test/package is skipped: ${trouble}\n`);
 
 let installed: Installed;
