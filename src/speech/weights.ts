@@ -10,7 +10,8 @@ import { EDIT_VERSION, exposeFromIf } from './onnx-graph.ts';
 /** The folder of an installed package. `import.meta.resolve` would not find packages that export only their code. */
 function packageFolder(name: string): string {
   const manifest = findPackageJSON(name, import.meta.url);
-  if (manifest === undefined) throw new Error(`The package ${name} is missing: install Ringback again (in a checkout: npm ci).`);
+  if (manifest === undefined)
+    throw new Error(`The package ${name} is missing: install Ringback again (in a checkout: npm ci).`);
   return path.dirname(manifest);
 }
 

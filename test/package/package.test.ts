@@ -51,7 +51,7 @@ describe.skipIf(trouble !== null)('installed from its tarball', () => {
       const { code, output } = await installed.run(node, 'npx', ['ringback', 'demo']);
       expect(output).toContain('signature valid');
       expect(output).toContain('Transcript: And so my fellow Americans');
-    expect(output).toContain('Start your own with: npx ringback serve');
+      expect(output).toContain('Start your own with: npx ringback serve');
       expect(code).toBe(0);
     },
     120_000,
