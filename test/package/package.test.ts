@@ -1,6 +1,6 @@
 // `npm pack`, `npm install ringback-….tgz` into an empty folder, and what a user does there next, under each Node.
 import { readFileSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -43,6 +43,17 @@ describe.skipIf(trouble !== null)('installed from its tarball', () => {
       );
       expect(code).toBe(1);
     }
+  });
+
+  test('npm ci in a checkout says nothing of engines under Node 20', async () => {
+    const checkout = join(installed.folder, 'checkout');
+    for (const name of ['package.json', 'package-lock.json', '.npmrc'])
+      await cp(new URL(`../../${name}`, import.meta.url), join(checkout, name));
+    const said = () =>
+      installed.run(20, 'npm', ['ci', '--prefix', checkout, '--dry-run', '--ignore-scripts', '--no-audit']);
+    expect((await said()).output).not.toContain('EBADENGINE');
+    await rm(join(checkout, '.npmrc'));
+    expect((await said()).output).toContain('EBADENGINE');
   });
 
   test.each<NodeMajor>([22, 24, 26])(
