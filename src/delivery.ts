@@ -15,6 +15,9 @@ export type Event = (typeof EVENTS)[number];
 export const DELIVERY_FORMS = ['full', 'reference'] as const;
 export type DeliveryForm = (typeof DELIVERY_FORMS)[number];
 
+/** What a job asks for: where it is to call back, and how. */
+export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: boolean };
+
 export const ENDPOINT_STATES = ['closed', 'open', 'half_open', 'disabled'] as const;
 export type EndpointState = (typeof ENDPOINT_STATES)[number];
 

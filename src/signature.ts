@@ -72,7 +72,7 @@ type Verified = { ok: true } | { ok: false; reason: string };
 export function verify(
   secret: string,
   headers: Readonly<Record<string, string | string[] | undefined>>,
-  body: Buffer | string,
+  body: Uint8Array | string,
 ): Verified {
   const first: Record<string, string> = {};
   for (const name of ['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const) {
@@ -83,7 +83,9 @@ export function verify(
   if (isSigningKey(secret))
     return verifyAsymmetric(readPublicKey(readSigningKey(secret).publicKey), first, body);
   try {
-    new Webhook(secret).verify(body, first, { jsonParse: false });
+    new Webhook(secret).verify(typeof body === 'string' ? body : Buffer.from(body), first, {
+      jsonParse: false,
+    });
     return { ok: true };
   } catch (error) {
     return { ok: false, reason: (error as Error).message };
@@ -93,7 +95,7 @@ export function verify(
 function verifyAsymmetric(
   key: KeyObject,
   headers: Readonly<Record<string, string>>,
-  body: Buffer | string,
+  body: Uint8Array | string,
 ): Verified {
   const {
     'webhook-id': id = '',

@@ -34,7 +34,9 @@ async function demo(): Promise<void> {
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }
-  say('\nEverything is shut down again. Start your own with: npm start');
+  // Run from its sources in a checkout, from JavaScript where it was installed.
+  const start = import.meta.url.endsWith('.ts') ? 'npm start' : 'npx ringback serve';
+  say(`\nEverything is shut down again. Start your own with: ${start}`);
 }
 
 async function run(

@@ -7,7 +7,7 @@ import { verify } from '../signature.ts';
  */
 export function verifyCallback(
   headers: Headers | Readonly<Record<string, string | string[] | undefined>>,
-  body: Buffer | string,
+  body: Uint8Array | string,
   secret: string | readonly string[],
 ): { ok: true } | { ok: false; reason: string } {
   const plain = headers instanceof Headers ? Object.fromEntries(headers) : headers;

@@ -1,7 +1,7 @@
 // What `POST /v2/pre-recorded` accepts: the hosted API's fields, the withdrawn ones that live clients still send, and
 // anything unknown. The schema checks shapes; `readJobRequest` the rules between fields.
 import { type Static, Type } from 'typebox';
-import { DELIVERY_FORMS, METHODS } from '../delivery.ts';
+import { type Callback, DELIVERY_FORMS, METHODS } from '../delivery.ts';
 import { REDACTABLE } from '../entity-types.ts';
 import {
   CHANNEL_MODES,
@@ -10,7 +10,6 @@ import {
   SUBTITLE_STYLES,
   SUMMARY_TYPES,
 } from '../job-options.ts';
-import type { Callback } from '../store/jobs.ts';
 
 const LANGUAGES =
   'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh'.split(

@@ -10,7 +10,8 @@ import { EDIT_VERSION, exposeFromIf } from './onnx-graph.ts';
 /** The folder of an installed package. `import.meta.resolve` would not find packages that export only their code. */
 function packageFolder(name: string): string {
   const manifest = findPackageJSON(name, import.meta.url);
-  if (manifest === undefined) throw new Error(`The package ${name} is not installed: run "npm ci".`);
+  if (manifest === undefined)
+    throw new Error(`The package ${name} is missing: install Ringback again (in a checkout: npm ci).`);
   return path.dirname(manifest);
 }
 
@@ -65,7 +66,7 @@ async function sourcesOf(model: string): Promise<{ encoder: string; decoder: str
   }
   if (size !== undefined) {
     throw new Error(
-      `The weights of ${model} (RINGBACK_MODEL) are not in the package @usefulsensors/moonshine-js: run "npm ci" again.`,
+      `The weights of ${model} (RINGBACK_MODEL) are not in the package @usefulsensors/moonshine-js: install Ringback again (in a checkout: npm ci).`,
     );
   }
   const looksLikeFolder = await stat(model).then(

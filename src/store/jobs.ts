@@ -1,7 +1,7 @@
 // Jobs from their first start to their end; submissions.ts makes them. Every write after the claim carries the run it
 // belongs to, and does nothing when another run has taken over.
 import { type Selectable, sql, type UpdateObject } from 'kysely';
-import type { DeliveryForm, Method } from '../delivery.ts';
+import type { Callback } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import { plainNumbers } from '../exact-json.ts';
 import { MAX_RUNS } from '../job.ts';
@@ -13,8 +13,6 @@ import { metadataOf } from './metadata.ts';
 import type { Json, Schema } from './schema.ts';
 
 export type JobRow = Selectable<Schema['job']>;
-
-export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: boolean };
 
 export type Started = Pick<
   JobRow,

@@ -1,11 +1,11 @@
 // New jobs: each a row, and the answer under its request's key where it has one, committed together. After that the 201
 // may be sent. Those of requests that come at the same time share a transaction.
 import { sql } from 'kysely';
+import type { Callback } from '../delivery.ts';
 import { Batches } from './batches.ts';
 import { type JobChange, jobChange } from './changes.ts';
 import type { TellingDb, TellingTrx } from './database.ts';
 import { type Answer, type KeyedRequest, KeyTaken, keepAnswers } from './idempotency.ts';
-import type { Callback } from './jobs.ts';
 import { indexed } from './metadata.ts';
 import { prepared } from './prepared.ts';
 import type { Json } from './schema.ts';

@@ -1,9 +1,9 @@
 // The delivery that a job's end owes its caller. Its bytes are made here, once: they never change between attempts.
 import { type CallbackOutcome, renderCallbackBody } from '../callback-body.ts';
+import type { Callback } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import type { CallbackFormat } from '../settings.ts';
 import { JOB_RESULT, type NewDelivery } from '../store/deliveries.ts';
-import type { Callback } from '../store/jobs.ts';
 import type { Json } from '../store/schema.ts';
 
 export type CallbackSettings = {

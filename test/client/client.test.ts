@@ -340,7 +340,7 @@ const EXAMPLE = fileURLToPath(new URL('../../examples/client/transcribe.ts', imp
 test('the example prints the words; docs/client.md shows its lines', async () => {
   const program = startProgram({
     command: process.execPath,
-    args: [EXAMPLE, PATH],
+    args: ['--conditions=ringback-source', EXAMPLE, PATH],
     env: { RINGBACK_URL: app.url, RINGBACK_API_KEY: API_KEY },
   });
   expect(await program.line(/./, 1, 150_000)).toMatch(WORDS);
