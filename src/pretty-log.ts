@@ -7,7 +7,8 @@ export function prettyLines(colour: boolean): (line: string) => string {
     colorize: colour,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
-    ignore: 'pid,hostname',
+    // All settings, told at the start, fill a screen.
+    ignore: 'pid,hostname,settings',
   });
   return (line) => format(withoutControls(line));
 }

@@ -3,15 +3,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { type CallbackBody, type Client, createClient } from '../client/client.ts';
 import { createLog } from '../log.ts';
 import { startRingback } from '../main.ts';
 import { readSettings } from '../settings.ts';
+import { CLIP, START } from './program.ts';
 import { formatCallback, type ReceivedCallback, startReceiver } from './receiver.ts';
 
-const CLIP = fileURLToPath(new URL('../../test/fixtures/jfk.wav', import.meta.url));
 const WORDS =
   'and so my fellow americans ask not what your country can do for you ask what you can do for your country';
 const PATIENCE_MS = 120_000;
@@ -34,9 +33,7 @@ async function demo(): Promise<void> {
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }
-  // Run from its sources in a checkout, from JavaScript where it was installed.
-  const start = import.meta.url.endsWith('.ts') ? 'npm start' : 'npx ringback serve';
-  say(`\nEverything is shut down again. Start your own with: ${start}`);
+  say(`\nEverything is shut down again. Start your own with: ${START}`);
 }
 
 async function run(

@@ -1,4 +1,5 @@
 // What a person reads when a command ends badly: a sentence where they can mend it, the stack where only we can. Pure.
+import { RingbackError } from '../client/error.ts';
 import { SettingsError } from '../settings.ts';
 
 type Failure = Error & { code?: unknown; address?: unknown; port?: unknown; syscall?: unknown };
@@ -8,6 +9,8 @@ export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, message } = error as Failure;
   if (error instanceof SettingsError) return message;
+  if (error instanceof RingbackError && error.status === 401)
+    return `the API key was not accepted (${message}): check RINGBACK_API_KEY or --key; "ringback keys create NAME", on the server's machine, makes a new one`;
   if (typeof code !== 'string' || code === 'internal') return withCauses(error);
   return ofListening(error) ?? ofConnecting(error) ?? (isSqlState(error) ? ofDatabase(code, error) : message);
 }

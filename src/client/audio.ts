@@ -20,7 +20,7 @@ export function audioOf(connection: Connection) {
     async upload(source: AudioSource, { filename, ...call }: UploadOptions = {}): Promise<Upload> {
       const outgoing: Outgoing = { timeoutMs: TRANSFER_MS, ...call };
       const post = (content: Outgoing) =>
-        connection.json<Upload>('POST', '/v2/upload', { ...outgoing, ...content });
+        connection.json<Upload>('POST', '/v2/upload', { ...outgoing, ...content, has: 'audio_url' });
       if (source instanceof URL || (typeof source === 'string' && /^https?:\/\//i.test(source)))
         return post({ json: { audio_url: String(source) } });
       if (typeof source !== 'string') {

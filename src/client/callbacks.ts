@@ -38,6 +38,7 @@ export function callbacksOf(connection: Connection) {
         const some = await connection.json<CancelledCallbacks>('POST', '/api/callbacks/cancel', {
           ...call,
           json: request,
+          has: 'cancelled',
         });
         total.cancelled += some.cancelled;
         total.in_flight += some.in_flight;

@@ -63,9 +63,11 @@ export function createClient(options: ConnectionOptions) {
     events: (options?: EventOptions) => eventsOf(connection, options),
     server: {
       /** The process is alive. */
-      live: (call: CallOptions = {}) => connection.json<Health>('GET', '/healthz', call),
+      live: (call: CallOptions = {}) =>
+        connection.json<Health>('GET', '/healthz', { ...call, has: 'status' }),
       /** Throws `not_ready` while its database is away or it is stopping. */
-      ready: (call: CallOptions = {}) => connection.json<Health>('GET', '/readyz', call),
+      ready: (call: CallOptions = {}) =>
+        connection.json<Health>('GET', '/readyz', { ...call, has: 'status' }),
     },
   };
 }

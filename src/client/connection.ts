@@ -29,6 +29,8 @@ export type Outgoing = CallOptions & {
   /** Sent as it is. */
   body?: { type: string; stream: ReadableStream<Uint8Array> };
   idempotencyKey?: string;
+  /** A field that the answer must have, `id` unless told; without it, it is none of Ringback's. Null: nothing is read. */
+  has?: string | null;
   headers?: Readonly<Record<string, string>>;
 };
 
@@ -52,6 +54,13 @@ export function connect({
   numbers = 'exact',
 }: ConnectionOptions): Connection {
   const parse = numbers === 'kept' ? parseKept : parseExact;
+  const parsed = (text: string): unknown => {
+    try {
+      return parse(text);
+    } catch {
+      return undefined;
+    }
+  };
   const base = new URL(url);
   const prefix = base.pathname.replace(/\/+$/, '');
 
@@ -101,12 +110,11 @@ export function connect({
     json: (method, path, outgoing = {}) =>
       send(method, path, outgoing, async (response) => {
         const text = await response.text();
-        if (text === '') return undefined as never;
-        try {
-          return parse(text) as never;
-        } catch {
-          throw refusal(`${method} ${path}`, response.status, text);
-        }
+        const { has = 'id' } = outgoing;
+        if (has === null) return undefined as never;
+        const body = parsed(text);
+        if (typeof body === 'object' && body !== null && has in body) return body as never;
+        throw notOurs(`${method} ${base.origin}${prefix}${path}`, response.status);
       }),
     stream: (path, outgoing = {}) =>
       send('GET', path, outgoing, async ({ body }) => body ?? new Blob([]).stream()),
@@ -147,9 +155,9 @@ export async function* pages<T>(
   do {
     const page: Page<T> = await connection.json('GET', path, {
       ...call,
+      has: 'items',
       query: after === undefined ? query : { ...query, after },
     });
-    if (!Array.isArray(page?.items)) throw notOurs(`GET ${path}`, 200);
     yield* page.items;
     after = page.next;
   } while (after !== null);

@@ -35,10 +35,15 @@ export function signingSecretsOf(connection: Connection) {
   return {
     /** All of them sign. */
     list: async (call: CallOptions = {}): Promise<SigningSecret[]> =>
-      (await connection.json<Shown>('GET', '/api/signing-secrets', call)).items,
+      (await connection.json<Shown>('GET', '/api/signing-secrets', { ...call, has: 'items' })).items,
     /** A new one; the old sign along for `overlap_seconds`. */
     rotate: async (rotation: Rotation = {}, call: CallOptions = {}): Promise<SigningSecret[]> =>
-      (await connection.json<Shown>('POST', '/api/signing-secrets/rotate', { ...call, json: rotation }))
-        .items,
+      (
+        await connection.json<Shown>('POST', '/api/signing-secrets/rotate', {
+          ...call,
+          json: rotation,
+          has: 'items',
+        })
+      ).items,
   };
 }

@@ -37,7 +37,8 @@ export function inboxesOf(connection: Connection) {
     get: (id: string, call: CallOptions = {}) => connection.json<Inbox>('GET', at(id), call),
     update: (id: string, change: InboxChange, call: CallOptions = {}) =>
       connection.json<Inbox>('PATCH', at(id), { ...call, json: change }),
-    delete: (id: string, call: CallOptions = {}) => connection.json<void>('DELETE', at(id), call),
+    delete: (id: string, call: CallOptions = {}) =>
+      connection.json<void>('DELETE', at(id), { ...call, has: null }),
     /** What came, newest first, page after page. */
     requests: (id: string, query: { limit?: number } = {}, call: CallOptions = {}) =>
       pages<InboxRequest>(connection, `${at(id)}/requests`, { ...call, query }),
@@ -46,7 +47,11 @@ export function inboxesOf(connection: Connection) {
       connection.stream(`${at(id)}/requests/${number}/body`, { timeoutMs: TRANSFER_MS, ...call }),
     /** Throws `inbox_request_over` when nobody waits for it any more. */
     answer: (id: string, number: number, answer: ForwardedAnswer, call: CallOptions = {}) =>
-      connection.json<void>('POST', `${at(id)}/requests/${number}/answer`, { ...call, json: answer }),
+      connection.json<void>('POST', `${at(id)}/requests/${number}/answer`, {
+        ...call,
+        json: answer,
+        has: null,
+      }),
     /** Ends when the server ends the stream, or with `signal`; it is not opened again by itself. */
     stream: (id: string, options: InboxStreamOptions = {}) => streamOf(connection, at(id), options),
   };

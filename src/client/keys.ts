@@ -6,7 +6,7 @@ export function keysOf(connection: Connection) {
   return {
     /** Revoked ones too. */
     list: async (call: CallOptions = {}): Promise<Key[]> =>
-      (await connection.json<{ items: Key[] }>('GET', '/api/keys', call)).items,
+      (await connection.json<{ items: Key[] }>('GET', '/api/keys', { ...call, has: 'items' })).items,
     /** The key itself is in `key`, this once. */
     create: (request: KeyRequest, call: CallOptions = {}) =>
       connection.json<CreatedKey>('POST', '/api/keys', { ...call, json: request }),

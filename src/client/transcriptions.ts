@@ -58,7 +58,7 @@ export function transcriptionsOf(connection: Connection) {
     async *list(query: JobQuery = {}, call: CallOptions = {}): AsyncGenerator<Job, void, void> {
       let next: Readonly<Record<string, unknown>> | null = query;
       while (next !== null) {
-        const page: JobPage = await connection.json('GET', BASE, { ...call, query: next });
+        const page: JobPage = await connection.json('GET', BASE, { ...call, query: next, has: 'items' });
         yield* page.items;
         // The link names the public URL, which need not be the one we reach it by.
         next =
@@ -69,12 +69,18 @@ export function transcriptionsOf(connection: Connection) {
     cancel: (id: string, call: CallOptions = {}): Promise<Job> =>
       connection.json('POST', `/api/transcriptions/${encodeURIComponent(id)}/cancel`, call),
     /** With its result, its audio and the bodies of its callbacks; 403 while it is processing. */
-    delete: (id: string, call: CallOptions = {}): Promise<void> => connection.json('DELETE', at(id), call),
+    delete: (id: string, call: CallOptions = {}): Promise<void> =>
+      connection.json('DELETE', at(id), { ...call, has: null }),
     /** The bytes of its audio. */
     file: (id: string, call: CallOptions = {}) =>
       connection.stream(`${at(id)}/file`, { timeoutMs: TRANSFER_MS, ...call }),
     /** Its callbacks with every attempt. */
     callbacks: async (id: string, call: CallOptions = {}): Promise<CallbackWithAttempts[]> =>
-      (await connection.json<{ items: CallbackWithAttempts[] }>('GET', `${at(id)}/callbacks`, call)).items,
+      (
+        await connection.json<{ items: CallbackWithAttempts[] }>('GET', `${at(id)}/callbacks`, {
+          ...call,
+          has: 'items',
+        })
+      ).items,
   };
 }

@@ -88,9 +88,11 @@ test('keys: made, listed without their secret, revoked', async () => {
   expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/^rb_[\w-]{27}\n$/)]);
   const key = made.stdout.trim();
   const listed = await run(['keys', 'list']);
-  expect(listed.stdout).toMatch(/^[0-9a-f-]{36} {2}rb_[\w-]{5}… {2}active {2}last used never {2}laptop\n$/);
+  expect(listed.stdout).toMatch(
+    /^ID .*\n[0-9a-f-]{36} {2}rb_[\w-]{5}… {2}active {2}never {6}laptop {2}laptop\n$/,
+  );
   expect(listed.stdout).not.toContain(key);
-  const id = listed.stdout.slice(0, 36);
+  const id = /^[0-9a-f-]{36}/m.exec(listed.stdout)?.[0] ?? '';
   expect((await run(['keys', 'revoke', id])).stdout).toBe('revoked\n');
   expect((await run(['keys', 'list'])).stdout).toContain('revoked');
   expect(await run(['keys', 'revoke', id])).toMatchObject({

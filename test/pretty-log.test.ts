@@ -1,0 +1,40 @@
+// The log on a terminal: one line an event, and nothing of a stranger's that commands the terminal.
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { createLog } from '../src/log.ts';
+import { prettyLines } from '../src/pretty-log.ts';
+
+function written(colour: boolean, log: (logger: ReturnType<typeof createLog>) => void): string {
+  const pretty = prettyLines(colour);
+  let out = '';
+  const write = (line: string) => {
+    out += pretty(line);
+  };
+  log(createLog('info', { write }));
+  return out;
+}
+
+test('time, level, message and fields on one line; the settings of a start left out', () => {
+  const out = written(false, (log) => log.info({ job: 'j1', settings: { port: 1 } }, 'job accepted'));
+  expect(out).toMatch(/^\[\d\d:\d\d:\d\d\] INFO: job accepted \{"job":"j1"\}\n$/);
+});
+
+test.for([false, true])('colour %s: control characters of strangers are shown as marks', (colour) => {
+  const hostile = 'a\u001b[2Jb\u0007c\u009bd\u0000e\rf\u007fg \\u001b[31m h\\';
+  const out = written(colour, (log) => {
+    log.warn({ url: hostile, list: [hostile] }, hostile);
+    log.error({ err: new Error(hostile) }, 'failed');
+  });
+  const plain = stripVTControlCharacters(out);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
+  expect(plain).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  expect(plain).toContain('\ufffd[2Jb');
+  if (!colour) expect(out).toBe(plain);
+});
+
+test('an error keeps its stack, over several lines', () => {
+  const out = written(false, (log) => log.error({ err: new Error('deep') }, 'failed'));
+  expect(out).toMatch(/ERROR: failed/);
+  expect(out).toMatch(/Error: deep/);
+  expect(out).toMatch(/pretty-log\.test\.ts/);
+});
