@@ -2,7 +2,7 @@
 // keeps its thread busy; run it in a process or worker of its own.
 
 import { JobError } from '../errors.ts';
-import { listenTo } from './hearing.ts';
+import { speechFrames } from './detect.ts';
 import { Moonshine } from './moonshine.ts';
 import { PcmReader } from './pcm.ts';
 import { type Piece, recognise } from './recognise.ts';
@@ -107,7 +107,7 @@ class MoonshineEngine implements Engine {
   async *#regions(reader: PcmReader, options: RecogniseOptions): AsyncGenerator<Region> {
     const finder = new RegionFinder();
     let done = 0;
-    for await (const frames of listenTo(this.#detector, reader)) {
+    for await (const frames of speechFrames(this.#detector, reader)) {
       for (const frame of frames) {
         for (const region of finder.push(frame)) {
           options.signal?.throwIfAborted();

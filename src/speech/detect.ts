@@ -22,7 +22,7 @@ const NO_SPEECH = 0.15;
 const SPEECH = 0.5;
 
 /** The frames of `reader`'s audio in order, some at a time. */
-export async function* listenTo(detector: VoiceDetector, reader: PcmReader): AsyncGenerator<Frame[]> {
+export async function* speechFrames(detector: VoiceDetector, reader: PcmReader): AsyncGenerator<Frame[]> {
   const ear = new Ear(detector);
   const total = Math.ceil(reader.samples / FRAME);
   /** Frames that were judged and not given out yet; the first is frame `given` of the audio. */
