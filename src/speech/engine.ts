@@ -2,6 +2,7 @@
 // keeps its thread busy; run it in a process or worker of its own.
 
 import { JobError } from '../errors.ts';
+import { speechFrames } from './detect.ts';
 import { Moonshine } from './moonshine.ts';
 import { PcmReader } from './pcm.ts';
 import { type Piece, recognise } from './recognise.ts';
@@ -111,20 +112,18 @@ class MoonshineEngine implements Engine {
   }
 
   async *#regions(reader: PcmReader, options: RecogniseOptions): AsyncGenerator<Region> {
-    const listen = this.#detector.listen();
     const finder = new RegionFinder();
-    for (let from = 0; from < reader.samples; from += BLOCK) {
-      const block = await reader.read(from, from + BLOCK);
-      const end = Math.min(BLOCK, reader.samples - from);
-      for (let at = 0; at < end; at += FRAME) {
-        const found = finder.push(await listen(block.subarray(at, at + FRAME)));
-        for (const region of found) {
+    let done = 0;
+    for await (const frames of speechFrames(this.#detector, reader)) {
+      for (const frame of frames) {
+        for (const region of finder.push(frame)) {
           options.signal?.throwIfAborted();
           yield region;
         }
       }
+      done += frames.length * FRAME;
       options.signal?.throwIfAborted();
-      options.onProgress?.((from + end) / SAMPLE_RATE);
+      options.onProgress?.(Math.min(done, reader.samples) / SAMPLE_RATE);
     }
     yield* finder.finish();
   }
@@ -140,9 +139,6 @@ class MoonshineEngine implements Engine {
     await this.#detector.close();
   }
 }
-
-/** How much of the file is in memory while it is searched for speech: 16 s. */
-const BLOCK = 500 * FRAME;
 
 async function hear(reader: PcmReader, region: Region, before: number, after: number): Promise<Piece> {
   const start = region.start * FRAME;

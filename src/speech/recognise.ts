@@ -2,11 +2,12 @@
 // speech, and then cuts the stretch at its quietest point and tries the parts.
 
 import { firstFrames } from './align.ts';
+import { levelsOf } from './loudness.ts';
 import { type Decoded, ENCODER_HOP, type Moonshine } from './moonshine.ts';
 import { quietest, type Stretch } from './regions.ts';
 import { loopAtEnd, tokenLimit } from './repetition.ts';
 import { SAMPLE_RATE } from './transcript.ts';
-import { FRAME, levelOf } from './voice.ts';
+import { FRAME } from './voice.ts';
 import { inOrder, type TimedWord, timedWords } from './words.ts';
 
 /** The part of Moonshine that is needed here. */
@@ -111,11 +112,7 @@ async function inParts(network: Network, tokens: readonly string[], piece: Piece
 
 /** Two pieces that meet at the quietest point in the middle third. */
 export function cut(piece: Piece): [Piece, Piece] {
-  const levels: number[] = [];
-  for (let at = 0; at + FRAME <= piece.samples.length; at += FRAME) {
-    levels.push(levelOf(piece.samples.subarray(at, at + FRAME)));
-  }
-  const at = quietest(levels) * FRAME;
+  const at = quietest(levelsOf(piece.samples)) * FRAME;
   const time = piece.offset + at / SAMPLE_RATE;
   const part = (samples: Float32Array, offset: number, bounds: Stretch): Piece => ({
     samples,

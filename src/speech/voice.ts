@@ -27,8 +27,8 @@ export class VoiceDetector {
     );
   }
 
-  /** A detector for one piece of audio: give it consecutive frames of `FRAME` samples. */
-  listen(): (samples: Float32Array) => Promise<Frame> {
+  /** A detector for one piece of audio: the probability of speech in consecutive frames of `FRAME` samples. */
+  listen(): (samples: Float32Array) => Promise<number> {
     const input = new Float32Array(CONTEXT + FRAME);
     let state: Tensor = new Tensor('float32', new Float32Array(STATE[0] * STATE[1] * STATE[2]), STATE);
     return async (samples) => {
@@ -42,20 +42,11 @@ export class VoiceDetector {
       if (out.output === undefined || out.stateN === undefined)
         throw new Error('the voice detector has no output');
       state = out.stateN as Tensor;
-      return { speech: Number(out.output.data[0]), level: levelOf(samples) };
+      return Number(out.output.data[0]);
     };
   }
 
   async close(): Promise<void> {
     await this.#session.release();
   }
-}
-
-const QUIETEST = -120;
-
-/** Loudness of `samples` in dB, 0 for a full-scale square wave, never below -120. */
-export function levelOf(samples: Float32Array): number {
-  let power = 0;
-  for (const sample of samples) power += sample * sample;
-  return Math.max(QUIETEST, 10 * Math.log10(power / Math.max(1, samples.length)));
 }
