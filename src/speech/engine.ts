@@ -3,6 +3,7 @@
 
 import { JobError } from '../errors.ts';
 import { speechFrames } from './detect.ts';
+import { cutEdges, PAD, padded } from './edges.ts';
 import { Moonshine } from './moonshine.ts';
 import { PcmReader } from './pcm.ts';
 import { type Piece, recognise } from './recognise.ts';
@@ -145,9 +146,12 @@ async function hear(reader: PcmReader, region: Region, before: number, after: nu
   const end = Math.min(region.end * FRAME, reader.samples);
   const from = Math.max(before, start - BEFORE * SAMPLE_RATE);
   const to = Math.min(after, end + AFTER * SAMPLE_RATE);
+  const samples = await reader.read(from, to);
+  const cut = cutEdges(samples);
+  const edges = { start: cut.start && from === 0, end: cut.end && to === reader.samples };
   return {
-    samples: await reader.read(from, to),
-    offset: from / SAMPLE_RATE,
+    samples: padded(samples, edges),
+    offset: from / SAMPLE_RATE - (edges.start ? PAD : 0),
     // Neighbours share the pause between them.
     bounds: {
       start: (before === 0 ? from : Math.max(from, (before + start) / 2)) / SAMPLE_RATE,

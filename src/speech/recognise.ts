@@ -8,7 +8,7 @@ import { quietest, type Stretch } from './regions.ts';
 import { loopAtEnd, tokenLimit } from './repetition.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 import { FRAME } from './voice.ts';
-import { inOrder, type TimedWord, timedWords } from './words.ts';
+import { inOrder, sayable, type TimedWord, timedWords } from './words.ts';
 
 /** The part of Moonshine that is needed here. */
 export type Network = Pick<Moonshine, 'decode'>;
@@ -152,5 +152,12 @@ function wordsOf(decoded: Decoded, tokens: readonly string[], piece: Piece): Tim
   // A decoder that was stopped has no row for the end.
   if (times.length === decoded.tokens.length) times.push(end);
   const pieces = decoded.tokens.map((token) => tokens[token] ?? '');
-  return inOrder(timedWords(pieces, decoded.probabilities, times, piece.speech), piece.bounds);
+  const timed = timedWords(pieces, decoded.probabilities, times, piece.speech);
+  const placed = inOrder(timed, piece.bounds);
+  const said = sayable(placed);
+  if (said.every(Boolean)) return placed;
+  return inOrder(
+    timed.filter((_, i) => said[i]),
+    piece.bounds,
+  );
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inOrder, spans, type TimedWord, timedWords, utterancesOf } from '../../src/speech/words.ts';
+import { inOrder, sayable, spans, type TimedWord, timedWords, utterancesOf } from '../../src/speech/words.ts';
 
 const word = (text: string, start: number, end: number, confidence = 0.9): TimedWord => ({
   text,
@@ -108,5 +108,30 @@ describe('utterances', () => {
 
   it('of nothing are none', () => {
     expect(utterancesOf([], 0, 'en')).toEqual([]);
+  });
+});
+
+describe('words faster than speech', () => {
+  const spoken = (lengths: readonly number[]) => {
+    let end = 0;
+    return lengths.map((length) => {
+      const start = end;
+      end += length;
+      return { start, end };
+    });
+  };
+
+  it('are three or more in a row within 40 ms each; one or two are small words', () => {
+    expect(sayable(spoken([0.3, 0.02, 0.02, 0.3]))).toEqual([true, true, true, true]);
+    expect(sayable(spoken([0.3, 0.02, 0.02, 0.02]))).toEqual([true, false, false, false]);
+    expect(sayable(spoken([0.02, 0.02, 0.02, 0.02, 0.3, 0.02]))).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
+    expect(sayable([])).toEqual([]);
   });
 });
