@@ -1,5 +1,6 @@
 // `ringback/client`: every route of the API as a typed call. Its types are those of the schemas that the server checks
 // and describes itself with; of the server's parts it loads none.
+import type { Found } from '../http/schemas/search.ts';
 import type { Health } from '../http/schemas/server.ts';
 import { audioOf } from './audio.ts';
 import { callbacksOf, replaysOf } from './callbacks.ts';
@@ -35,6 +36,7 @@ export type {
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
 export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
+export type { Found } from '../http/schemas/search.ts';
 export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
 export type { AudioSource, UploadOptions } from './audio.ts';
 export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
@@ -58,6 +60,15 @@ export function createClient(options: ConnectionOptions) {
     hosts: hostsOf(connection),
     signingSecrets: signingSecretsOf(connection),
     inboxes: inboxesOf(connection),
+    /** By the beginning of an id, by `key=value` of custom metadata, or by a part of an endpoint's URL. */
+    search: async (q: string, call: CallOptions = {}): Promise<Found[]> =>
+      (
+        await connection.json<{ items: Found[] }>('GET', '/api/search', {
+          ...call,
+          query: { q },
+          has: 'items',
+        })
+      ).items,
     keys: keysOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */
     events: (options?: EventOptions) => eventsOf(connection, options),

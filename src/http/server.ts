@@ -43,6 +43,7 @@ import { asRefusal, problem } from './problem.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
+import { searchRoutes } from './search.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
@@ -186,6 +187,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);
+    searchRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
     keyRoutes(guarded, deps);
     eventRoutes(guarded, deps);

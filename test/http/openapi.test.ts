@@ -80,8 +80,14 @@ function judge(template: string, method: string, { status, text }: Pick<Answer, 
 }
 
 /** Calls, judges by the document, and gives the body. */
-async function ask(method: string, template: string, id = '', body?: object): Promise<Answer['json']> {
-  const answer = await app.call(method, template.replace('{id}', id), body);
+async function ask(
+  method: string,
+  template: string,
+  id = '',
+  body?: object,
+  query = '',
+): Promise<Answer['json']> {
+  const answer = await app.call(method, `${template.replace('{id}', id)}${query}`, body);
   judge(template, method, answer);
   return answer.json;
 }
@@ -183,6 +189,9 @@ test('real answers are as it says, of every operation', async () => {
       await ask('DELETE', '/api/endpoints/{id}', endpoint.id);
       expect((await ask('GET', '/api/callbacks/{id}', items[0].id)).endpoint_id).toBeNull();
       expect((await ask('GET', '/api/hosts')).items).toHaveLength(1);
+      expect(
+        (await ask('GET', '/api/search', '', undefined, `?q=${items[0].id.slice(0, 8)}`)).items,
+      ).not.toEqual([]);
       expect((await ask('GET', '/api/endpoints')).next).toBeNull();
     }
     await ask('POST', '/api/transcriptions/{id}/cancel', failed.id);
