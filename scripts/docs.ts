@@ -29,7 +29,7 @@ ${rows.join('\n')}
 
 ## Of the commands that call a server
 
-\`ringback callbacks\`, \`endpoints\`, \`listen\` and \`trigger\` read these, in the same order; \`serve\` has no use for them.
+The [commands](cli.md) that call a server read these, in the same order; \`serve\` has no use for them.
 
 | variable | flag | default | meaning |
 |---|---|---|---|

@@ -502,6 +502,13 @@ export const CLIENT_VARIABLES = [
     fallback: null,
     meaning: 'the API key to call it with; better as a variable: flags are seen by every user of the machine',
   },
+  {
+    variable: 'RINGBACK_PROFILE',
+    flag: 'profile',
+    placeholder: 'NAME',
+    fallback: null,
+    meaning: 'the server and key that were kept under this name with "ringback login"',
+  },
 ] as const;
 
 /** Every problem at once, each naming its variable, so one restart is enough. */

@@ -3,20 +3,52 @@
 /** What far ends wrote must not reach the terminal as commands. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '�');
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '�');
 }
 
-/** Empty: `none`. A null cell is shown as a dash; the last column is not padded. */
-export function table(headings: readonly string[], rows: readonly (readonly unknown[])[]): string {
+/** Enough to tell ids apart, and taken wherever one is asked for. */
+export const shortOf = (id: string, length = 8): string => id.slice(0, length);
+
+const GAP = 2;
+/** A column is not cut to less. */
+const NARROWEST = 8;
+
+/**
+ * Empty: `none`. A null cell is shown as a dash; the last column is not padded. Wider than `width` characters, the widest
+ * columns are cut, with `…`.
+ */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  width = Number.POSITIVE_INFINITY,
+): string {
   if (rows.length === 0) return 'none';
   const lines = [headings, ...rows.map((row) => row.map((cell) => printable(String(cell ?? '-'))))];
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const widths = fitted(
+    headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))),
+    width,
+  );
   return lines
     .map((line) =>
       line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
+        .map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
+        .join(' '.repeat(GAP))
         .trimEnd(),
     )
     .join('\n');
+}
+
+const cut = (cell: string, width: number): string =>
+  cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`;
+
+/** The widest gives first, down to the next widest, and so on. */
+function fitted(wanted: readonly number[], width: number): number[] {
+  const widths = [...wanted];
+  const total = () => widths.reduce((sum, one) => sum + one + GAP, -GAP);
+  while (total() > width) {
+    const widest = Math.max(...widths);
+    if (widest <= NARROWEST) break;
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return widths;
 }

@@ -1,0 +1,54 @@
+// `ringback transcriptions export FOLDER`: every finished transcription that matches, a file each. A file that is there is
+// whole, and is not fetched again: what was cut off goes on where it stopped.
+import { existsSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { progressBar } from './progress.ts';
+import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
+import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
+import { type Narrowed, narrowed, queryOf } from './transcriptions.ts';
+
+const PAGE = 100;
+const ENDINGS: Readonly<Record<ResultFormat, string>> = { text: 'txt', json: 'json', srt: 'srt', vtt: 'vtt' };
+
+export function exportCommand(): Command {
+  const command = new Command('export')
+    .description(
+      'write the words of all that match into a folder, or their records as JSON lines to standard output',
+    )
+    .argument('[folder]', 'made if it is not there; without it, JSON lines')
+    .addOption(new Option('--format <name>', 'of the files').choices([...RESULT_FORMATS]).default('json'));
+  return addServerFlags(narrowed(command)).action(
+    async (
+      folder: string | undefined,
+      { format, ...flags }: Narrowed & ServerFlags & { format: ResultFormat },
+    ) => {
+      const { transcriptions } = clientOf(flags);
+      const query = { ...queryOf(flags), limit: PAGE };
+      if (folder === undefined) {
+        for await (const job of transcriptions.list(query)) process.stdout.write(`${JSON.stringify(job)}\n`);
+        return;
+      }
+      await mkdir(folder, { recursive: true });
+      const bar = progressBar();
+      const counts = { written: 0, present: 0, unfinished: 0 };
+      for await (const { id, status } of transcriptions.list({ ...query, result: false })) {
+        const path = join(folder, `${id}.${ENDINGS[format]}`);
+        if (status !== 'done') counts.unfinished++;
+        else if (existsSync(path)) counts.present++;
+        else {
+          const draft = `${path}.part`;
+          await writeFile(draft, await renderJob(await transcriptions.get(id), format));
+          await rename(draft, path);
+          counts.written++;
+        }
+        bar.show({ phase: `${counts.written} written`, fraction: null });
+      }
+      bar.clear();
+      process.stderr.write(
+        `${counts.written} written, ${counts.present} there already, ${counts.unfinished} without a result left out\n`,
+      );
+    },
+  );
+}

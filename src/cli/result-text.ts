@@ -1,0 +1,28 @@
+// The words of a finished transcription, as a person or a player reads them. Pure.
+import type { Job } from '../client/client.ts';
+import { SUBTITLE_FORMATS } from '../job-options.ts';
+import type { Utterance } from '../speech/transcript.ts';
+import { captionsOf } from '../text/captions.ts';
+import { renderSrt, renderVtt } from '../text/subtitles.ts';
+import { printableText } from './terminal.ts';
+
+export const RESULT_FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
+export type ResultFormat = (typeof RESULT_FORMATS)[number];
+
+/** Of a transcription that has a result. */
+export async function renderJob({ result }: Job, format: ResultFormat): Promise<string> {
+  if (!result) return '';
+  const { full_transcript: text, utterances } = result.transcription;
+  switch (format) {
+    case 'text':
+      return `${printableText(text)}\n`;
+    case 'json':
+      return `${JSON.stringify(result, null, 2)}\n`;
+    case 'srt':
+      return renderSrt(await captionsOf(utterances as Utterance[]));
+    case 'vtt':
+      return renderVtt(await captionsOf(utterances as Utterance[]));
+    default:
+      return format satisfies never;
+  }
+}
