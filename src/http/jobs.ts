@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { withoutSecrets } from '../callback-headers.ts';
 import { HttpError } from '../errors.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
@@ -14,6 +15,7 @@ import {
   readListed,
   readResult,
 } from '../store/job-list.ts';
+import { jobRecord, ownFileId } from '../store/job-record.ts';
 import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
 import { metadataOf } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
@@ -28,7 +30,6 @@ import type { Listeners } from './listeners.ts';
 import { isUuid } from './params.ts';
 import { getJobFile } from './schemas/audio.ts';
 import * as schemas from './schemas/job.ts';
-import { jobRecord, ownFileId } from './transcript.ts';
 import { readWait } from './wait.ts';
 
 export type JobDeps = {
@@ -93,7 +94,7 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
       accountId: request.account,
       audioUrl: body.audio_url,
       audioId: upload?.id ?? null,
-      request: sent,
+      request: withoutSecrets(sent),
       customMetadata: metadata,
       callback,
     };
