@@ -12,12 +12,8 @@ import {
   SUMMARY_TYPES,
 } from '../job-options.ts';
 
+import { LANGUAGES } from './languages.ts';
 import { CallbackExtras } from './schemas/callback-extras.ts';
-
-const LANGUAGES =
-  'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh'.split(
-    ' ',
-  );
 
 const open = { additionalProperties: true } as const;
 const flag = Type.Optional(Type.Boolean());
@@ -41,6 +37,8 @@ const vocabulary = Type.Array(
   ]),
   { maxItems: 1_000 },
 );
+
+const MODELS = ['solaria-1', 'solaria-3', 'solaria-mini', 'solaria-fusion'] as const;
 
 /** Of one prompt, or of the context of a translation. */
 const PROMPT_CHARACTERS = 10_000;
@@ -85,7 +83,13 @@ export const JobRequest = Type.Object(
         open,
       ),
     ),
-    model: Type.Optional(Type.Enum(['solaria-1', 'solaria-3', 'solaria-fusion'])),
+    model: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: `One of the hosted service's: ${MODELS.join(', ')}, or another solaria-…. Kept and shown; the words are those of this server's own model.`,
+      }),
+    ),
     subtitles: flag,
     subtitles_config: Type.Optional(
       Type.Object(
@@ -256,6 +260,8 @@ export function readJobRequest(
     problems.push('callback_config.url is required when callback is true');
   }
 
+  if (request.model !== undefined && !/^solaria-[\w.-]+$/i.test(request.model))
+    problems.push(`model must be one of the following values: ${MODELS.join(', ')}`);
   problems.push(...languageProblems(request), ...textProblems(request), ...addonProblems(request));
 
   const metadata = request.custom_metadata;

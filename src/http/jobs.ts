@@ -4,6 +4,8 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutSecrets } from '../callback-headers.ts';
 import { HttpError } from '../errors.ts';
+import { plainNumbers } from '../exact-json.ts';
+import { withoutNulls } from '../nulls.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
@@ -23,13 +25,14 @@ import type { Submit } from '../store/submissions.ts';
 import { AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
+import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
 import { type Limits, QueueLimit } from './limits.ts';
 import { readListQuery } from './list-query.ts';
 import type { Listeners } from './listeners.ts';
 import { isUuid } from './params.ts';
 import { getJobFile } from './schemas/audio.ts';
 import * as schemas from './schemas/job.ts';
+import { settle } from './tolerance.ts';
 import { readWait } from './wait.ts';
 
 export type JobDeps = {
@@ -67,7 +70,7 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
 
 function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimit; room: AnswerRoom }): void {
   const { db, submit, queueLimit, room, audio, judge, publicUrl, listeners } = deps;
-  routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
+  routes.post('/', { schema: schemas.createJob, preValidation: readAsMeant }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
     const keyed = key && { ...key, bodyHash: await hashJson(request.sent) };
     // Before the rules: what the first request was measured by may have changed since.
@@ -97,6 +100,7 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
       request: withoutSecrets(sent),
       customMetadata: metadata,
       callback,
+      notes: request.notes,
     };
     const result_url = `${publicUrl()}${routes.prefix}/${id}`;
     const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
@@ -186,6 +190,20 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
     reply.raw.off('close', close);
     return !gone.signal.aborted;
   }
+}
+
+/** Before the schema: what is clear is read as it is meant. */
+async function readAsMeant(request: FastifyRequest): Promise<void> {
+  const { sent } = request;
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return;
+  const { request: meant, unread, notes } = settle(sent as Record<string, unknown>, JobRequest);
+  request.notes = notes;
+  if (meant !== sent) request.body = withoutNulls(plainNumbers(meant));
+  request.sent = meant;
+  if (unread.length === 0) return;
+  const judged = { ...(request.body as Record<string, unknown>) };
+  for (const config of unread) delete judged[config];
+  request.body = judged;
 }
 
 /** Of a list's records, two batches are in memory at a time; a single one may be larger than a batch. */

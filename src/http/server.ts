@@ -58,6 +58,8 @@ declare module 'fastify' {
      * the letter. What is to be counted with is in `body`.
      */
     sent: unknown;
+    /** What was made of a request that was not quite right; null: nobody looked. */
+    notes: readonly string[] | null;
     /** The text of a body with a number that JavaScript would write otherwise, until it is read into `sent`. */
     exactText: string | null;
     /** Gives back its place among the large bodies. */
@@ -114,6 +116,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
+  server.decorateRequest('notes', null);
   server.decorateRequest('exactText', null);
   server.decorateRequest('bodyIsRead', null);
 

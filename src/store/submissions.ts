@@ -19,7 +19,7 @@ export type NewJob = {
   customMetadata: Record<string, Json> | null;
   callback: Callback | null;
   /** What was made of the request; absent: nothing. */
-  notes?: readonly string[];
+  notes?: readonly string[] | null;
 };
 
 export type Submission = { job: NewJob; keep: { keyed: KeyedRequest; answer: Answer } | null };
