@@ -40,6 +40,7 @@ import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { isUnread, mayBeLarge } from './patience.ts';
 import { asRefusal, problem } from './problem.ts';
+import { isRaw, takeRaw } from './raw-body.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
@@ -156,7 +157,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
       });
     const bodies = deps.bodies ?? new BodyRoom();
     guarded.addHook('preParsing', async (request, reply) => {
-      if (request.isMultipart() || !mayBeLarge(request.headers)) return;
+      if (isStreamed(request) || !mayBeLarge(request.headers)) return;
       // Refused before it is read.
       if (Number(request.headers['content-length']) > deps.limits.requestBytes) return;
       request.bodyIsRead = await bodies.enter(request.account, reply.raw);
@@ -164,7 +165,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     guarded.addHook('preValidation', async (request) => {
       request.bodyIsRead?.();
       request.sent = request.body;
-      if (request.isMultipart()) return;
+      if (isStreamed(request)) return;
       // To read 1 MB of small values, and each of these steps, takes up to 80 ms: others have their turns in between.
       const turn = mayBeLarge(request.headers) ? () => setImmediate() : async () => {};
       await turn();
@@ -181,7 +182,10 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     guarded.addHook('preHandler', async (request) => {
       if (mayBeLarge(request.headers)) await setImmediate();
     });
-    uploadRoutes(guarded, deps);
+    await guarded.register(async (routes) => {
+      takeRaw(routes);
+      uploadRoutes(routes, deps);
+    });
     fileRoutes(guarded, deps);
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
@@ -266,4 +270,9 @@ function acceptJson(server: FastifyInstance): void {
     if (changesNumbers(body as string)) request.exactText = body as string;
     parse(request, body as string, done);
   });
+}
+
+/** A file: its route reads it. */
+function isStreamed(request: FastifyRequest): boolean {
+  return request.isMultipart() || isRaw(request);
 }

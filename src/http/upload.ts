@@ -1,5 +1,5 @@
-// `POST /v2/upload`: a multipart part named `audio`, or JSON `{audio_url}`. Streamed to disk, never held in memory.
-import { createHash, randomUUID } from 'node:crypto';
+// `POST /v2/upload`: a multipart part named `audio`, the file as the body, or JSON `{audio_url}`. Streamed to disk, never held in memory.
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
@@ -13,6 +13,7 @@ import { formatBytes } from '../units.ts';
 import { answerOnce, earlierAnswer, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
 import type { JudgeUrl } from './job-request.ts';
 import { type Limits, Places } from './limits.ts';
+import { isRaw, rawName } from './raw-body.ts';
 import { type Upload, uploadAudio } from './schemas/audio.ts';
 
 export type UploadDeps = {
@@ -35,6 +36,8 @@ export type UploadDeps = {
     signal: AbortSignal,
     account: string,
   ) => Promise<{ durationSeconds: number; channels: number }>;
+  /** Of a file, as its bytes say, beside what its name says. */
+  extension: (path: string, named: string) => Promise<string>;
   publicUrl: () => string;
   limits: Pick<Limits, 'uploads'>;
 };
@@ -76,7 +79,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     const key = idempotencyKey(request, ROUTE);
     // Of a file it is known when the file is here.
     const keyedJson =
-      request.isMultipart() || key === null ? null : { ...key, bodyHash: await hashJson(request.sent) };
+      isFile(request) || key === null ? null : { ...key, bodyHash: await hashJson(request.sent) };
     // Nothing is downloaded again for a request that was answered before.
     const earlier = await earlierAnswer(db, keyedJson);
     if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
@@ -87,9 +90,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     let row: Measured | undefined;
     let isStored = false;
     try {
-      const received = request.isMultipart()
-        ? await receivePart(request, path, key !== null, deps, gone)
-        : await receiveUrl(request, path, deps, gone);
+      const received = await receiveAny(request, path, key !== null, deps, gone);
       const keyed = keyedJson ?? (key && received.bodyHash && { ...key, bodyHash: received.bodyHash });
       const answer = await answerOnce(db, keyed, async () => {
         row ??= await keep(request, id, received, deps, gone);
@@ -144,22 +145,24 @@ async function keep(
   request: FastifyRequest,
   id: string,
   { filename, sourceUrl }: Received,
-  { audio, probe }: UploadDeps,
+  { audio, probe, extension }: UploadDeps,
   signal: AbortSignal,
 ): Promise<Measured> {
   const { size } = await stat(audio.incoming(id));
   if (size === 0)
     throw new JobError(
       'audio_empty',
-      'The uploaded file has no bytes: send the audio itself in the part named audio.',
+      'The uploaded file has no bytes: send the audio itself, in the part named audio or as the body.',
     );
   const { durationSeconds, channels } = await probe(audio.incoming(id), signal, request.account);
+  const named = extname(filename).slice(1).toLowerCase();
+  const told = await extension(audio.incoming(id), named);
   await audio.keep(id);
   return {
     id,
     account_id: request.account,
     filename,
-    extension: extname(filename).slice(1).toLowerCase(),
+    extension: told,
     bytes: size,
     source_url: sourceUrl,
     duration: durationSeconds,
@@ -182,6 +185,68 @@ function showUpload(row: Measured, publicUrl: string): Upload {
   };
 }
 
+/** Not JSON: of it, nothing is known before it is here. */
+const isFile = (request: FastifyRequest) => request.isMultipart() || isRaw(request);
+
+function receiveAny(
+  request: FastifyRequest,
+  path: string,
+  hashed: boolean,
+  deps: UploadDeps,
+  signal: AbortSignal,
+): Promise<Received> {
+  if (request.isMultipart()) return receivePart(request, path, hashed, deps, signal);
+  if (isRaw(request)) return receiveRaw(request, path, deps, signal);
+  return receiveUrl(request, path, deps, signal);
+}
+
+/** The body is the file. Its name is in a header or in the query, or it has none. */
+async function receiveRaw(
+  request: FastifyRequest,
+  path: string,
+  { maxBytes }: UploadDeps,
+  signal: AbortSignal,
+): Promise<Received> {
+  if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
+  const filename = nameOnly(rawName(request)) || 'audio';
+  const hash = createHash('sha256').update(`file\0${filename}\0`);
+  // What is too much stays unread; the connection is needed for the answer.
+  const body = request.raw.iterator({ destroyOnReturn: false });
+  const bytes = await writeHashed(body, path, { hash, most: maxBytes, signal });
+  if (bytes > maxBytes) throw tooLarge(maxBytes);
+  return { filename, sourceUrl: null, bodyHash: hash.digest() };
+}
+
+function tooLarge(maxBytes: number): JobError {
+  return new JobError(
+    'audio_too_large',
+    `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
+  );
+}
+
+/** How many bytes came; one more than `most` ends it. */
+async function writeHashed(
+  from: AsyncIterable<Buffer>,
+  path: string,
+  { hash, most, signal }: { hash: Hash; most: number; signal: AbortSignal },
+): Promise<number> {
+  let bytes = 0;
+  await pipeline(
+    from,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        bytes += chunk.length;
+        if (bytes > most) return;
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(path, { mode: 0o600 }),
+    { signal },
+  );
+  return bytes;
+}
+
 async function receivePart(
   request: FastifyRequest,
   path: string,
@@ -192,6 +257,9 @@ async function receivePart(
   // +1: a file of exactly the limit is still allowed, and one byte more is seen.
   const part = await asMultipart(() =>
     request.file({
+      // Some send the part without a file name, which would make it text of a form.
+      isPartAFile: (name, type, filename) =>
+        filename !== undefined || name === 'audio' || type === 'application/octet-stream',
       limits: { fileSize: maxBytes + 1, files: 1, fields: 20, fieldSize: FIELD_BYTES },
       throwFileSizeLimit: false,
     }),
@@ -202,7 +270,7 @@ async function receivePart(
       sentences: ['audio is required: send the file in a multipart part named audio'],
     });
   }
-  const filename = nameOnly(part.filename) || 'audio';
+  const filename = nameOnly(part.filename ?? '') || 'audio';
   const hash = createHash('sha256').update(`file\0${filename}\0`);
   await asMultipart(() =>
     pipeline(
@@ -217,11 +285,7 @@ async function receivePart(
       { signal },
     ),
   );
-  if (part.file.truncated || part.file.bytesRead > maxBytes)
-    throw new JobError(
-      'audio_too_large',
-      `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
-    );
+  if (part.file.truncated || part.file.bytesRead > maxBytes) throw tooLarge(maxBytes);
   return { filename, sourceUrl: null, bodyHash: hash.digest() };
 }
 
@@ -247,7 +311,9 @@ async function receiveUrl(
   const url = (request.body as { audio_url?: unknown } | undefined)?.audio_url;
   if (typeof url !== 'string')
     throw new HttpError('request_invalid', {
-      sentences: ['audio_url is required: send JSON with a URL, or a multipart part named audio'],
+      sentences: [
+        'audio_url is required: send JSON with a URL, a multipart part named audio, or the file as the body with its own media type',
+      ],
     });
   const trouble = judge.audio(url);
   if (trouble !== null)

@@ -36,7 +36,7 @@ export async function renderResult(
     transcription: {
       full_transcript: fullTranscript(utterances),
       languages: languagesOf(utterances),
-      utterances,
+      utterances: joinable(utterances),
       ...(sentences !== null && { sentences: [sentences] }),
       ...(request.subtitles === true && {
         subtitles: await subtitlesOf(
@@ -48,6 +48,18 @@ export async function renderResult(
     // Its older place, which older clients read.
     ...(sentences !== null && { sentences }),
     ...envelopes,
+  });
+}
+
+/**
+ * The first word of a later utterance begins with a space, as all others do: the words of a record, put together, are its
+ * text. The texts of utterances have none.
+ */
+function joinable(utterances: Transcript['utterances']): Transcript['utterances'] {
+  return utterances.map((utterance, index) => {
+    const [first, ...others] = utterance.words;
+    if (index === 0 || first === undefined || first.word.startsWith(' ')) return utterance;
+    return { ...utterance, words: [{ ...first, word: ` ${first.word}` }, ...others] };
   });
 }
 

@@ -131,7 +131,7 @@ test.each([
   ['limit=ten', 'limit must be an integer number'],
   ['offset=-1', 'offset must not be less than 0'],
   ['status=finished', 'status must be one of the following values: queued, processing, done, error'],
-  ['date=2026-02-30', 'date must be a date written YYYY-MM-DD'],
+  ['date=2026-02-30', 'date must be a date written YYYY-MM-DD, or a date and time with its zone on that day'],
   ['before_date=yesterday', /^before_date must be a valid ISO 8601 date string/],
   ['after_date=2026-03-02T00:00:00', /^after_date must be a valid ISO 8601 date string/],
   ['custom_metadata=Ann', /^custom_metadata must be an object/],

@@ -13,7 +13,9 @@ const Confidence = Type.Number({ minimum: 0, maximum: 1 });
 
 export const Word = Type.Object(
   {
-    word: Type.String({ description: 'After the first of an utterance it begins with a space.' }),
+    word: Type.String({
+      description: 'All but the first of the record begin with a space: put together they are its text.',
+    }),
     start: seconds(),
     end: seconds(),
     confidence: Confidence,
