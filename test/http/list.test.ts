@@ -77,6 +77,8 @@ test.each([
   ['status=queued&status=processing&status=error&limit=2&offset=1', 'dan cid'],
   ['date=2026-03-01', 'bob ann'],
   ['date=2026-03-05', ''],
+  ['date=2026-03-01T13:00:00Z', 'bob ann'],
+  ['date=2026-03-02T00:30:00%2B01:00', 'bob ann'],
   ['after_date=2026-03-02', 'eve dan cid'],
   ['after_date=2026-03-02T00:00:00.001Z', 'eve dan'],
   ['before_date=2026-03-02', 'bob ann'],
