@@ -21,6 +21,8 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
 /** What was asked for stands; what was not, or as null, is as it is taken. */
 export function withDefaults(request: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const said: Record<string, unknown> = { ...request };
+  // The older spelling asks for one without saying so.
+  if (typeof request.callback_url === 'string') said.callback ??= true;
   for (const [name, value] of Object.entries(DEFAULTS)) said[name] ??= value;
   return said;
 }

@@ -5,6 +5,7 @@ import { fullTranscript, languagesOf } from '../speech/assemble.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { sentencesOf } from '../text/sentences.ts';
 import { type SubtitlesConfig, subtitlesOf } from '../text/subtitles.ts';
+import { translatedTexts } from '../text/translated.ts';
 import { jsonOf } from './json.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -47,8 +48,41 @@ export async function renderResult(
     },
     // Its older place, which older clients read.
     ...(sentences !== null && { sentences }),
-    ...envelopes,
+    ...(await withTranslatedTexts(request, envelopes)),
   });
+}
+
+/** Subtitles and sentences that were asked for beside a translation are given of the translation, too. */
+async function withTranslatedTexts(
+  request: Readonly<Record<string, unknown>>,
+  envelopes: Finished['envelopes'],
+): Promise<Finished['envelopes']> {
+  const { translation } = envelopes;
+  const asked = {
+    sentences: request.sentences === true,
+    subtitles:
+      request.subtitles === true ? (withoutNulls(request.subtitles_config ?? {}) as SubtitlesConfig) : null,
+  };
+  if (!Array.isArray(translation?.results) || (!asked.sentences && !asked.subtitles)) return envelopes;
+  const results: unknown[] = [];
+  for (const one of translation.results as { error: unknown; utterances: Transcript['utterances'] }[]) {
+    if (one.error !== null) {
+      results.push(one);
+      continue;
+    }
+    const started = performance.now();
+    const { sentences, subtitles } = await translatedTexts(one.utterances, asked);
+    const exec_time = seconds((performance.now() - started) / 1_000);
+    const envelope = sentences && {
+      success: true,
+      is_empty: sentences.length === 0,
+      exec_time,
+      error: null,
+      results: sentences,
+    };
+    results.push({ ...one, ...(envelope && { sentences: [envelope] }), ...(subtitles && { subtitles }) });
+  }
+  return { ...envelopes, translation: { ...translation, results } };
 }
 
 /**

@@ -16,10 +16,10 @@ const say = (channel: number, start: number, text: string): Utterance => {
 };
 const UTTERANCES = [say(1, 0, 'Good morning.'), say(0, 4, 'Hi there.'), say(1, 8, 'Bye.')];
 
-async function resultOf(utterances: Utterance[], request: object) {
+async function resultOf(utterances: Utterance[], request: object, envelopes = {}) {
   const transcript = { audioDuration: 10, channels: 2, distinctChannels: 2, utterances };
   return JSON.parse(
-    String(await renderResult({ ...request }, { transcript, envelopes: {}, transcriptionTime: 1 })),
+    String(await renderResult({ ...request }, { transcript, envelopes, transcriptionTime: 1 })),
   );
 }
 
@@ -63,4 +63,39 @@ test('on one channel the add-on says that it cannot, on several it says nothing'
     results: [],
   });
   expect((await run(withSpeakers(UTTERANCES, true))).envelopes).toEqual({});
+});
+
+test('subtitles and sentences come of the translation as well, within the times of what was said', async () => {
+  const utterances = ['Bonjour tout le monde.', 'Salut. Ça va ?', 'Au revoir.'].map((text, index) => ({
+    ...(UTTERANCES[index] as Utterance),
+    language: 'fr',
+    text,
+    words: [],
+  }));
+  const failed = {
+    error: { status_code: 502, exception: 'x', message: 'y' },
+    full_transcript: '',
+    languages: ['de'],
+    utterances: [],
+  };
+  const translation = {
+    success: false,
+    is_empty: false,
+    exec_time: 1,
+    error: failed.error,
+    results: [{ error: null, full_transcript: '', languages: ['fr'], utterances }, failed],
+  };
+  const request = { sentences: true, subtitles: true, subtitles_config: { formats: ['srt', 'vtt'] } };
+  const { results } = (await resultOf(UTTERANCES, request, { translation })).translation;
+  const [{ success, results: sentences }] = results[0].sentences;
+  expect(success).toBe(true);
+  expect(sentences.map(({ sentence }: { sentence: string }) => sentence).join(' ')).toBe(
+    'Bonjour tout le monde. Salut. Ça va ? Au revoir.',
+  );
+  for (const { start, end } of sentences) expect(start >= 0 && end <= 9 && start < end).toBe(true);
+  expect(results[0].subtitles.map(({ format }: { format: string }) => format)).toEqual(['srt', 'vtt']);
+  expect(results[0].subtitles[0].subtitles).toMatch(/00:00:00,000 --> .*\nBonjour tout le monde\./);
+  expect(results[1]).toEqual(failed);
+  // Unasked, as before.
+  expect((await resultOf(UTTERANCES, {}, { translation })).translation).toEqual(translation);
 });
