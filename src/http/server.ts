@@ -21,6 +21,7 @@ import { BodyRoom } from './body-room.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { clippedPath } from './clip.ts';
 import { dashboardRoutes } from './dashboard.ts';
+import type { DataAudio } from './data-url.ts';
 import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
@@ -61,6 +62,8 @@ declare module 'fastify' {
     sent: unknown;
     /** What was made of a request that was not quite right; null: nobody looked. */
     notes: readonly string[] | null;
+    /** Audio that came in the request itself. */
+    data: DataAudio | null;
     /** The text of a body with a number that JavaScript would write otherwise, until it is read into `sent`. */
     exactText: string | null;
     /** Gives back its place among the large bodies. */
@@ -118,6 +121,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
   server.decorateRequest('notes', null);
+  server.decorateRequest('data', null);
   server.decorateRequest('exactText', null);
   server.decorateRequest('bodyIsRead', null);
 

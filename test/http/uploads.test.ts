@@ -95,3 +95,43 @@ test('the name wins where the bytes agree, and where they say nothing', async ()
   expect(await tell(Buffer.from('who knows'), 'xyz')).toBe('xyz');
   await rm(folder, { recursive: true });
 });
+
+test('a data: URI is an upload, of an upload and of a transcription; the same key is the same only with the same bytes', async () => {
+  const uri = (bytes: Buffer) => `data:audio/x-wav;base64,${bytes.toString('base64')}`;
+  const post = (path: string, audio_url: string, key?: string) =>
+    api.call({
+      method: 'POST',
+      url: path,
+      body: { audio_url },
+      headers: key === undefined ? {} : { 'idempotency-key': key },
+    });
+  const uploaded = await post('/v2/upload', uri(WAV));
+  expect([uploaded.status, uploaded.json.audio_metadata]).toMatchObject([
+    200,
+    { filename: 'audio.wav', size: WAV.length },
+  ]);
+  const large = Buffer.concat([WAV, Buffer.alloc(20_000)]);
+  const made = await post('/v2/pre-recorded', uri(large), 'k');
+  expect([made.status, made.json.validation_errors]).toEqual([201, undefined]);
+  const record = (await api.call({ url: `/v2/pre-recorded/${made.json.id}` })).json;
+  expect(record.request_params.audio_url).toMatch(/^https:\/\/stt\.example\.org\/file\/[0-9a-f-]{36}$/);
+  expect(record.request_notes).toEqual(['audio_url was stored as an upload']);
+  expect(record.file).toMatchObject({
+    filename: 'audio.wav',
+    source: null,
+    audio_duration: 1.5,
+    number_of_channels: 2,
+  });
+  expect((await post('/v2/pre-recorded', uri(large), 'k')).json).toEqual(made.json);
+  expect((await post('/v2/pre-recorded', uri(WAV), 'k')).status).toBe(409);
+  for (const wrong of [
+    'data:',
+    'data:audio/wav,abc',
+    'data:audio/wav;base64,',
+    'data:audio/wav;base64,$$$',
+    uri(Buffer.alloc(720_000)),
+  ]) {
+    const { status, json } = await post('/v2/pre-recorded', wrong);
+    expect([status, json.validation_errors]).toEqual([400, [expect.stringMatching(/^audio_url must be /)]]);
+  }
+});
