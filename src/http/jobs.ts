@@ -65,7 +65,9 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
       const { id } = request.params;
       const job = isUuid(id) ? await deps.cancelJob(request.account, id) : undefined;
       if (!job) throw new HttpError('transcription_unknown');
-      return reply.type('application/json').send(jobRecord(job));
+      // Its upload is measured elsewhere than in its row.
+      const shown = await findRecord(deps.db, request.account, id, SMALL_ANSWER);
+      return reply.type('application/json').send(jobRecord({ ...job, ...shown, result: job.result }));
     },
   );
 }
