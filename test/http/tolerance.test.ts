@@ -51,7 +51,7 @@ test.each<[string, object, object, string[]]>([
     ['model was kept and changes nothing: the model of this server is used'],
   ],
   [
-    'Home Assistant and browsers: a language with its country',
+    'languages with their country, and none',
     { language_config: { languages: ['en-US', 'auto', 'pt_BR'] } },
     { language_config: { languages: ['en', 'pt'] } },
     [
