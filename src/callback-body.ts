@@ -1,8 +1,7 @@
 // The body of a callback, as JSON. Pure; rendered once, for the transaction that ends the job, so that the bytes of a
 // delivery never change between attempts.
-import type { DeliveryForm } from './delivery.ts';
+import type { CallbackFormat, DeliveryForm } from './delivery.ts';
 import { JOB_ERRORS, type JobErrorCode } from './errors.ts';
-import type { CallbackFormat } from './settings.ts';
 
 export type CallbackOutcome =
   /** `result` is the exact JSON of `GET /v2/pre-recorded/{id}`'s `result`: spliced in byte for byte. */
@@ -13,8 +12,7 @@ export type CallbackBodyOptions = {
   /** Of the transcription job. */
   id: string;
   outcome: CallbackOutcome;
-  /** `short`: `success`, string codes. `gladia`: `transcription.success`, integer codes, as the hosted service sends. */
-  format: CallbackFormat;
+  format: Exclude<CallbackFormat, 'record'>;
   /** `reference` leaves the payload out and says where it is. An error has no payload: both forms are the same. */
   form: DeliveryForm;
   /** Where a `reference` form's result is fetched. */
@@ -41,6 +39,6 @@ export function renderCallbackBody(options: CallbackBodyOptions): Buffer[] {
   return [Buffer.from(`${first},${where.join(',')}${last}`)];
 }
 
-function field(name: string, value: unknown): string {
+export function field(name: string, value: unknown): string {
   return `${JSON.stringify(name)}:${JSON.stringify(value)}`;
 }

@@ -1,5 +1,6 @@
 // A callback on its way: the states of a delivery and of its attempts. Pure.
 // pending → delivering → delivered | pending (next attempt) | failed | cancelled; a resend makes any of them pending.
+import type { CallbackHeaders } from './callback-headers.ts';
 
 export const DELIVERY_STATES = ['pending', 'delivering', 'delivered', 'failed', 'cancelled'] as const;
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
@@ -16,7 +17,23 @@ export const DELIVERY_FORMS = ['full', 'reference'] as const;
 export type DeliveryForm = (typeof DELIVERY_FORMS)[number];
 
 /** What a job asks for: where it is to call back, and how. */
-export type Callback = { url: string; method: Method; form: DeliveryForm; gzip: boolean };
+export type Callback = {
+  url: string;
+  method: Method;
+  form: DeliveryForm;
+  gzip: boolean;
+  /** Absent: none of its own. */
+  headers?: CallbackHeaders | null;
+  /** Absent: as the server's settings say. */
+  format?: CallbackFormat | null;
+};
+
+/**
+ * `short`: `success`, string codes. `gladia`: `transcription.success`, integer codes, as the hosted service sends. `record`:
+ * the body of `GET /v2/pre-recorded/{id}` with `event` added, for receivers that parse it so.
+ */
+export const CALLBACK_FORMATS = ['short', 'gladia', 'record'] as const;
+export type CallbackFormat = (typeof CALLBACK_FORMATS)[number];
 
 export const ENDPOINT_STATES = ['closed', 'open', 'half_open', 'disabled'] as const;
 export type EndpointState = (typeof ENDPOINT_STATES)[number];

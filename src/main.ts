@@ -35,6 +35,7 @@ import {
 } from './settings.ts';
 import { ShortageLog } from './shortage-log.ts';
 import { generateSecret } from './signature.ts';
+import { fileExtension } from './speech/extension.ts';
 import { findFfmpeg } from './speech/ffmpeg.ts';
 import { createLengths } from './speech/lengths.ts';
 import { createSpeechPool } from './speech/pool.ts';
@@ -272,6 +273,7 @@ async function start(
         downloads.during(account, signal, () => fetchTo(url, path, signal)),
       room: () => floor.check(),
       probe: (path, signal, account) => lengths.of({ path, signal, account }),
+      extension: fileExtension,
       serverSecrets: signingSecrets,
       newSecret: generateSecret,
       draining: () => draining,

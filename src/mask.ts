@@ -40,8 +40,9 @@ const SHORT = 4;
 /** As often as something may have been encoded: JSON in JSON in a percent-encoded query. */
 const LAYERS = 3;
 
-export function maskOf(url: string): Mask {
-  const words = wordsOf(url);
+/** `secrets`: what else went there, such as the values of headers. */
+export function maskOf(url: string, secrets: readonly string[] = []): Mask {
+  const words = [...wordsOf(url), ...secrets.filter((one) => one.length >= SHORT).map(wordOf)];
   if (words.length === 0) return { text: (text) => text, bytes: (bytes) => bytes };
   const matcher = new Matcher(words.map(({ text }) => text));
   // All as bytes, a character each: an escape is a byte or a few, and what is no text is as good as what is.
@@ -72,6 +73,13 @@ type Word = {
   /** It must not be a part of a longer name or value. */
   alone: boolean;
 };
+
+const wordOf = (text: string): Word => ({
+  text: Buffer.from(text).toString('latin1'),
+  before: 0,
+  after: 0,
+  alone: false,
+});
 
 function wordsOf(url: string): Word[] {
   if (!URL.canParse(url)) return [];

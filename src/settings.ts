@@ -2,13 +2,12 @@
 // this table. Nothing is read at import: the caller hands in flags, environment and `.env`.
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { CALLBACK_FORMATS, type CallbackFormat } from './delivery.ts';
 import { decodeSecret, isSigningKey, readSigningKey } from './signing-key.ts';
 import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.ts';
 
 export const ROLES = ['api', 'transcribe', 'deliver'] as const;
 export type Role = (typeof ROLES)[number];
-export const CALLBACK_FORMATS = ['short', 'gladia'] as const;
-export type CallbackFormat = (typeof CALLBACK_FORMATS)[number];
 export const LOG_FORMATS = ['json', 'pretty'] as const;
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -253,7 +252,7 @@ export const SETTINGS = [
     placeholder: 'NAME',
     fallback: 'short',
     meaning:
-      'short: events success and error, string codes. gladia: transcription.success and transcription.error, integer codes',
+      'short: events success and error, string codes. gladia: transcription.success and transcription.error, integer codes. record: the record of the transcription, with the event. A job may choose with callback_config.format',
     parse: oneOf(CALLBACK_FORMATS),
     show: text,
   }),

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import { createClient } from '../src/client/client.ts';
+import type { CallbackFormat } from '../src/delivery.ts';
 import { JOB_ERRORS } from '../src/errors.ts';
-import type { CallbackFormat } from '../src/settings.ts';
 import { API_KEY, startApp } from './rig/app.ts';
 import { startReceiver } from './rig/receiver.ts';
 

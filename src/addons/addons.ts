@@ -39,7 +39,7 @@ export type AddonDeps = {
 };
 
 const NOT_YET = {
-  diarization: 'telling speakers apart',
+  diarization: 'telling speakers of one channel apart',
   moderation: 'moderation',
 } as const;
 
@@ -67,7 +67,7 @@ export function createAddons({ languageModel, onFault, analyse = analyseInThread
     signal.throwIfAborted();
     return {
       utterances: local.utterances,
-      envelopes: { ...local.envelopes, ...Object.fromEntries(answered), ...unsupported(request) },
+      envelopes: { ...local.envelopes, ...Object.fromEntries(answered), ...unsupported(request, heard) },
     };
   };
 }
@@ -179,10 +179,12 @@ function allOrError(results: { error: Envelope['error'] }[], wordless: boolean, 
   return { ...succeeded(results, seconds), success: error === null, error, is_empty };
 }
 
-function unsupported(request: AddonRequest): Record<string, Envelope> {
-  const asked = Object.entries(NOT_YET).filter(
-    ([name]) => request[name] === true || Array.isArray(request[name]),
-  );
+function unsupported(request: AddonRequest, heard: readonly Utterance[]): Record<string, Envelope> {
+  const asked = Object.entries(NOT_YET).filter(([name]) => {
+    // Told apart by their channels: nothing is missing.
+    if (name === 'diarization' && heard.some(({ speaker }) => speaker !== undefined)) return false;
+    return request[name] === true || Array.isArray(request[name]);
+  });
   return Object.fromEntries(asked.map(([name, what]) => [name, notSupported(what)]));
 }
 

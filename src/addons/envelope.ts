@@ -35,8 +35,9 @@ function isEmpty(results: unknown): boolean {
     : parts.every((part) => Array.isArray(part) && part.length === 0);
 }
 
+/** A list of nothing, and not null: that is how the hosted API describes it, and strict clients read it so. */
 export function failed({ error }: AddonFailure, seconds = 0): Envelope {
-  return { success: false, is_empty: true, exec_time: rounded(seconds), error, results: null };
+  return { success: false, is_empty: true, exec_time: rounded(seconds), error, results: [] };
 }
 
 export function notSupported(what: string): Envelope {

@@ -1,4 +1,5 @@
 // A due delivery as the HTTP request of one attempt. Pure: the same delivery, attempt and second give the same request.
+import { type CallbackHeaders, headersFor } from '../callback-headers.ts';
 import { sign } from '../signature.ts';
 
 export type PreparableDelivery = {
@@ -10,6 +11,8 @@ export type PreparableDelivery = {
   body: Uint8Array;
   /** The same bytes gzipped, when the request asked for `compression: "gzip"`: sent instead of `body`. */
   gzippedBody?: Uint8Array;
+  /** Its owner's own; absent: none. Sent to their own origin alone. */
+  headers?: CallbackHeaders | null;
 };
 
 export type PreparedRequest = {
@@ -41,9 +44,10 @@ export function prepare(options: PrepareOptions): PreparedRequest {
     url: delivery.url,
     method: delivery.method,
     headers: {
+      'user-agent': `Ringback/${version}`,
+      ...headersFor(delivery.url, delivery.headers ?? null),
       'content-type': 'application/json',
       ...(delivery.gzippedBody ? { 'content-encoding': 'gzip' } : {}),
-      'user-agent': `Ringback/${version}`,
       'webhook-id': delivery.id,
       'webhook-timestamp': String(timestamp),
       'webhook-signature': sign(secrets, delivery.id, timestamp, delivery.body),

@@ -177,7 +177,7 @@ async function withAttempts(db: Db, rows: readonly DeliveryRow[]): Promise<schem
   for (const row of rows)
     shown.push({
       ...showDelivery(row),
-      attempts: await showAttempts(byDelivery.get(row.id) ?? [], row.url),
+      attempts: await showAttempts(byDelivery.get(row.id) ?? [], row),
     });
   return shown;
 }

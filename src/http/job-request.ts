@@ -1,6 +1,7 @@
 // What `POST /v2/pre-recorded` accepts: the hosted API's fields, the withdrawn ones that live clients still send, and
 // anything unknown. The schema checks shapes; `readJobRequest` the rules between fields.
 import { type Static, Type } from 'typebox';
+import { readCallbackHeaders } from '../callback-headers.ts';
 import { type Callback, DELIVERY_FORMS, METHODS } from '../delivery.ts';
 import { REDACTABLE } from '../entity-types.ts';
 import {
@@ -11,10 +12,8 @@ import {
   SUMMARY_TYPES,
 } from '../job-options.ts';
 
-const LANGUAGES =
-  'af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh'.split(
-    ' ',
-  );
+import { LANGUAGES } from './languages.ts';
+import { CallbackExtras } from './schemas/callback-extras.ts';
 
 const open = { additionalProperties: true } as const;
 const flag = Type.Optional(Type.Boolean());
@@ -38,6 +37,8 @@ const vocabulary = Type.Array(
   ]),
   { maxItems: 1_000 },
 );
+
+const MODELS = ['solaria-1', 'solaria-3', 'solaria-mini', 'solaria-fusion'] as const;
 
 /** Of one prompt, or of the context of a translation. */
 const PROMPT_CHARACTERS = 10_000;
@@ -68,15 +69,10 @@ export const JobRequest = Type.Object(
           method: Type.Optional(Type.Enum([...METHODS])),
           payload: Type.Optional(Type.Enum([...DELIVERY_FORMS])),
           compression: Type.Optional(Type.Enum(['none', 'gzip'])),
+          ...CallbackExtras,
         },
-        // Closed: what is not honoured here (a header that was to authenticate us) is missed only at the receiver.
-        {
-          additionalProperties: false,
-          'x-unsupported': {
-            headers:
-              'is not supported yet: callbacks carry their signature and no headers of yours; put a token in the query of callback_config.url, which is never shown, or verify webhook-signature',
-          },
-        },
+        // Closed: what is not honoured here is missed only at the receiver.
+        { additionalProperties: false },
       ),
     ),
     callback_url: Type.Optional(url),
@@ -87,7 +83,13 @@ export const JobRequest = Type.Object(
         open,
       ),
     ),
-    model: Type.Optional(Type.Enum(['solaria-1', 'solaria-3', 'solaria-fusion'])),
+    model: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        description: `One of the hosted service's: ${MODELS.join(', ')}, or another solaria-…. Kept and shown; the words are those of this server's own model.`,
+      }),
+    ),
     subtitles: flag,
     subtitles_config: Type.Optional(
       Type.Object(
@@ -228,25 +230,38 @@ export function readJobRequest(
     if (trouble !== null) problems.push(`${field} must be a URL address: ${trouble}`);
   };
 
+  const target = (field: string, given: string, headers: Readonly<Record<string, string>> | undefined) => {
+    const read = readCallbackHeaders({ url: given, headers }, { field, inside: 'callback_config.headers' });
+    say(field, judge.callback(read.url));
+    problems.push(...read.problems);
+    return { url: read.url, headers: read.headers };
+  };
+
   say('audio_url', judge.audio(request.audio_url));
 
   let callback: Callback | null = null;
   const config = request.callback_config;
   if (request.callback === true && config?.url !== undefined) {
-    say('callback_config.url', judge.callback(config.url));
     callback = {
-      url: config.url,
+      ...target('callback_config.url', config.url, config.headers),
       method: config.method ?? 'POST',
       form: config.payload ?? 'full',
       gzip: config.compression === 'gzip',
+      format: config.format ?? null,
     };
   } else if (request.callback_url !== undefined && request.callback !== false) {
-    say('callback_url', judge.callback(request.callback_url));
-    callback = { url: request.callback_url, method: 'POST', form: 'full', gzip: false };
+    callback = {
+      ...target('callback_url', request.callback_url, undefined),
+      method: 'POST',
+      form: 'full',
+      gzip: false,
+    };
   } else if (request.callback === true) {
     problems.push('callback_config.url is required when callback is true');
   }
 
+  if (request.model !== undefined && !/^solaria-[\w.-]+$/i.test(request.model))
+    problems.push(`model must be one of the following values: ${MODELS.join(', ')}`);
   problems.push(...languageProblems(request), ...textProblems(request), ...addonProblems(request));
 
   const metadata = request.custom_metadata;

@@ -2,7 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { withoutSecrets } from '../callback-headers.ts';
 import { HttpError } from '../errors.ts';
+import { plainNumbers } from '../exact-json.ts';
+import { withoutNulls } from '../nulls.ts';
 import { type AudioFolder, findAudio } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
 import type { Answer, KeyedRequest } from '../store/idempotency.ts';
@@ -14,24 +17,27 @@ import {
   readListed,
   readResult,
 } from '../store/job-list.ts';
+import { jobRecord, ownFileId } from '../store/job-record.ts';
 import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
 import { metadataOf } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
 import type { Submit } from '../store/submissions.ts';
 import { AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
+import { isDataUrl, readDataUrl } from './data-url.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
+import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
 import { type Limits, QueueLimit } from './limits.ts';
 import { readListQuery } from './list-query.ts';
 import type { Listeners } from './listeners.ts';
 import { isUuid } from './params.ts';
 import { getJobFile } from './schemas/audio.ts';
 import * as schemas from './schemas/job.ts';
-import { jobRecord, ownFileId } from './transcript.ts';
+import { settle } from './tolerance.ts';
+import { storeData, type UploadDeps } from './upload.ts';
 import { readWait } from './wait.ts';
 
-export type JobDeps = {
+export type JobDeps = UploadDeps & {
   db: TellingDb;
   submit: Submit;
   /** The job as it is now, cancelled or ended before; undefined: there is no such job. */
@@ -49,9 +55,9 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   const queueLimit = new QueueLimit(deps.limits.queuedJobs, (accountId, most) =>
     countQueued(deps.db, accountId, most),
   );
-  const room = new AnswerRoom();
+  const answers = new AnswerRoom();
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
-    server.register(async (routes) => family(routes, { ...deps, queueLimit, room }), { prefix: base });
+    server.register(async (routes) => family(routes, { ...deps, queueLimit, answers }), { prefix: base });
   server.post<{ Params: { id: string } }>(
     '/api/transcriptions/:id/cancel',
     { schema: schemas.cancelJob },
@@ -59,14 +65,19 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
       const { id } = request.params;
       const job = isUuid(id) ? await deps.cancelJob(request.account, id) : undefined;
       if (!job) throw new HttpError('transcription_unknown');
-      return reply.type('application/json').send(jobRecord(job));
+      // Its upload is measured elsewhere than in its row.
+      const shown = await findRecord(deps.db, request.account, id, SMALL_ANSWER);
+      return reply.type('application/json').send(jobRecord({ ...job, ...shown, result: job.result }));
     },
   );
 }
 
-function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimit; room: AnswerRoom }): void {
-  const { db, submit, queueLimit, room, audio, judge, publicUrl, listeners } = deps;
-  routes.post('/', { schema: schemas.createJob }, async (request, reply) => {
+function family(
+  routes: FastifyInstance,
+  deps: JobDeps & { queueLimit: QueueLimit; answers: AnswerRoom },
+): void {
+  const { db, submit, queueLimit, answers, audio, judge, publicUrl, listeners } = deps;
+  routes.post('/', { schema: schemas.createJob, preValidation: readAsMeant }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
     const keyed = key && { ...key, bodyHash: await hashJson(request.sent) };
     // Before the rules: what the first request was measured by may have changed since.
@@ -82,20 +93,27 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
     const uploadId = ownFileId(body.audio_url);
     const upload = uploadId === null ? undefined : await findAudio(db, request.account, uploadId);
     // Our own upload is read from the disk: its URL is never called, so it may name any host.
-    const { callback, problems } = readJobRequest(body, upload ? { ...judge, audio: () => null } : judge);
+    const { callback, problems } = readJobRequest(
+      body,
+      upload || request.data ? { ...judge, audio: () => null } : judge,
+    );
     if (uploadId !== null && !upload && new URL(body.audio_url).origin === new URL(publicUrl()).origin)
       problems.push(NO_UPLOAD);
     if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
 
+    const dataId = request.data && (await storeData(request, request.data, deps));
+    const audioUrl = dataId === null ? body.audio_url : `${publicUrl()}/file/${dataId}`;
     const id = randomUUID();
     const job = {
       id,
       accountId: request.account,
-      audioUrl: body.audio_url,
-      audioId: upload?.id ?? null,
-      request: sent,
+      audioUrl,
+      audioId: dataId ?? upload?.id ?? null,
+      request: withoutSecrets({ ...sent, audio_url: audioUrl }),
       customMetadata: metadata,
       callback,
+      notes:
+        dataId === null ? request.notes : ['audio_url was stored as an upload', ...(request.notes ?? [])],
     };
     const result_url = `${publicUrl()}${routes.prefix}/${id}`;
     const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
@@ -163,7 +181,7 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
 
   /** False when nobody is there any more to be answered. */
   async function hasRoom(request: FastifyRequest, reply: FastifyReply, bytes: number): Promise<boolean> {
-    return bytes <= SMALL_ANSWER || room.enter(request.account, bytes, reply.raw);
+    return bytes <= SMALL_ANSWER || answers.enter(request.account, bytes, reply.raw);
   }
 
   /** False when nobody is there any more to be answered. */
@@ -185,6 +203,32 @@ function family(routes: FastifyInstance, deps: JobDeps & { queueLimit: QueueLimi
     reply.raw.off('close', close);
     return !gone.signal.aborted;
   }
+}
+
+/** Too long for a URL, it is taken out, and its hash stands for it. */
+function takeData(request: FastifyRequest): void {
+  const { audio_url } = request.sent as Record<string, unknown>;
+  if (!isDataUrl(audio_url)) return;
+  const data = readDataUrl(audio_url);
+  if ('problem' in data) throw new HttpError('request_invalid', { sentences: [`audio_url ${data.problem}`] });
+  request.data = data;
+  request.sent = { ...(request.sent as object), audio_url: data.short };
+  request.body = { ...(request.body as object), audio_url: data.short };
+}
+
+/** Before the schema: what is clear is read as it is meant. */
+async function readAsMeant(request: FastifyRequest): Promise<void> {
+  if (typeof request.sent !== 'object' || request.sent === null || Array.isArray(request.sent)) return;
+  takeData(request);
+  const { sent } = request;
+  const { request: meant, unread, notes } = settle(sent as Record<string, unknown>, JobRequest);
+  request.notes = notes;
+  if (meant !== sent) request.body = withoutNulls(plainNumbers(meant));
+  request.sent = meant;
+  if (unread.length === 0) return;
+  const judged = { ...(request.body as Record<string, unknown>) };
+  for (const config of unread) delete judged[config];
+  request.body = judged;
 }
 
 /** Of a list's records, two batches are in memory at a time; a single one may be larger than a batch. */

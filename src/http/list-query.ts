@@ -45,8 +45,9 @@ export function readListQuery(query: Record<string, unknown>): {
   const after = instant('after_date');
   const before = instant('before_date');
   const day = String(query.date ?? '');
-  if (day !== '' && !isDay(day)) problems.push('date must be a date written YYYY-MM-DD');
-  const dayStart = isDay(day) ? new Date(day) : undefined;
+  if (day !== '' && !isDay(day) && !isInstant(day))
+    problems.push('date must be a date written YYYY-MM-DD, or a date and time with its zone on that day');
+  const dayStart = startOfDay(day);
   const dayEnd = dayStart && new Date(dayStart.getTime() + DAY_MS);
   const metadata = readMetadataQuery(query, problems);
   const bounds = { from: latest(after, dayStart), before: earliest(before, dayEnd) };
@@ -62,6 +63,12 @@ export function readListQuery(query: Record<string, unknown>): {
     withResults: result !== 'false',
     problems,
   };
+}
+
+/** In UTC; of a date and time, the day that it is on there. */
+function startOfDay(text: string): Date | undefined {
+  if (!isDay(text) && !isInstant(text)) return undefined;
+  return new Date(new Date(text).toISOString().slice(0, 10));
 }
 
 function latest(...dates: (Date | undefined)[]): Date | undefined {

@@ -21,6 +21,7 @@ import { BodyRoom } from './body-room.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { clippedPath } from './clip.ts';
 import { dashboardRoutes } from './dashboard.ts';
+import type { DataAudio } from './data-url.ts';
 import { databaseProbe } from './database-probe.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { eventRoutes } from './events.ts';
@@ -40,6 +41,7 @@ import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { describeRoutes } from './openapi.ts';
 import { isUnread, mayBeLarge } from './patience.ts';
 import { asRefusal, problem } from './problem.ts';
+import { isRaw, takeRaw } from './raw-body.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
@@ -59,6 +61,10 @@ declare module 'fastify' {
      * the letter. What is to be counted with is in `body`.
      */
     sent: unknown;
+    /** What was made of a request that was not quite right; null: nobody looked. */
+    notes: readonly string[] | null;
+    /** Audio that came in the request itself. */
+    data: DataAudio | null;
     /** The text of a body with a number that JavaScript would write otherwise, until it is read into `sent`. */
     exactText: string | null;
     /** Gives back its place among the large bodies. */
@@ -115,6 +121,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   await server.register(multipart);
   server.decorateRequest('account', '');
   server.decorateRequest('sent', null);
+  server.decorateRequest('notes', null);
+  server.decorateRequest('data', null);
   server.decorateRequest('exactText', null);
   server.decorateRequest('bodyIsRead', null);
 
@@ -154,7 +162,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
       });
     const bodies = deps.bodies ?? new BodyRoom();
     guarded.addHook('preParsing', async (request, reply) => {
-      if (request.isMultipart() || !mayBeLarge(request.headers)) return;
+      if (isStreamed(request) || !mayBeLarge(request.headers)) return;
       // Refused before it is read.
       if (Number(request.headers['content-length']) > deps.limits.requestBytes) return;
       request.bodyIsRead = await bodies.enter(request.account, reply.raw);
@@ -162,7 +170,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     guarded.addHook('preValidation', async (request) => {
       request.bodyIsRead?.();
       request.sent = request.body;
-      if (request.isMultipart()) return;
+      if (isStreamed(request)) return;
       // To read 1 MB of small values, and each of these steps, takes up to 80 ms: others have their turns in between.
       const turn = mayBeLarge(request.headers) ? () => setImmediate() : async () => {};
       await turn();
@@ -179,7 +187,10 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     guarded.addHook('preHandler', async (request) => {
       if (mayBeLarge(request.headers)) await setImmediate();
     });
-    uploadRoutes(guarded, deps);
+    await guarded.register(async (routes) => {
+      takeRaw(routes);
+      uploadRoutes(routes, deps);
+    });
     fileRoutes(guarded, deps);
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
@@ -265,4 +276,9 @@ function acceptJson(server: FastifyInstance): void {
     if (changesNumbers(body as string)) request.exactText = body as string;
     parse(request, body as string, done);
   });
+}
+
+/** A file: its route reads it. */
+function isStreamed(request: FastifyRequest): boolean {
+  return request.isMultipart() || isRaw(request);
 }

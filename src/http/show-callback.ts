@@ -1,5 +1,6 @@
 // A delivery and its attempts as their owner sees them: without the queries of URLs, where secrets ride, and without what
 // far ends repeat of them.
+import { secretsIn } from '../callback-headers.ts';
 import { type Mask, maskedUrl, maskOf } from '../mask.ts';
 import type { AttemptRow, DeliveryRow } from '../store/deliveries.ts';
 import { breather } from '../turns.ts';
@@ -30,15 +31,19 @@ function leaving({ cancel_reason }: DeliveryRow): string | null {
   return cancel_reason && `${cancel_reason}: the attempt under way is its last`;
 }
 
-/** Of one delivery that goes to `url`. In turns: an answer of 16 KiB, written to be hard to read, takes some 10 ms. */
-export async function showAttempts(attempts: readonly AttemptRow[], url: string): Promise<schemas.Attempt[]> {
+/** Of one delivery. In turns: an answer of 16 KiB, written to be hard to read, takes some 10 ms. */
+export async function showAttempts(
+  attempts: readonly AttemptRow[],
+  { url, headers }: Pick<DeliveryRow, 'url' | 'headers'>,
+): Promise<schemas.Attempt[]> {
   // All but a few go to one URL, and to look for its query is prepared once.
+  const secrets = secretsIn(headers);
   const masks = new Map<string, Mask>();
   const breath = breather();
   const shown: schemas.Attempt[] = [];
   for (const attempt of attempts) {
     const to = attempt.url ?? url;
-    const mask = masks.get(to) ?? maskOf(to);
+    const mask = masks.get(to) ?? maskOf(to, secrets);
     masks.set(to, mask);
     shown.push(showAttempt(attempt, to, mask));
     await breath();

@@ -1,32 +1,21 @@
-// `POST /v2/upload`: a multipart part named `audio`, or JSON `{audio_url}`. Streamed to disk, never held in memory.
-import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+// `POST /v2/upload`: a multipart part named `audio`, the file as the body, or JSON `{audio_url}`. Streamed to disk, never held in memory.
+import { randomUUID } from 'node:crypto';
+import { stat, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError, JobError } from '../errors.ts';
 import { shortageOf } from '../shortage.ts';
 import { type AudioFolder, insertAudio, type NewAudio } from '../store/audio.ts';
 import type { Db } from '../store/database.ts';
-import { formatBytes } from '../units.ts';
+import type { DataAudio } from './data-url.ts';
 import { answerOnce, earlierAnswer, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import type { JudgeUrl } from './job-request.ts';
 import { type Limits, Places } from './limits.ts';
+import { isFile, type ReceiveDeps, type Received, receiveAny } from './receive-audio.ts';
 import { type Upload, uploadAudio } from './schemas/audio.ts';
 
-export type UploadDeps = {
+export type UploadDeps = ReceiveDeps & {
   db: Db;
   audio: AudioFolder;
-  maxBytes: number;
-  judge: { audio: JudgeUrl };
-  /** Downloads to a file; throws JobError. */
-  fetchAudio: (
-    url: string,
-    path: string,
-    signal: AbortSignal,
-    account: string,
-  ) => Promise<{ bytes: number; filename: string }>;
   /** Rejects while there is too little free space for new audio. */
   room: () => Promise<void>;
   /** Seconds and channels of a media file; throws JobError when it is none. */
@@ -35,22 +24,18 @@ export type UploadDeps = {
     signal: AbortSignal,
     account: string,
   ) => Promise<{ durationSeconds: number; channels: number }>;
+  /** Of a file, as its bytes say, beside what its name says. */
+  extension: (path: string, named: string) => Promise<string>;
   publicUrl: () => string;
   limits: Pick<Limits, 'uploads'>;
 };
 
 /** An upload is kept once it is measured. */
 type Measured = NewAudio & { duration: number; channels: number };
-type Received = {
-  filename: string;
-  sourceUrl: string | null;
-  /** Of a file. */
-  bodyHash: Buffer | null;
-};
 
 const ROUTE = '/v2/upload';
-/** Kept of a text field, which nothing here reads; the parser holds all of them until the upload has ended. */
-const FIELD_BYTES = 1_000;
+/** To measure a file of less than a megabyte. */
+const DATA_MS = 60_000;
 /** Read by nobody but the log. */
 const LEFT = 'the client hung up before its upload was answered';
 
@@ -76,7 +61,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     const key = idempotencyKey(request, ROUTE);
     // Of a file it is known when the file is here.
     const keyedJson =
-      request.isMultipart() || key === null ? null : { ...key, bodyHash: await hashJson(request.sent) };
+      isFile(request) || key === null ? null : { ...key, bodyHash: await hashJson(request.sent) };
     // Nothing is downloaded again for a request that was answered before.
     const earlier = await earlierAnswer(db, keyedJson);
     if (earlier) return sendAnswer(reply, { ...earlier, repeated: true });
@@ -87,9 +72,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
     let row: Measured | undefined;
     let isStored = false;
     try {
-      const received = request.isMultipart()
-        ? await receivePart(request, path, key !== null, deps, gone)
-        : await receiveUrl(request, path, deps, gone);
+      const received = await receiveAny(request, path, key !== null, deps, gone);
       const keyed = keyedJson ?? (key && received.bodyHash && { ...key, bodyHash: received.bodyHash });
       const answer = await answerOnce(db, keyed, async () => {
         row ??= await keep(request, id, received, deps, gone);
@@ -139,27 +122,49 @@ function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   });
 }
 
+/** Audio that came with the request of its transcription, as an upload of its own; throws JobError. */
+export async function storeData(
+  request: FastifyRequest,
+  { bytes, filename }: DataAudio,
+  deps: UploadDeps,
+): Promise<string> {
+  await deps.room();
+  const id = randomUUID();
+  let isStored = false;
+  try {
+    await writeFile(deps.audio.incoming(id), bytes, { mode: 0o600 });
+    const received = { filename, sourceUrl: null, bodyHash: null };
+    await insertAudio(deps.db, await keep(request, id, received, deps, AbortSignal.timeout(DATA_MS)), null);
+    isStored = true;
+    return id;
+  } finally {
+    if (!isStored) await deps.audio.remove(id);
+  }
+}
+
 /** Measures what was received and makes it durable. */
 async function keep(
   request: FastifyRequest,
   id: string,
   { filename, sourceUrl }: Received,
-  { audio, probe }: UploadDeps,
+  { audio, probe, extension }: UploadDeps,
   signal: AbortSignal,
 ): Promise<Measured> {
   const { size } = await stat(audio.incoming(id));
   if (size === 0)
     throw new JobError(
       'audio_empty',
-      'The uploaded file has no bytes: send the audio itself in the part named audio.',
+      'The uploaded file has no bytes: send the audio itself, in the part named audio or as the body.',
     );
   const { durationSeconds, channels } = await probe(audio.incoming(id), signal, request.account);
+  const named = extname(filename).slice(1).toLowerCase();
+  const told = await extension(audio.incoming(id), named);
   await audio.keep(id);
   return {
     id,
     account_id: request.account,
     filename,
-    extension: extname(filename).slice(1).toLowerCase(),
+    extension: told,
     bytes: size,
     source_url: sourceUrl,
     duration: durationSeconds,
@@ -180,84 +185,4 @@ function showUpload(row: Measured, publicUrl: string): Upload {
       number_of_channels: row.channels,
     },
   };
-}
-
-async function receivePart(
-  request: FastifyRequest,
-  path: string,
-  hashed: boolean,
-  { maxBytes }: UploadDeps,
-  signal: AbortSignal,
-): Promise<Received> {
-  // +1: a file of exactly the limit is still allowed, and one byte more is seen.
-  const part = await asMultipart(() =>
-    request.file({
-      limits: { fileSize: maxBytes + 1, files: 1, fields: 20, fieldSize: FIELD_BYTES },
-      throwFileSizeLimit: false,
-    }),
-  );
-  if (part?.fieldname !== 'audio') {
-    part?.file.resume();
-    throw new HttpError('request_invalid', {
-      sentences: ['audio is required: send the file in a multipart part named audio'],
-    });
-  }
-  const filename = nameOnly(part.filename) || 'audio';
-  const hash = createHash('sha256').update(`file\0${filename}\0`);
-  await asMultipart(() =>
-    pipeline(
-      part.file,
-      async function* (chunks: AsyncIterable<Buffer>) {
-        for await (const chunk of chunks) {
-          if (hashed) hash.update(chunk);
-          yield chunk;
-        }
-      },
-      createWriteStream(path, { mode: 0o600 }),
-      { signal },
-    ),
-  );
-  if (part.file.truncated || part.file.bytesRead > maxBytes)
-    throw new JobError(
-      'audio_too_large',
-      `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
-    );
-  return { filename, sourceUrl: null, bodyHash: hash.digest() };
-}
-
-/** The parser's own errors have no code, unlike those of the system and of Node: the body is no multipart/form-data. */
-async function asMultipart<T>(parse: () => Promise<T>): Promise<T> {
-  try {
-    return await parse();
-  } catch (error) {
-    if (!(error instanceof Error) || 'code' in error) throw error;
-    throw new HttpError('request_invalid', {
-      sentences: [`body must be multipart/form-data (RFC 7578): ${error.message}`],
-      cause: error,
-    });
-  }
-}
-
-async function receiveUrl(
-  request: FastifyRequest,
-  path: string,
-  { judge, fetchAudio }: UploadDeps,
-  signal: AbortSignal,
-): Promise<Received> {
-  const url = (request.body as { audio_url?: unknown } | undefined)?.audio_url;
-  if (typeof url !== 'string')
-    throw new HttpError('request_invalid', {
-      sentences: ['audio_url is required: send JSON with a URL, or a multipart part named audio'],
-    });
-  const trouble = judge.audio(url);
-  if (trouble !== null)
-    throw new HttpError('request_invalid', { sentences: [`audio_url must be a URL address: ${trouble}`] });
-  const { filename } = await fetchAudio(url, path, signal, request.account);
-  return { filename: nameOnly(filename) || 'audio', sourceUrl: url, bodyHash: null };
-}
-
-/** A name to show, never a path to use. */
-function nameOnly(filename: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
-  return (filename.split(/[\\/]/).at(-1) ?? '').replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 255);
 }

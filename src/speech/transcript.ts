@@ -8,6 +8,8 @@ export type Utterance = {
   end: number;
   confidence: number;
   channel: number;
+  /** From 0; where speakers were asked for, and each has a channel. */
+  speaker?: number;
   /** That its words are written in. */
   language: string;
   /** It does not sound like that language, or is too unclear to be understood: see language-doubt.ts. */

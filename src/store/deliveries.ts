@@ -2,19 +2,27 @@
 // recording are in leases.ts.
 import { randomUUID } from 'node:crypto';
 import { type RawBuilder, type Selectable, sql } from 'kysely';
+import type { CallbackHeaders } from '../callback-headers.ts';
 import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
 import { cancelDeliveriesWhere } from './cancel-deliveries.ts';
 import { deliveryChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx } from './database.ts';
 import { notBefore, whyNot } from './endpoint-health.ts';
 import { markDue } from './endpoints.ts';
+import { findRecord, type RecordRow } from './job-list.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Schema } from './schema.ts';
 
 /** In a body: the result of the job as its row has it by then. It may have 20 MB, and is sent to the database once. */
 export const JOB_RESULT = Symbol('the result of the job');
 
-export type NewDelivery = {
+export type Bodies = {
+  /** Or its parts, which the database puts together. */
+  fullBody: Buffer | readonly (Buffer | typeof JOB_RESULT)[];
+  referenceBody: Buffer;
+};
+
+export type NewDelivery = (Bodies | { bodiesOf: (ended: EndedRow) => Bodies }) & {
   accountId: string;
   jobId: string;
   url: string;
@@ -23,9 +31,8 @@ export type NewDelivery = {
   form: DeliveryForm;
   /** The body travels gzipped; false by default. */
   gzip?: boolean;
-  /** Or its parts, which the database puts together. */
-  fullBody: Buffer | readonly (Buffer | typeof JOB_RESULT)[];
-  referenceBody: Buffer;
+  /** Secret; absent: none of its own. */
+  headers?: CallbackHeaders | null;
   /** Milliseconds until its first attempt. */
   waitMs: number;
   /** Asked for as a test; false by default. */
@@ -36,6 +43,7 @@ export type NewDelivery = {
 export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Promise<string> {
   const endpointId = await markDue(trx, delivery.accountId, delivery.url, delivery.waitMs);
   const id = randomUUID();
+  const { fullBody, referenceBody } = await bodiesOf(trx, delivery);
   const { change } = await trx
     .insertInto('delivery')
     .values({
@@ -51,7 +59,7 @@ export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Prom
       gzip: delivery.gzip ?? false,
       test: delivery.test ?? false,
       full_body: sql<Buffer>`${sql.join(
-        [delivery.fullBody]
+        [fullBody]
           .flat()
           .map((part) =>
             part === JOB_RESULT
@@ -60,13 +68,25 @@ export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Prom
           ),
         sql` || `,
       )}`,
-      reference_body: delivery.referenceBody,
+      reference_body: referenceBody,
+      headers: delivery.headers ? JSON.stringify(delivery.headers) : null,
       due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
     })
     .returning(deliveryChange)
     .executeTakeFirstOrThrow();
   trx.changed.push(change);
   return id;
+}
+
+/** A job's record as its end left it, without the result. */
+export type EndedRow = Omit<RecordRow, 'result'>;
+
+/** Some tell the record, which is not known before the job has ended: by now it has. */
+async function bodiesOf(trx: TellingTrx, delivery: NewDelivery): Promise<Bodies> {
+  if (!('bodiesOf' in delivery)) return delivery;
+  const row = await findRecord(trx, delivery.accountId, delivery.jobId, -1);
+  if (!row) throw new Error(`job ${delivery.jobId} ends and has no row`);
+  return delivery.bodiesOf(row);
 }
 
 export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body'> & {
@@ -105,6 +125,7 @@ const SHOWN = [
   'created_at',
   'final_at',
   'test',
+  'headers',
 ] as const;
 
 const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELSE reference_body END)`.as(

@@ -85,14 +85,28 @@ const SHOWN = [
   'error_message',
   'audio_url',
   'audio_id',
-  'filename',
-  'duration',
-  'channels',
   'request',
+  'request_notes',
+] as const;
+
+/** Once it has ended, as it was heard; before, as its upload was measured. */
+const FILE = [
+  sql<string | null>`coalesce(filename, (SELECT filename FROM audio WHERE audio.id = job.audio_id))`.as(
+    'filename',
+  ),
+  sql<number | null>`coalesce(duration, (SELECT duration FROM audio WHERE audio.id = job.audio_id))`.as(
+    'duration',
+  ),
+  sql<number | null>`coalesce(channels, (SELECT channels FROM audio WHERE audio.id = job.audio_id))`.as(
+    'channels',
+  ),
 ] as const;
 
 /** What a job's record shows. */
-export type RecordRow = Pick<JobRow, (typeof SHOWN)[number] | 'result'>;
+export type RecordRow = Pick<
+  JobRow,
+  (typeof SHOWN)[number] | 'filename' | 'duration' | 'channels' | 'result'
+>;
 
 /** A job's record without its result where that has more than `most` bytes, and how many it has. */
 export function findRecord(
@@ -104,6 +118,7 @@ export function findRecord(
   return db
     .selectFrom('job')
     .select(SHOWN)
+    .select(FILE)
     .select([
       sql<RecordRow['result']>`CASE WHEN octet_length(result) <= ${most} THEN result END`.as('result'),
       sql<number>`coalesce(octet_length(result), 0)`.as('result_bytes'),
@@ -146,6 +161,7 @@ export async function* readListed(
     const rows = await db
       .selectFrom('job')
       .select(SHOWN)
+      .select(FILE)
       .select(withResults ? 'result' : sql<null>`null`.as('result'))
       .where('account_id', '=', accountId)
       .where('id', '=', sql<string>`ANY(${ids}::uuid[])`)

@@ -91,6 +91,8 @@ function callbackOf(row: JobRow): Callback | null {
     method: row.callback_method,
     form: row.callback_form,
     gzip: row.callback_gzip,
+    headers: row.callback_headers,
+    format: row.callback_format,
   };
 }
 

@@ -3,7 +3,9 @@
 // taken over, and what it left in flight is put back with an attempt on record that says so.
 //
 // Locks are always taken endpoint first, then delivery, each in order of id, so that no two statements deadlock.
+
 import { type RawBuilder, type Selectable, sql } from 'kysely';
+import type { CallbackHeaders } from '../callback-headers.ts';
 import type {
   DeliveryForm,
   DeliveryState,
@@ -43,6 +45,8 @@ export type Claimed = {
   step: number;
   trigger: Trigger;
   gzip: boolean;
+  /** Its owner's own, secret; null: none. */
+  headers: CallbackHeaders | null;
   /** Of the body. */
   bytes: number;
   /** Null: it is large, and read when it is sent (readBody). */
@@ -254,6 +258,7 @@ export async function claimDeliveries(
     step: number;
     trigger: Trigger;
     gzip: boolean;
+    headers: CallbackHeaders | null;
     bytes: number;
     body: string | null;
   }>`${prepared('claim_deliveries')}
@@ -286,7 +291,7 @@ export async function claimDeliveries(
     -- claim at 20,000 rows instead of 0.4.
     WHERE delivery.id = ANY(ARRAY(SELECT id FROM due UNION ALL SELECT id FROM probe))
     RETURNING delivery.endpoint_id, delivery.token, delivery.id, delivery.account_id, url, method, event, form, attempts, step,
-      trigger, gzip, ${bodyBytes} AS bytes,
+      trigger, gzip, headers, ${bodyBytes} AS bytes,
       CASE WHEN ${bodyBytes} <= ${TAKEN_ALONG_BYTES}::int THEN convert_from(${body}, 'UTF8') END AS body`.execute(
     db,
   );
@@ -303,6 +308,7 @@ export async function claimDeliveries(
     step: row.step,
     trigger: row.trigger,
     gzip: row.gzip,
+    headers: row.headers,
     bytes: row.bytes,
     // As text it travels at half the size of bytea's hexadecimal.
     body: row.body === null ? null : Buffer.from(row.body),

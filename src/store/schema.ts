@@ -1,7 +1,9 @@
 // The tables as Kysely sees them; migrations/ holds the same, with the constraints that keep them true.
 import type { Generated, JSONColumnType } from 'kysely';
+import type { CallbackHeaders } from '../callback-headers.ts';
 import type {
   CallbackFilter,
+  CallbackFormat,
   DeliveryForm,
   DeliveryState,
   EndpointState,
@@ -77,6 +79,12 @@ export type Schema = {
     callback_method: Method | null;
     callback_form: DeliveryForm | null;
     callback_gzip: Generated<boolean>;
+    /** Secret: shown to nobody. */
+    callback_headers: JSONColumnType<CallbackHeaders> | null;
+    /** Null: as the server's settings say. */
+    callback_format: CallbackFormat | null;
+    /** What was made of a request that was not quite right; null: nothing. */
+    request_notes: JSONColumnType<string[]> | null;
     created_at: Generated<Date>;
     started_at: Date | null;
     completed_at: Date | null;
@@ -153,6 +161,8 @@ export type Schema = {
     asked_form: DeliveryForm;
     /** The body travels gzipped. */
     gzip: Generated<boolean>;
+    /** Secret: shown to nobody. */
+    headers: JSONColumnType<CallbackHeaders> | null;
     full_body: Buffer | null;
     reference_body: Buffer | null;
     state: Generated<DeliveryState>;

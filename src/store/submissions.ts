@@ -18,6 +18,8 @@ export type NewJob = {
   request: Record<string, Json>;
   customMetadata: Record<string, Json> | null;
   callback: Callback | null;
+  /** What was made of the request; absent: nothing. */
+  notes?: readonly string[] | null;
 };
 
 export type Submission = { job: NewJob; keep: { keyed: KeyedRequest; answer: Answer } | null };
@@ -92,10 +94,11 @@ function commitAll(db: TellingDb, rows: readonly Row[]): Promise<void> {
 async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> {
   const { rows: inserted } = await sql<{ change: JobChange }>`${prepared('insert_jobs')}
     INSERT INTO job (id, account_id, audio_url, audio_id, request, custom_metadata, callback_url, callback_method,
-      callback_form, callback_gzip)
+      callback_form, callback_gzip, callback_headers, callback_format, request_notes)
     SELECT * FROM json_to_recordset(${`[${rows.map(({ json }) => json).join(',')}]`}::json) AS new (
       id uuid, account_id uuid, audio_url text, audio_id uuid, request json, custom_metadata jsonb, callback_url text,
-      callback_method text, callback_form text, callback_gzip boolean)
+      callback_method text, callback_form text, callback_gzip boolean,
+      callback_headers json, callback_format text, request_notes json)
     RETURNING ${jobChange}`
     .execute(trx)
     .catch((error: { constraint?: unknown }) => {
@@ -117,6 +120,9 @@ function rowOf({ job, keep }: Submission): Row {
     callback_method: job.callback?.method,
     callback_form: job.callback?.form,
     callback_gzip: job.callback?.gzip ?? false,
+    callback_headers: job.callback?.headers ?? undefined,
+    callback_format: job.callback?.format ?? undefined,
+    request_notes: job.notes?.length ? job.notes : undefined,
   });
   return { job, keep, json };
 }

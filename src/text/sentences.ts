@@ -7,6 +7,7 @@ import { bare, withWords } from './words.ts';
 
 export type Sentence = Pick<Utterance, 'start' | 'end' | 'words' | 'confidence' | 'language' | 'channel'> & {
   sentence: string;
+  speaker?: number;
 };
 
 /** In order of start, then channel. */
@@ -62,6 +63,15 @@ function stretchesOf(utterances: readonly Utterance[]): Stretch[] {
 }
 
 function sentenceOf(of: Utterance, words: readonly Word[]): Sentence {
-  const { text, start, end, confidence, language, channel, words: own } = withWords(of, words);
-  return { sentence: text, start, end, words: own, confidence, language, channel };
+  const { text, start, end, confidence, language, channel, speaker, words: own } = withWords(of, words);
+  return {
+    sentence: text,
+    start,
+    end,
+    words: own,
+    confidence,
+    language,
+    channel,
+    ...(speaker !== undefined && { speaker }),
+  };
 }

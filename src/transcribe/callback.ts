@@ -1,9 +1,9 @@
 // The delivery that a job's end owes its caller. Its bytes are made here, once: they never change between attempts.
 import { type CallbackOutcome, renderCallbackBody } from '../callback-body.ts';
-import type { Callback } from '../delivery.ts';
+import type { Callback, CallbackFormat } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
-import type { CallbackFormat } from '../settings.ts';
-import { JOB_RESULT, type NewDelivery } from '../store/deliveries.ts';
+import { type Bodies, JOB_RESULT, type NewDelivery } from '../store/deliveries.ts';
+import { renderRecordBody } from '../store/record-body.ts';
 import type { Json } from '../store/schema.ts';
 
 export type CallbackSettings = {
@@ -31,17 +31,20 @@ export function renderDelivery(
   if (callback === null) return null;
   const outcome: CallbackOutcome =
     'result' in end ? { event: 'success', result: end.result } : { event: 'error', ...end.error };
-  const body = (form: 'full' | 'reference') =>
-    renderCallbackBody({
-      id: job.id,
-      outcome,
-      format,
-      form,
-      resultUrl: `${publicUrl()}/v2/pre-recorded/${job.id}`,
-      // Asked for from the start, the reference is no consequence of anything.
-      ...(callback.form === 'full' && { reason: 'payload_too_large' }),
-      customMetadata: job.custom_metadata,
-    });
+  const told = {
+    id: job.id,
+    outcome,
+    resultUrl: `${publicUrl()}/v2/pre-recorded/${job.id}`,
+    // Asked for from the start, the reference is no consequence of anything.
+    ...(callback.form === 'full' && { reason: 'payload_too_large' as const }),
+    customMetadata: job.custom_metadata,
+  };
+  const shape = callback.format ?? format;
+  // The row that ends the job has the result before its delivery is opened.
+  const bodies = (render: (form: 'full' | 'reference') => Buffer[]): Bodies => ({
+    fullBody: render('full').map((part) => ('result' in end && part === end.result ? JOB_RESULT : part)),
+    referenceBody: Buffer.concat(render('reference')),
+  });
   return {
     accountId: job.account_id,
     jobId: job.id,
@@ -50,9 +53,10 @@ export function renderDelivery(
     event: outcome.event,
     form: callback.form,
     gzip: callback.gzip,
-    // The row that ends the job has the result before its delivery is opened.
-    fullBody: body('full').map((part) => ('result' in end && part === end.result ? JOB_RESULT : part)),
-    referenceBody: Buffer.concat(body('reference')),
+    headers: callback.headers ?? null,
+    ...(shape === 'record'
+      ? { bodiesOf: (row) => bodies((form) => renderRecordBody({ ...told, form, row })) }
+      : bodies((form) => renderCallbackBody({ ...told, form, format: shape }))),
     waitMs: firstWaitMs(),
   };
 }

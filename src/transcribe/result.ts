@@ -5,6 +5,7 @@ import { fullTranscript, languagesOf } from '../speech/assemble.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { sentencesOf } from '../text/sentences.ts';
 import { type SubtitlesConfig, subtitlesOf } from '../text/subtitles.ts';
+import { translatedTexts } from '../text/translated.ts';
 import { jsonOf } from './json.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -36,7 +37,7 @@ export async function renderResult(
     transcription: {
       full_transcript: fullTranscript(utterances),
       languages: languagesOf(utterances),
-      utterances,
+      utterances: joinable(utterances),
       ...(sentences !== null && { sentences: [sentences] }),
       ...(request.subtitles === true && {
         subtitles: await subtitlesOf(
@@ -47,7 +48,52 @@ export async function renderResult(
     },
     // Its older place, which older clients read.
     ...(sentences !== null && { sentences }),
-    ...envelopes,
+    ...(await withTranslatedTexts(request, envelopes)),
+  });
+}
+
+/** Subtitles and sentences that were asked for beside a translation are given of the translation, too. */
+async function withTranslatedTexts(
+  request: Readonly<Record<string, unknown>>,
+  envelopes: Finished['envelopes'],
+): Promise<Finished['envelopes']> {
+  const { translation } = envelopes;
+  const asked = {
+    sentences: request.sentences === true,
+    subtitles:
+      request.subtitles === true ? (withoutNulls(request.subtitles_config ?? {}) as SubtitlesConfig) : null,
+  };
+  if (!Array.isArray(translation?.results) || (!asked.sentences && !asked.subtitles)) return envelopes;
+  const results: unknown[] = [];
+  for (const one of translation.results as { error: unknown; utterances: Transcript['utterances'] }[]) {
+    if (one.error !== null) {
+      results.push(one);
+      continue;
+    }
+    const started = performance.now();
+    const { sentences, subtitles } = await translatedTexts(one.utterances, asked);
+    const exec_time = seconds((performance.now() - started) / 1_000);
+    const envelope = sentences && {
+      success: true,
+      is_empty: sentences.length === 0,
+      exec_time,
+      error: null,
+      results: sentences,
+    };
+    results.push({ ...one, ...(envelope && { sentences: [envelope] }), ...(subtitles && { subtitles }) });
+  }
+  return { ...envelopes, translation: { ...translation, results } };
+}
+
+/**
+ * The first word of a later utterance begins with a space, as all others do: the words of a record, put together, are its
+ * text. The texts of utterances have none.
+ */
+function joinable(utterances: Transcript['utterances']): Transcript['utterances'] {
+  return utterances.map((utterance, index) => {
+    const [first, ...others] = utterance.words;
+    if (index === 0 || first === undefined || first.word.startsWith(' ')) return utterance;
+    return { ...utterance, words: [{ ...first, word: ` ${first.word}` }, ...others] };
   });
 }
 

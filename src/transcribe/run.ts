@@ -9,6 +9,7 @@ import type { Db } from '../store/database.ts';
 import type { Started } from '../store/jobs.ts';
 import { shapeUtterances, type TextOptions } from '../text/shape.ts';
 import { refuseLanguage } from './language.ts';
+import { withSpeakers } from './speakers.ts';
 
 /** What a request says about the recording itself. */
 export type Hearing = {
@@ -45,11 +46,15 @@ export async function runJob(deps: RunDeps, job: Started, signal: AbortSignal): 
     );
   const request = withoutNulls(job.request) as TextOptions & {
     audio_track?: number;
+    diarization?: boolean;
     channels?: ChannelMode;
   };
   const how = { track: request.audio_track ?? null, channels: request.channels ?? null };
   const transcript = await deps.transcribe(deps.audio.path(audio.id), signal, job.account_id, how);
-  const shaped = await shapeUtterances(transcript.utterances, request);
+  const shaped = withSpeakers(
+    await shapeUtterances(transcript.utterances, request),
+    request.diarization === true && transcript.distinctChannels > 1,
+  );
   const { utterances, envelopes } = await deps.addons(shaped, job.request, signal);
   return { transcript: { ...transcript, utterances }, envelopes, filename: audio.filename };
 }

@@ -67,7 +67,7 @@ test('without a language model each add-on says which setting it needs', async (
           new RegExp(`^${name} needs .*RINGBACK_LLM_URL and RINGBACK_LLM_MODEL`),
         ),
       },
-      results: null,
+      results: [],
     });
   expect(server.asked).toEqual([]);
 });
@@ -149,7 +149,7 @@ test('a result for each prompt; one that fails does not hold back the others', a
     success: false,
     error: { status_code: 502 },
     results: [
-      { success: false, error: { status_code: 502 }, results: null },
+      { success: false, error: { status_code: 502 }, results: [] },
       { ...fine, results: { prompt: 'Title?', response: 'A call' } },
     ],
   });
@@ -187,7 +187,7 @@ test('chapters have their times from the transcript, and must go forward', async
     expect((await run({ chapterization: true })).envelopes.chapterization).toMatchObject({
       success: false,
       error: { status_code: 502 },
-      results: null,
+      results: [],
     });
   }
 });
@@ -208,7 +208,7 @@ test('structured data has the classes that were asked for, and no others', async
   );
   server.say(() => '{"Persons": "John"}');
   const wrong = await run({ structured_data_extraction: true, structured_data_extraction_config: config });
-  expect(wrong.envelopes.structured_data_extraction).toMatchObject({ success: false, results: null });
+  expect(wrong.envelopes.structured_data_extraction).toMatchObject({ success: false, results: [] });
 });
 
 test('a transcript without a word is not sent anywhere', async () => {
@@ -251,10 +251,10 @@ test('redaction that fails withholds the transcript: every word masked, nothing 
     pii_redaction: {
       success: false,
       error: { status_code: 500, message: /every word is masked/ },
-      results: null,
+      results: [],
     },
-    sentiment_analysis: { success: false, results: null },
-    summarization: { success: false, error: { status_code: 500 }, results: null },
+    sentiment_analysis: { success: false, results: [] },
+    summarization: { success: false, error: { status_code: 500 }, results: [] },
   });
   expect(faults).toEqual([broken]);
   expect(server.asked).toEqual([]);
@@ -302,7 +302,7 @@ test('a model that hangs on everything is asked once by each add-on, and costs o
       is_empty: true,
       exec_time: expect.any(Number),
       error,
-      results: null,
+      results: [],
     })),
   );
   expect(translation?.results).toEqual(
@@ -350,8 +350,8 @@ test.each<[string, number, number, string]>([
     error,
     results: [
       { ...fine, results: { prompt: 'Title?', response: 'A call' } },
-      { success: false, error, results: null },
-      { success: false, error, results: null },
+      { success: false, error, results: [] },
+      { success: false, error, results: [] },
     ],
   });
   expect(faults).toEqual([]);
@@ -370,7 +370,7 @@ test('an aborted signal ends everything with its reason', async () => {
 test('what no version of us does is said', async () => {
   const { envelopes } = await run({ moderation: true, diarization: true });
   for (const name of ['moderation', 'diarization'])
-    expect(envelopes[name]).toMatchObject({ success: false, error: { status_code: 501 }, results: null });
+    expect(envelopes[name]).toMatchObject({ success: false, error: { status_code: 501 }, results: [] });
 });
 
 test.each(['pii_redaction', 'sentiment_analysis'])(

@@ -253,15 +253,15 @@ test('numbers that JavaScript cannot hold are sent and come back as they are', a
 
 test('a refusal has its reason, status, sentences and request id', async () => {
   const error = await client.transcriptions
-    .create({ audio_url: 'https://cdn.example.org/a.mp3', callback: true, subtitles_config: { formats: [] } })
+    .create({ audio_url: 'https://cdn.example.org/a.mp3', callback: true })
     .catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(RingbackError);
   expect(error).toMatchObject({
     code: 'request_invalid',
     reason: 'request_invalid',
     status: 400,
-    sentences: ['subtitles_config.formats must contain at least 1 elements'],
-    message: 'subtitles_config.formats must contain at least 1 elements',
+    sentences: ['callback_config.url is required when callback is true'],
+    message: 'callback_config.url is required when callback is true',
     requestId: expect.stringMatching(/^G-[0-9a-f]{8}$/),
   });
   await expect(client.callbacks.get(GONE)).rejects.toMatchObject({ reason: 'callback_unknown', status: 404 });

@@ -103,7 +103,7 @@ test('getFile gives the bytes back; delete is true once, then everything is a 40
 });
 
 test('errors: the sentence, the request id and the fields arrive; a failed job rejects with its code', async () => {
-  await expect(sdk.createUntyped({ audio_url: 'no url', callback: 'yes' })).rejects.toMatchObject({
+  await expect(sdk.createUntyped({ audio_url: 'no url', callback: 'perhaps' })).rejects.toMatchObject({
     status: 400,
     message: expect.stringMatching(
       /^Invalid parameter\(s\)\. See validation_errors .* \| G-[0-9a-f]{8} \| 400/,

@@ -143,9 +143,11 @@ test.each([
     ...fields,
   });
   expect([status, json.message]).toEqual([201, undefined]);
-  // Echoed as it came.
+  // Echoed as it came; what is null is as it is taken.
   const record = await app.call('GET', `/v2/transcription/${json.id}`);
-  expect(record.json.request_params).toEqual({ audio_url: 'https://cdn.example.org/call-42.mp3', ...fields });
+  const said = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+  expect(record.json.request_params).toMatchObject(said);
+  expect(record.json.request_params).toMatchObject({ subtitles: false, model: 'solaria-1', callback: false });
 });
 
 test('a key is tested by a job that does not exist, or by a list of one: 404 and 200 for a good one, 401 for a bad one', async () => {

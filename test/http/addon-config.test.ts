@@ -19,14 +19,14 @@ test.each<[object, string | RegExp]>([
   [{ translation: true }, 'translation_config.target_languages is required when translation is true'],
   [
     { translation: true, translation_config: { target_languages: [] } },
-    'translation_config.target_languages must contain at least 1 elements',
+    'translation_config.target_languages is required when translation is true',
   ],
   [
     { translation: true, translation_config: { target_languages: ['fr', 'xx'] } },
     /^translation_config\.target_languages\.1 must be one of the following values: af, /,
   ],
   [
-    { translation: true, translation_config: { target_languages: 'fr' } },
+    { translation: true, translation_config: { target_languages: true } },
     'translation_config.target_languages must be an array',
   ],
   [

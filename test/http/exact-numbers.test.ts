@@ -30,7 +30,7 @@ test('the record, the lists, a wait, a cancellation and its callback have each n
   const { json } = await create(`${callback},"price":19.90,"custom_metadata":${METADATA}`);
   const url = `/v2/pre-recorded/${json.id}`;
   const shown = async (of: string) => (await api.call({ url: of })).text;
-  const request = `"request_params":{${AUDIO},${callback},"price":19.90,"custom_metadata":${KEPT}}`;
+  const request = `"request_params":{${AUDIO},${callback},"price":19.90,"custom_metadata":${KEPT},`;
   for (const text of [
     await shown(url),
     await shown('/v2/pre-recorded?limit=1'),

@@ -113,7 +113,10 @@ test.each(Object.entries(BODIES))('%s', async (_what, body) => {
 
 const long = '\u00e9'.repeat(100_000);
 test.each([
-  ['a long name on the way', { custom_spelling_config: { spelling_dictionary: { [long]: [1, 2] } } }],
+  [
+    'a long name on the way',
+    { custom_spelling: true, custom_spelling_config: { spelling_dictionary: { [long]: [1, 2] } } },
+  ],
   ['a long name of a field that no database holds', { [long]: '\0' }],
   ['a long name above what is too deep', { [long]: JSON.parse(`${'['.repeat(70)}${']'.repeat(70)}`) }],
   ['a long name in metadata', { custom_metadata: { a: { [long]: '\ud800' } } }],

@@ -160,7 +160,7 @@ test.each([
     { ...AUDIO, callback: true, callback_config: { url: 'http://127.0.0.1/x' } },
     /^callback_config\.url must be .*RINGBACK_ALLOW_NETWORKS/,
   ],
-  ['a flag that is text', { ...AUDIO, callback: 'yes' }, /^callback must be a boolean value/],
+  ['a flag that is text', { ...AUDIO, callback: 'perhaps' }, /^callback must be a boolean value/],
   [
     'an unknown language',
     { ...AUDIO, language_config: { languages: ['en', 'xx'] } },
@@ -168,15 +168,15 @@ test.each([
   ],
   [
     'too many speakers below zero',
-    { ...AUDIO, diarization_config: { min_speakers: -1 } },
+    { ...AUDIO, diarization: true, diarization_config: { min_speakers: -1 } },
     /^diarization_config\.min_speakers must not be less than 0/,
   ],
   [
     'fewer speakers at most than at least',
-    { ...AUDIO, diarization_config: { min_speakers: 3, max_speakers: 2 } },
+    { ...AUDIO, diarization: true, diarization_config: { min_speakers: 3, max_speakers: 2 } },
     /^diarization_config\.min_speakers must not be greater than diarization_config\.max_speakers/,
   ],
-  ['track 0', { ...AUDIO, audio_track: 0 }, /^audio_track must not be less than 1/],
+  ['track -1', { ...AUDIO, audio_track: -1 }, /^audio_track must not be less than 1/],
   [
     'channels of another kind',
     { ...AUDIO, channels: 'stereo' },
@@ -190,28 +190,23 @@ test.each([
     /^subtitles_config\.formats\.1 must be one of the following values: srt, vtt/,
   ],
   [
-    'no subtitle format',
-    { ...AUDIO, subtitles_config: { formats: [] } },
-    /^subtitles_config\.formats must contain at least 1/,
-  ],
-  [
     'six rows',
-    { ...AUDIO, subtitles_config: { maximum_rows_per_caption: 6 } },
+    { ...AUDIO, subtitles: true, subtitles_config: { maximum_rows_per_caption: 6 } },
     /^subtitles_config\.maximum_rows_per_caption must not be greater than 5/,
   ],
   [
     'captions of no time',
-    { ...AUDIO, subtitles_config: { maximum_duration: 0.5 } },
+    { ...AUDIO, subtitles: true, subtitles_config: { maximum_duration: 0.5 } },
     /^subtitles_config\.maximum_duration must not be less than 1/,
   ],
   [
     'captions longer than the longest',
-    { ...AUDIO, subtitles_config: { minimum_duration: 8, maximum_duration: 7 } },
+    { ...AUDIO, subtitles: true, subtitles_config: { minimum_duration: 8, maximum_duration: 7 } },
     /^subtitles_config\.minimum_duration must not be greater than subtitles_config\.maximum_duration/,
   ],
   [
     'another style',
-    { ...AUDIO, subtitles_config: { style: 'fancy' } },
+    { ...AUDIO, subtitles: true, subtitles_config: { style: 'fancy' } },
     /^subtitles_config\.style must be one of the following values: default, compliance/,
   ],
   [
@@ -221,23 +216,28 @@ test.each([
   ],
   [
     'a spelling that is no list',
-    { ...AUDIO, custom_spelling_config: { spelling_dictionary: { SQL: 'sequel' } } },
+    { ...AUDIO, custom_spelling: true, custom_spelling_config: { spelling_dictionary: { SQL: true } } },
     /^custom_spelling_config\.spelling_dictionary\.SQL must be an array/,
   ],
   [
     'a variant that is no text',
-    { ...AUDIO, custom_spelling_config: { spelling_dictionary: { SQL: ['sequel', 7] } } },
+    {
+      ...AUDIO,
+      custom_spelling: true,
+      custom_spelling_config: { spelling_dictionary: { SQL: ['sequel', 7] } },
+    },
     /^custom_spelling_config\.spelling_dictionary\.SQL\.1 must be a string/,
   ],
   [
     'a spelling of nothing',
-    { ...AUDIO, custom_spelling_config: { spelling_dictionary: { ' ': ['um'] } } },
+    { ...AUDIO, custom_spelling: true, custom_spelling_config: { spelling_dictionary: { ' ': ['um'] } } },
     /^custom_spelling_config\.spelling_dictionary must not have an empty key/,
   ],
   [
     'endless spellings',
     {
       ...AUDIO,
+      custom_spelling: true,
       custom_spelling_config: {
         spelling_dictionary: Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`k${i}`, ['v']])),
       },
@@ -251,17 +251,29 @@ test.each([
   ],
   [
     'an intensity above 1',
-    { ...AUDIO, custom_vocabulary_config: { vocabulary: [{ value: 'Gladia', intensity: 1.5 }] } },
+    {
+      ...AUDIO,
+      custom_vocabulary: true,
+      custom_vocabulary_config: { vocabulary: [{ value: 'Gladia', intensity: 1.5 }] },
+    },
     /^custom_vocabulary_config\.vocabulary\.0\.intensity must not be greater than 1/,
   ],
   [
     'a default intensity below 0',
-    { ...AUDIO, custom_vocabulary_config: { vocabulary: [], default_intensity: -1 } },
+    {
+      ...AUDIO,
+      custom_vocabulary: true,
+      custom_vocabulary_config: { vocabulary: [], default_intensity: -1 },
+    },
     /^custom_vocabulary_config\.default_intensity must not be less than 0/,
   ],
   [
     'a word of the vocabulary without its value',
-    { ...AUDIO, custom_vocabulary_config: { vocabulary: ['a', { pronunciations: ['b'] }] } },
+    {
+      ...AUDIO,
+      custom_vocabulary: true,
+      custom_vocabulary_config: { vocabulary: ['a', { pronunciations: ['b'] }] },
+    },
     /^custom_vocabulary_config\.vocabulary\.1\.value is required/,
   ],
   [
@@ -278,6 +290,7 @@ test.each([
     'endless pronunciations',
     {
       ...AUDIO,
+      custom_vocabulary: true,
       custom_vocabulary_config: {
         vocabulary: Array.from({ length: 500 }, (_, i) => ({
           value: `word${i}`,

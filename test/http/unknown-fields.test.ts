@@ -112,20 +112,16 @@ test('the lists of transcriptions refuse what they do not know, and take each sp
   expect((await api.call({ url: `/v2/pre-recorded/${id}?wait=0&anything=1` })).status).toBe(200);
 });
 
-test('an unknown field of callback_config is refused with those that are known, headers with what to do instead', async () => {
+test('an unknown field of callback_config is refused with those that are known', async () => {
   const url = 'https://app.example.org/hooks';
   for (const [config, sentence] of [
     [
-      { url, headers: { authorization: 'Bearer s3cret' } },
-      /^callback_config\.headers is not supported yet: .*callback_config\.url.*webhook-signature$/,
-    ],
-    [
       { url, foo: 1 },
-      /^callback_config\.foo is not a known field; known are url, method, payload, compression$/,
+      /^callback_config\.foo is not a known field; known are url, method, payload, compression, headers, format$/,
     ],
     [
       { url, Method: 'PUT' },
-      /^callback_config\.Method is not a known field; known are url, method, payload, compression$/,
+      /^callback_config\.Method is not a known field; known are url, method, payload, compression, headers, format$/,
     ],
   ] as const)
     for (const callback of [true, false]) {
@@ -138,9 +134,14 @@ test('an unknown field of callback_config is refused with those that are known, 
   expect((await create({ ...AUDIO, callback: true, callback_config: { url, headers: null } })).status).toBe(
     201,
   );
-  // Beside it, unknown fields are kept and shown.
+  // Beside it, unknown fields are kept, shown and said to be unknown.
   const other = await create({ ...AUDIO, surprise: 1, summarization_config: { surprise: 2 } });
-  expect((await api.call({ url: `/v2/pre-recorded/${other.json.id}` })).json.request_params).toMatchObject({
+  const record = (await api.call({ url: `/v2/pre-recorded/${other.json.id}` })).json;
+  expect(record.request_notes).toEqual([
+    'summarization_config was not read: summarization is not true',
+    'surprise is not a known field: it was kept, and is not read',
+  ]);
+  expect(record.request_params).toMatchObject({
     surprise: 1,
     summarization_config: { surprise: 2 },
   });

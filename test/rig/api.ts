@@ -107,6 +107,7 @@ export async function startApi(
       throw new JobError('audio_unreachable', 'The audio host could not be reached.');
     },
     room: async () => {},
+    extension: async (_path, named) => named,
     probe: async () => ({ durationSeconds: 1.5, channels: 2 }),
     serverSecrets: ['whsec_server'],
     newSecret: generateSecret,

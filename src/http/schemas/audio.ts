@@ -14,7 +14,9 @@ export const Upload = Type.Object(
         id: Type.String({ format: 'uuid' }),
         filename: Type.String(),
         source: Type.Optional(Type.String({ description: 'Where it was downloaded from.' })),
-        extension: Type.String(),
+        extension: Type.String({
+          description: 'As the name says where the bytes agree, else as the bytes say.',
+        }),
         size: Type.Integer({ minimum: 1 }),
         audio_duration: Type.Number({ minimum: 0 }),
         number_of_channels: Type.Integer({ minimum: 1 }),
@@ -32,9 +34,16 @@ export const uploadAudio = operation({
   id: 'uploadAudio',
   tag: 'Transcriptions',
   summary: 'Upload audio or video, or have it downloaded',
+  description:
+    'A multipart part named audio, the file itself as the body, or JSON. The name of a file that is the body goes in `x-filename` (percent-encoded), `content-disposition` or the query.',
   headers: IdempotencyKey,
+  query: Type.Object({ filename: Type.Optional(Type.String()) }),
   body: {
     'multipart/form-data': Type.Object({ audio: Type.String({ format: 'binary' }) }),
+    // A body that is the file, with its own media type.
+    'audio/*': Type.String({ format: 'binary' }),
+    'video/*': Type.String({ format: 'binary' }),
+    'application/octet-stream': Type.String({ format: 'binary' }),
     'application/json': Type.Object({ audio_url: Type.String({ format: 'uri', maxLength: 8_192 }) }),
   },
   answers: { 200: { says: 'Stored and measured.', schema: Upload } },

@@ -2,8 +2,9 @@
 import { type Static, Type } from 'typebox';
 import { DELIVERY_FORMS, DELIVERY_STATES, EVENTS, METHODS, TRIGGERS } from '../../delivery.ts';
 import { JOB_ERRORS, type JobErrorCode } from '../../errors.ts';
+import { CallbackExtras } from './callback-extras.ts';
 import { CallbackFilter } from './callback-filter.ts';
-import { Result } from './job.ts';
+import { Job, Result } from './job.ts';
 import { closed, Id, nullable, operation, PageQuery, pageOf, Time } from './operation.ts';
 
 const Milliseconds = Type.Number({ minimum: 0 });
@@ -184,6 +185,7 @@ export const TestCallbackRequest = Type.Object(
     method: Type.Optional(Type.Enum([...METHODS])),
     payload: Type.Optional(Type.Enum([...DELIVERY_FORMS])),
     compression: Type.Optional(Type.Enum(['none', 'gzip'])),
+    ...CallbackExtras,
     custom_metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   },
   { title: 'TestCallbackRequest', ...closed },
@@ -259,7 +261,7 @@ const metadata = {
   ),
 };
 
-/** The body a receiver gets, in either `RINGBACK_CALLBACK_FORMAT`. */
+/** The body a receiver gets, in any `format`. */
 export const CallbackBody = Type.Union(
   [
     Type.Object(
@@ -298,6 +300,21 @@ export const CallbackBody = Type.Union(
         ...metadata,
       },
       { title: 'ErrorCallback', ...closed },
+    ),
+    Type.Object(
+      {
+        event: Type.Enum([...EVENTS]),
+        ...Job.properties,
+        result_url: Type.Optional(
+          Type.String({
+            format: 'uri',
+            description: 'In place of the result: to be fetched with an API key.',
+          }),
+        ),
+        payload_bytes: Type.Optional(Type.Integer()),
+        reason: Type.Optional(Type.Literal('payload_too_large')),
+      },
+      { title: 'RecordCallback', description: 'With `format: record`.', ...closed },
     ),
   ],
   { title: 'CallbackBody' },

@@ -13,7 +13,9 @@ const Confidence = Type.Number({ minimum: 0, maximum: 1 });
 
 export const Word = Type.Object(
   {
-    word: Type.String({ description: 'After the first of an utterance it begins with a space.' }),
+    word: Type.String({
+      description: 'All but the first of the record begin with a space: put together they are its text.',
+    }),
     start: seconds(),
     end: seconds(),
     confidence: Confidence,
@@ -107,23 +109,31 @@ export const Job = Type.Object(
     error_code: nullable(Type.Integer()),
     error_reason: nullable(Type.Enum(Object.keys(JOB_ERRORS) as JobErrorCode[])),
     error_message: nullable(Type.String()),
+    error: Type.Optional(
+      Type.String({ description: 'Of one that failed: `error_message`, where other clients look for it.' }),
+    ),
     post_session_metadata: Type.Object({}, closed),
     file: nullable(
       Type.Object(
         {
           id: Type.String({ format: 'uuid' }),
-          filename: nullable(Type.String()),
+          filename: Type.String(),
           source: Type.Union([Type.String(), Type.Null()], {
             description: 'Where it was downloaded from; null for an upload.',
           }),
-          audio_duration: nullable(seconds()),
-          number_of_channels: nullable(Type.Integer()),
+          audio_duration: seconds(),
+          number_of_channels: Type.Integer(),
         },
-        closed,
+        { ...closed, description: 'Null until all of it is known.' },
       ),
     ),
+    request_notes: Type.Array(Type.String(), {
+      description:
+        'What was made of fields that were not quite as they should be, and what of the request is not read.',
+    }),
     request_params: Type.Record(Type.String(), Type.Unknown(), {
-      description: 'The request as it was sent, its numbers to the letter.',
+      description:
+        'The request as it was understood, its numbers to the letter, with the defaults of what it does not say; without a secret.',
     }),
     result: nullable(Result),
   },

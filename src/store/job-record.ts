@@ -1,20 +1,16 @@
 // A job row as the hosted API shows it. The stored result is spliced in as it stands: its bytes are the callback's.
 import { JOB_ERRORS } from '../errors.ts';
 import { maskedRequest } from '../mask.ts';
-import type { RecordRow } from '../store/job-list.ts';
-import { metadataOf } from '../store/metadata.ts';
+import { withDefaults } from '../request-defaults.ts';
+import type { RecordRow } from './job-list.ts';
+import { metadataOf } from './metadata.ts';
 
 export function jobRecord(row: RecordRow): string {
-  const file =
-    row.audio_id === null && row.filename === null
-      ? null
-      : {
-          id: row.audio_id ?? row.id,
-          filename: row.filename,
-          source: row.audio_id !== null && isOwnFile(row.audio_url) ? null : row.audio_url,
-          audio_duration: row.duration,
-          number_of_channels: row.channels,
-        };
+  return `${recordHead(row)}"result":${row.result ?? 'null'}}`;
+}
+
+/** All of it but the result, with a comma after it. */
+export function recordHead(row: Omit<RecordRow, 'result'>): string {
   const record = {
     id: row.id,
     request_id: `G-${row.id.slice(0, 8)}`,
@@ -28,13 +24,29 @@ export function jobRecord(row: RecordRow): string {
     // Not in the hosted API, where the reason is in the callback alone.
     error_reason: row.error_code,
     error_message: row.error_message,
+    // Under this name clients look for it that were written without an example.
+    ...(row.error_message !== null && { error: row.error_message }),
     post_session_metadata: {},
-    file,
+    file: fileOf(row),
+    request_notes: row.request_notes ?? [],
     // Secrets ride in the queries of callback URLs. Of `audio_url` the owner sees what was sent: it is their own way to the
     // file, and nobody else is shown it.
-    request_params: maskedRequest(row.request),
+    request_params: withDefaults(maskedRequest(row.request)),
   };
-  return `${JSON.stringify(record).slice(0, -1)},"result":${row.result ?? 'null'}}`;
+  return `${JSON.stringify(record).slice(0, -1)},`;
+}
+
+/** Null until all of it is known: typed clients read a name, a length and a number of channels, or nothing. */
+function fileOf(row: Omit<RecordRow, 'result'>) {
+  const { filename, duration, channels } = row;
+  if (filename === null || duration === null || channels === null) return null;
+  return {
+    id: row.audio_id ?? row.id,
+    filename,
+    source: row.audio_id !== null && ownFileId(row.audio_url) !== null ? null : row.audio_url,
+    audio_duration: duration,
+    number_of_channels: channels,
+  };
 }
 
 const OWN_FILE = /^\/file\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/?$/i;
@@ -43,8 +55,4 @@ const OWN_FILE = /^\/file\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/?$/i;
 export function ownFileId(url: string): string | null {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   return parsed ? (OWN_FILE.exec(parsed.pathname)?.[1]?.toLowerCase() ?? null) : null;
-}
-
-function isOwnFile(url: string): boolean {
-  return ownFileId(url) !== null;
 }
