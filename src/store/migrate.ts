@@ -21,7 +21,7 @@ import * as shortage from './migrations/0015_shortage.ts';
 import * as cancel from './migrations/0016_cancel.ts';
 import * as endpointRemoval from './migrations/0017_endpoint_removal.ts';
 import * as inbox from './migrations/0018_inbox.ts';
-import * as callbackHeaders from './migrations/0021_callback_headers.ts';
+import * as callbackHeaders from './migrations/0019_callback_headers.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -42,7 +42,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0016_cancel': cancel,
   '0017_endpoint_removal': endpointRemoval,
   '0018_inbox': inbox,
-  '0021_callback_headers': callbackHeaders,
+  '0019_callback_headers': callbackHeaders,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */
