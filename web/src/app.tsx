@@ -42,9 +42,9 @@ function SignedIn({ apiKey, onOut }: { apiKey: string; onOut: (why?: unknown) =>
   return (
     <ApiContext.Provider value={api}>
       <LiveContext.Provider value={live}>
-        <a class="skip" href="#main" onClick={skip}>
+        <button type="button" class="skip" onClick={skip}>
           Skip to the page
-        </a>
+        </button>
         <div class="shell">
           <header class="side">
             <a class="brand" href={link([])}>
@@ -63,9 +63,8 @@ function SignedIn({ apiKey, onOut }: { apiKey: string; onOut: (why?: unknown) =>
   );
 }
 
-/** The address says which page is shown, so the link itself must not change it. */
-function skip(event: Event): void {
-  event.preventDefault();
+/** A button: a link would change the address, which says which page is shown. */
+function skip(): void {
   document.querySelector<HTMLElement>('main h1')?.focus();
 }
 

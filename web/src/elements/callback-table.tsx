@@ -2,56 +2,57 @@
 import type { Callback } from '../../../src/http/schemas/callback.ts';
 import { shortId } from '../format.ts';
 import { link } from '../route.ts';
+import { type Column, Cut, List } from './list.tsx';
 import { State } from './state.tsx';
-import { Table } from './table.tsx';
 import { Time } from './time.tsx';
 
-export function CallbackTable({ of }: { of: readonly Callback[] }) {
-  if (of.length === 0) return <p class="hint">No callbacks here.</p>;
+const COLUMNS: readonly Column<Callback>[] = [
+  { name: 'State', cell: ({ state }) => <State of={state} /> },
+  {
+    name: 'Callback',
+    cell: ({ id }) => (
+      <a class="lead mono" href={link(['callbacks', id])}>
+        {shortId(id)}
+      </a>
+    ),
+  },
+  { name: 'To', rest: true, cell: ({ method, url }) => <Cut text={`${method} ${url}`} /> },
+  { name: 'Event', from: 'wide', cell: ({ event }) => event },
+  { name: 'Attempts', figures: true, from: 'medium', cell: (callback) => callback.attempt_count },
+  { name: 'Made', from: 'medium', cell: (callback) => <Time at={callback.created_at} /> },
+  { name: 'Then', cell: (callback) => <Then callback={callback} /> },
+];
+
+type CallbackTableProps = {
+  /** Undefined until they are loaded. */
+  of: readonly Callback[] | undefined;
+  expected?: number;
+};
+
+export function CallbackTable({ of, expected }: CallbackTableProps) {
   return (
-    <Table
+    <List
       label="Callbacks"
-      columns={['State', 'Callback', 'Event', 'To', { figures: 'Attempts' }, 'Made', 'Then']}
-    >
-      {of.map((callback) => (
-        <tr key={callback.id}>
-          <td>
-            <State of={callback.state} />
-          </td>
-          <td>
-            <a href={link(['callbacks', callback.id])}>
-              <code>{shortId(callback.id)}</code>
-            </a>
-          </td>
-          <td>{callback.event}</td>
-          <td class="url">
-            {callback.method} {callback.url}
-          </td>
-          <td class="number">{callback.attempt_count}</td>
-          <td>
-            <Time at={callback.created_at} />
-          </td>
-          <td>
-            <Then callback={callback} />
-          </td>
-        </tr>
-      ))}
-    </Table>
+      columns={COLUMNS}
+      rows={of}
+      rowKey={({ id }) => id}
+      empty={<p class="hint">No callbacks here.</p>}
+      {...(expected !== undefined && { expected })}
+    />
   );
 }
 
 function Then({ callback }: { callback: Callback }) {
-  if (callback.reason !== null) return <span>{callback.reason}</span>;
   if (callback.completed_at !== null)
     return (
       <span>
         ended <Time at={callback.completed_at} />
       </span>
     );
-  if (callback.next_attempt_at === null) return <span class="none">–</span>;
+  if (callback.next_attempt_at === null) return <span class="none">{callback.reason ?? '–'}</span>;
   return (
-    <span>
-      next <Time at={callback.next_attempt_at} />
+    <span title={callback.reason ?? undefined}>
+      next <Time at={callback.next_attempt_at} due />
     </span>
   );
 }
