@@ -116,6 +116,7 @@ async function heard(request: Started['request'], talk: number) {
 
 const SETTLED_WITHIN_MS = 90_000;
 const LOOK_MS = 500;
+const ROUNDS = 3;
 
 /** Until nothing is being sent, and nothing was for some seconds: what waits still waits for longer. */
 export async function settled({ database: { db } }: Filling): Promise<void> {
@@ -124,9 +125,19 @@ export async function settled({ database: { db } }: Filling): Promise<void> {
     await wait(LOOK_MS);
     const { rows } = await sql<{ busy: boolean }>`
       SELECT EXISTS (SELECT FROM delivery WHERE state = 'delivering')
-        OR EXISTS (SELECT FROM attempt WHERE started_at > now() - interval '5 seconds') AS busy
+        OR EXISTS (SELECT FROM attempt WHERE started_at > now() - interval '3 seconds') AS busy
     `.execute(db);
     if (rows[0]?.busy === false) return;
+  }
+}
+
+/** Endpoints that rest are tried again at once, so often that their callbacks have used up a short schedule. */
+export async function exhaust(filling: Filling): Promise<void> {
+  const { endpoints } = filling.client;
+  for (let round = 0; round < ROUNDS; round++) {
+    for await (const { id, state } of endpoints.list({ health: ['resting'] }))
+      if (state !== 'closed') await endpoints.enable(id);
+    await settled(filling);
   }
 }
 

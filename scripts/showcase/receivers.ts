@@ -10,7 +10,7 @@ export type Kind = {
   path: string;
   /** How many of a hundred callbacks go there. */
   share: number;
-  answer: (response: ServerResponse, attempt: number) => void;
+  answer: (response: ServerResponse) => void;
 };
 
 const say =
@@ -41,8 +41,7 @@ export const KINDS: readonly Kind[] = [
     customer: 'globex',
     path: '/callcenter/events',
     share: 16,
-    answer: (response, attempt) =>
-      attempt === 1 ? say(503, 'warming up')(response) : say(204, '')(response),
+    answer: (response) => (Math.random() < 0.2 ? say(503, 'warming up') : say(204, ''))(response),
   },
   {
     name: 'broken',
@@ -91,7 +90,7 @@ export async function startReceivers(): Promise<Receivers> {
     KINDS.map(async (kind, index) => {
       const server = createServer((request, response) => {
         request.resume();
-        request.on('end', () => kind.answer(response, Number(request.headers['ringback-attempt'] ?? 1)));
+        request.on('end', () => kind.answer(response));
       });
       const host = `127.0.0.${index + 10}`;
       await new Promise<void>((resolve) => server.listen(0, host, resolve));

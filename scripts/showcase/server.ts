@@ -9,7 +9,7 @@ import { startRingback } from '../../src/main.ts';
 import { readSettings } from '../../src/settings.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
-import { addEndpoints, type Filling, fill, settled, spread } from './fill.ts';
+import { addEndpoints, exhaust, type Filling, fill, settled, spread } from './fill.ts';
 import { startReceivers } from './receivers.ts';
 
 const CLIP = fileURLToPath(new URL('../../test/fixtures/jfk.wav', import.meta.url));
@@ -59,6 +59,7 @@ export async function startShowcase({ jobs, endpoints, port = 0 }: ShowcaseOptio
     const filling = await fillingOf({ database, receivers, key, url: first.url as string });
     await fill(filling, 1, jobs - NEW_JOBS);
     await settled(filling);
+    await exhaust(filling);
     await spread(filling);
     await addEndpoints(filling, endpoints);
     await first.stop();

@@ -1,4 +1,5 @@
 // Callbacks as rows.
+import type { ComponentChildren } from 'preact';
 import type { Callback } from '../../../src/http/schemas/callback.ts';
 import { shortId } from '../format.ts';
 import { link } from '../route.ts';
@@ -27,16 +28,17 @@ type CallbackTableProps = {
   /** Undefined until they are loaded. */
   of: readonly Callback[] | undefined;
   expected?: number;
+  empty?: ComponentChildren;
 };
 
-export function CallbackTable({ of, expected }: CallbackTableProps) {
+export function CallbackTable({ of, expected, empty }: CallbackTableProps) {
   return (
     <List
       label="Callbacks"
       columns={COLUMNS}
       rows={of}
       rowKey={({ id }) => id}
-      empty={<p class="hint">No callbacks here.</p>}
+      empty={empty ?? <p class="hint">No callbacks here.</p>}
       {...(expected !== undefined && { expected })}
     />
   );

@@ -20,7 +20,7 @@ export function Pager({
   total,
   size,
 }: PagerProps) {
-  if (newest === null && older === null && total === undefined) return null;
+  if (newest === null && older === null && total === undefined && size === undefined) return null;
   return (
     <nav class="pager" aria-label="Pages of the list">
       {total && (
