@@ -7,7 +7,7 @@ import { Problem } from './problem.tsx';
 type PageProps = {
   title: string;
   /** Which one of its kind, for the window's title. */
-  name?: string;
+  name?: string | undefined;
   /** The list it belongs to. */
   under?: { label: string; href: string };
   beside?: ComponentChildren;
