@@ -60,7 +60,7 @@ export function bytes(count: number): string {
 
 export function percent(share: number): string {
   // Never 100 % beside a failure.
-  return `${(Math.floor(share * 1_000) / 10).toFixed(share === 1 ? 0 : 1)} %`;
+  return `${(Math.floor(share * 1_000) / 10).toFixed(share === 1 || share === 0 ? 0 : 1)} %`;
 }
 
 export const shortId = (id: string): string => id.slice(0, 8);

@@ -17,11 +17,15 @@ const COLUMNS: readonly Column<Callback>[] = [
       </a>
     ),
   },
-  { name: 'To', rest: true, cell: ({ method, url }) => <Cut text={`${method} ${url}`} /> },
+  {
+    name: 'To',
+    rest: true,
+    cell: ({ method, url }) => <Cut text={method === 'POST' ? url : `${method} ${url}`} />,
+  },
   { name: 'Event', from: 'wide', cell: ({ event }) => event },
   { name: 'Attempts', figures: true, from: 'medium', cell: (callback) => callback.attempt_count },
   { name: 'Made', from: 'medium', cell: (callback) => <Time at={callback.created_at} /> },
-  { name: 'Then', cell: (callback) => <Then callback={callback} /> },
+  { name: 'What then', cell: (callback) => <Then callback={callback} /> },
 ];
 
 type CallbackTableProps = {
@@ -45,15 +49,21 @@ export function CallbackTable({ of, expected, empty }: CallbackTableProps) {
 }
 
 function Then({ callback }: { callback: Callback }) {
+  const { reason } = callback;
   if (callback.completed_at !== null)
     return (
-      <span>
-        ended <Time at={callback.completed_at} />
+      <span class="cut narrow" title={reason ?? undefined}>
+        {reason ?? <Time at={callback.completed_at} />}
       </span>
     );
-  if (callback.next_attempt_at === null) return <span class="none">{callback.reason ?? '–'}</span>;
+  if (callback.next_attempt_at === null)
+    return (
+      <span class="cut narrow" title={reason ?? undefined}>
+        {reason ?? '–'}
+      </span>
+    );
   return (
-    <span title={callback.reason ?? undefined}>
+    <span title={reason ?? undefined}>
       next <Time at={callback.next_attempt_at} due />
     </span>
   );
