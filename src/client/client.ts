@@ -8,6 +8,7 @@ import { endpointsOf, hostsOf, signingSecretsOf } from './endpoints.ts';
 import { type EventOptions, eventsOf } from './events.ts';
 import { inboxesOf } from './inboxes.ts';
 import { keysOf } from './keys.ts';
+import { statsOf } from './stats.ts';
 import { transcriptionsOf } from './transcriptions.ts';
 
 export { parseExact } from '../exact-json.ts';
@@ -35,7 +36,9 @@ export type {
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
 export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
+export type { SentRequest } from '../http/schemas/sent-request.ts';
 export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
+export type { Stats, StatsQuery } from '../http/schemas/stats.ts';
 export type { AudioSource, UploadOptions } from './audio.ts';
 export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
 export { type Reason, RingbackError } from './error.ts';
@@ -58,6 +61,7 @@ export function createClient(options: ConnectionOptions) {
     hosts: hostsOf(connection),
     signingSecrets: signingSecretsOf(connection),
     inboxes: inboxesOf(connection),
+    stats: statsOf(connection),
     keys: keysOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */
     events: (options?: EventOptions) => eventsOf(connection, options),

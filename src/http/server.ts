@@ -43,7 +43,9 @@ import { asRefusal, problem } from './problem.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
+import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
+import { statsRoutes } from './stats.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
@@ -183,6 +185,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
     testCallbackRoutes(guarded, deps);
+    sentRequestRoutes(guarded, deps);
+    statsRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);

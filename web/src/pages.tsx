@@ -9,6 +9,7 @@ import { Callbacks } from './views/callbacks.tsx';
 import { Endpoint } from './views/endpoint.tsx';
 import { Endpoints } from './views/endpoints.tsx';
 import { NewTranscription } from './views/new-transcription.tsx';
+import { Overview } from './views/overview.tsx';
 import { Replays } from './views/replays.tsx';
 import { Transcription } from './views/transcription.tsx';
 import { Transcriptions } from './views/transcriptions.tsx';
@@ -17,6 +18,7 @@ export type Place = { name: string; label: string; icon: IconName };
 
 /** In the bar at the bottom of a phone too. */
 export const FIRST_PLACES: readonly Place[] = [
+  { name: 'overview', label: 'Overview', icon: 'overview' },
   { name: 'transcriptions', label: 'Transcriptions', icon: 'transcriptions' },
   { name: 'callbacks', label: 'Callbacks', icon: 'callbacks' },
   { name: 'endpoints', label: 'Endpoints', icon: 'endpoints' },
@@ -30,6 +32,7 @@ export const MORE_PLACES: readonly Place[] = [
 
 /** Of a list, by the first part of the address. */
 const LISTS: Readonly<Record<string, (route: Route) => VNode>> = {
+  overview: (route) => <Overview route={route} />,
   transcriptions: (route) => <Transcriptions route={route} />,
   callbacks: (route) => <Callbacks route={route} />,
   endpoints: (route) => <Endpoints route={route} />,
@@ -44,7 +47,7 @@ const ONES: Readonly<Record<string, (id: string, route: Route) => VNode>> = {
   endpoints: (id) => <Endpoint key={id} id={id} />,
 };
 
-export const FIRST_PLACE = 'transcriptions';
+export const FIRST_PLACE = 'overview';
 
 export function view(route: Route): VNode {
   const [place = FIRST_PLACE, id, ...more] = route.path;
