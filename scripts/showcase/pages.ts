@@ -21,6 +21,7 @@ export async function pagesOf(client: Client): Promise<ShownPage[]> {
   const delivered = await first(client.callbacks.list({ state: ['delivered'], limit: 1 }));
   const failing = await first(client.endpoints.list({ sort: 'failing', limit: 1 }));
   return [
+    { name: 'overview', hash: '', documented: ['', '-dark', '-phone'] },
     { name: 'transcriptions', hash: 'transcriptions', documented: [] },
     { name: 'transcription', hash: `transcriptions/${done.id}`, documented: [''] },
     { name: 'callbacks', hash: 'callbacks', documented: [''] },

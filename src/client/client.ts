@@ -8,6 +8,7 @@ import { endpointsOf, hostsOf, signingSecretsOf } from './endpoints.ts';
 import { type EventOptions, eventsOf } from './events.ts';
 import { inboxesOf } from './inboxes.ts';
 import { keysOf } from './keys.ts';
+import { searchOf } from './search.ts';
 import { statsOf } from './stats.ts';
 import { transcriptionsOf } from './transcriptions.ts';
 
@@ -62,6 +63,7 @@ export function createClient(options: ConnectionOptions) {
     signingSecrets: signingSecretsOf(connection),
     inboxes: inboxesOf(connection),
     stats: statsOf(connection),
+    search: searchOf(connection),
     keys: keysOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */
     events: (options?: EventOptions) => eventsOf(connection, options),

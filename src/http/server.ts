@@ -43,6 +43,7 @@ import { asRefusal, problem } from './problem.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
+import { searchRoutes } from './search.ts';
 import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { statsRoutes } from './stats.ts';
@@ -187,6 +188,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     testCallbackRoutes(guarded, deps);
     sentRequestRoutes(guarded, deps);
     statsRoutes(guarded, deps);
+    searchRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);

@@ -3,6 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { openApi } from './api.ts';
 import { ApiContext } from './context.ts';
 import { Places } from './elements/places.tsx';
+import { SearchBox } from './elements/search-box.tsx';
 import { LiveContext, useStream } from './live.ts';
 import { FIRST_PLACE, view } from './pages.tsx';
 import { link, useRoute } from './route.ts';
@@ -51,6 +52,7 @@ function SignedIn({ apiKey, onOut }: { apiKey: string; onOut: (why?: unknown) =>
               <Mark />
               Ringback
             </a>
+            <SearchBox here={route.path.join('/')} />
             <Places here={here} onOut={() => onOut()} />
             <span class={connected ? 'live' : 'live away'} role="status">
               {connected ? 'live' : 'not live: connecting…'}

@@ -6,6 +6,7 @@ import { Copy } from '../elements/copy.tsx';
 import { Facts } from '../elements/facts.tsx';
 import { Page } from '../elements/page.tsx';
 import { SendElsewhere } from '../elements/send-elsewhere.tsx';
+import { SentRequest } from '../elements/sent-request.tsx';
 import { State } from '../elements/state.tsx';
 import { Time } from '../elements/time.tsx';
 import { bytes, shortId } from '../format.ts';
@@ -62,10 +63,13 @@ export function Callback({ id }: { id: string }) {
         <>
           <Next of={value} />
           <About of={value} />
-          <section aria-labelledby="attempts">
-            <h2 id="attempts">Attempts</h2>
-            <Attempts of={value.attempts} to={value.url} />
-          </section>
+          <div class="two even">
+            <section aria-labelledby="attempts">
+              <h2 id="attempts">Attempts</h2>
+              <Attempts of={value.attempts} to={value.url} />
+            </section>
+            <SentRequest id={id} attempts={value.attempt_count} />
+          </div>
         </>
       )}
     </Page>
