@@ -33,7 +33,7 @@ export function healthSentence(endpoint: Endpoint, now: Date): string {
 
 function since({ failing_since }: Endpoint, now: Date): string {
   if (failing_since === null) return '';
-  return ` since ${span(Math.max(0, now.getTime() - Date.parse(failing_since)) / 1_000)}`;
+  return `, for ${span(Math.max(0, now.getTime() - Date.parse(failing_since)) / 1_000)} now`;
 }
 
 /** Of an end that has passed, the next look is due any moment. */

@@ -1,9 +1,11 @@
 // Callbacks as rows.
 import type { ComponentChildren } from 'preact';
 import type { Callback } from '../../../src/http/schemas/callback.ts';
-import { shortId } from '../format.ts';
+import { shortId, words } from '../format.ts';
+import { statusSentence } from '../next-step.ts';
 import { link } from '../route.ts';
 import { type Column, Cut, List } from './list.tsx';
+import { Metadata } from './metadata.tsx';
 import { State } from './state.tsx';
 import { Time } from './time.tsx';
 
@@ -22,11 +24,18 @@ const COLUMNS: readonly Column<Callback>[] = [
     rest: true,
     cell: ({ method, url }) => <Cut text={method === 'POST' ? url : `${method} ${url}`} />,
   },
-  { name: 'Event', from: 'wide', cell: ({ event }) => event },
+  { name: 'Metadata', from: 'wide', cell: (callback) => <Metadata of={callback.custom_metadata} /> },
+  { name: 'Last answer', from: 'medium', cell: lastOf },
   { name: 'Attempts', figures: true, from: 'medium', cell: (callback) => callback.attempt_count },
   { name: 'Made', from: 'medium', cell: (callback) => <Time at={callback.created_at} /> },
   { name: 'What then', cell: (callback) => <Then callback={callback} /> },
 ];
+
+/** `503`, or why there was no answer. */
+function lastOf({ last_status: status, last_error: error }: Callback) {
+  if (status === null) return error === null ? <span class="none">–</span> : words(error);
+  return <span title={statusSentence(status)}>{status}</span>;
+}
 
 type CallbackTableProps = {
   /** Undefined until they are loaded. */

@@ -100,9 +100,13 @@ function optionsOf({ series, as, step, format }: ChartProps, element: HTMLElemen
         shown.map(({ name }) => name),
       ),
     ],
-    scales: { y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.08] } },
+    scales: {
+      // The last step to its end.
+      x: { range: (_, from, to) => [from ?? 0, (to ?? 0) + (as === 'bars' ? step : 0)] },
+      y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.08] },
+    },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 26 },
+      { ...axis, grid: { show: false }, space: 70, size: 26, values: (_, ticks) => ticks.map(tickName) },
       { ...axis, size: 52, space: 34, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
@@ -167,6 +171,15 @@ const AT = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit',
   minute: '2-digit',
 });
+
+const HOUR = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** A day's beginning by its date, any other time by the clock. */
+function tickName(seconds: number): string {
+  const at = new Date(1_000 * seconds);
+  return at.getHours() === 0 && at.getMinutes() === 0 ? DAY.format(at) : HOUR.format(at);
+}
 
 const stepName = (from: number, step: number): string =>
   AT.formatRange(new Date(1_000 * from), new Date(1_000 * (from + step)));

@@ -45,7 +45,9 @@ export function SearchBox({ here }: { here: string }) {
       <Icon name="search" />
       <input
         ref={input}
-        type="search"
+        type="text"
+        inputMode="search"
+        // biome-ignore lint/a11y/noRedundantRoles: it has no list attribute, without which it is none by itself
         role="combobox"
         list={undefined}
         aria-label="Search"
