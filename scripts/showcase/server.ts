@@ -10,6 +10,7 @@ import { readSettings } from '../../src/settings.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { addEndpoints, exhaust, type Filling, fill, settled, spread } from './fill.ts';
+import { giveUp } from './old-failures.ts';
 import { startReceivers } from './receivers.ts';
 
 const CLIP = fileURLToPath(new URL('../../test/fixtures/jfk.wav', import.meta.url));
@@ -60,6 +61,7 @@ export async function startShowcase({ jobs, endpoints, port = 0 }: ShowcaseOptio
     await fill(filling, 1, jobs - NEW_JOBS);
     await settled(filling);
     await exhaust(filling);
+    await giveUp(database);
     await spread(filling);
     await addEndpoints(filling, endpoints);
     await first.stop();

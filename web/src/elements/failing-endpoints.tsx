@@ -33,7 +33,7 @@ export function FailingEndpoints() {
       </header>
       <Problem problem={enable.problem ?? problem} />
       <List
-        label="Endpoints that need a look"
+        label="Failing endpoints"
         columns={columnsOf((id) => enable.run(id), enable.busy)}
         rows={value?.items}
         rowKey={({ id }) => id}
