@@ -24,8 +24,9 @@ export function CopyButton({ text, what, label = 'copy' }: CopyButtonProps) {
     setTimeout(() => setCopied(null), SHOWN_MS);
   };
   return (
-    <button type="button" class="small" onClick={() => void copy()} aria-label={`Copy ${what}`}>
+    <button type="button" class="small" onClick={() => void copy()}>
       {copied ?? label}
+      <span class="said-only"> {what}</span>
     </button>
   );
 }

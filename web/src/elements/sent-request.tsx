@@ -38,7 +38,7 @@ export function SentRequest({ id, attempts }: { id: string; attempts: number }) 
       <header class="title">
         <h2 id="request">What is sent</h2>
         {value && size !== null && (
-          <CopyButton text={() => asCurl(id, value, body)} what="the request as curl" label="copy as curl" />
+          <CopyButton text={() => asCurl(id, value, body)} what="the request" label="copy as curl" />
         )}
       </header>
       <Problem problem={load.problem ?? problem} />
