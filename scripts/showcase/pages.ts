@@ -17,7 +17,7 @@ async function first<T>(list: AsyncIterable<T>): Promise<T> {
 
 export async function pagesOf(client: Client): Promise<ShownPage[]> {
   const done = await first(client.transcriptions.list({ status: ['done'], limit: 1 }));
-  const waiting = await first(client.callbacks.list({ state: ['pending'], limit: 1 }));
+  const failed = await first(client.callbacks.list({ state: ['failed'], limit: 1 }));
   const delivered = await first(client.callbacks.list({ state: ['delivered'], limit: 1 }));
   const failing = await first(client.endpoints.list({ sort: 'failing', limit: 1 }));
   return [
@@ -25,7 +25,7 @@ export async function pagesOf(client: Client): Promise<ShownPage[]> {
     { name: 'transcriptions', hash: 'transcriptions', documented: [] },
     { name: 'transcription', hash: `transcriptions/${done.id}`, documented: [''] },
     { name: 'callbacks', hash: 'callbacks', documented: [''] },
-    { name: 'callback', hash: `callbacks/${waiting.id}`, documented: [''] },
+    { name: 'callback', hash: `callbacks/${failed.id}`, documented: [''] },
     { name: 'callback-delivered', hash: `callbacks/${delivered.id}`, documented: [] },
     { name: 'endpoints', hash: 'endpoints?sort=failing', documented: ['-dark'] },
     { name: 'endpoint', hash: `endpoints/${failing.id}`, documented: [] },

@@ -1,7 +1,7 @@
 // How an endpoint is, in plain words: the breaker's own stay in the API. Pure.
 import type { EndpointHealthWord } from '../../src/delivery.ts';
 import type { Endpoint } from '../../src/http/schemas/endpoint.ts';
-import { percent, span, whole } from './format.ts';
+import { ago, percent, span, whole } from './format.ts';
 
 export const HEALTH_WORDS: Readonly<Record<EndpointHealthWord, string>> = {
   healthy: 'healthy',
@@ -29,6 +29,16 @@ export function healthSentence(endpoint: Endpoint, now: Date): string {
     case 'disabled':
       return `Nothing is sent here until it is enabled${endpoint.disabled_reason === null ? '' : `: ${endpoint.disabled_reason}`}. What is due waits, and is not lost.`;
   }
+}
+
+/** The same for one line of a list. */
+export function healthBrief(endpoint: Endpoint, now: Date): string {
+  const { health, failures_in_a_row: failures, next_attempt_at: next, disabled_reason: reason } = endpoint;
+  const tried =
+    next === null ? '' : `; next try ${ago(new Date(Math.max(Date.parse(next), now.getTime())), now)}`;
+  if (health === 'disabled') return reason ?? 'disabled';
+  if (health === 'paused') return `asked for patience${tried}`;
+  return `${whole(failures)} failed in a row${since(endpoint, now)}${tried}`;
 }
 
 function since({ failing_since }: Endpoint, now: Date): string {

@@ -1,7 +1,7 @@
 // Callbacks as rows.
 import type { ComponentChildren } from 'preact';
 import type { Callback } from '../../../src/http/schemas/callback.ts';
-import { shortId, words } from '../format.ts';
+import { exact, shortId, span, words } from '../format.ts';
 import { statusSentence } from '../next-step.ts';
 import { link } from '../route.ts';
 import { type Column, Cut, List } from './list.tsx';
@@ -13,8 +13,9 @@ const COLUMNS: readonly Column<Callback>[] = [
   { name: 'State', cell: ({ state }) => <State of={state} /> },
   {
     name: 'Callback',
+    from: 'medium',
     cell: ({ id }) => (
-      <a class="lead mono" href={link(['callbacks', id])}>
+      <a class="mono" href={link(['callbacks', id])}>
         {shortId(id)}
       </a>
     ),
@@ -22,14 +23,20 @@ const COLUMNS: readonly Column<Callback>[] = [
   {
     name: 'To',
     rest: true,
-    cell: ({ method, url }) => <Cut text={method === 'POST' ? url : `${method} ${url}`} />,
+    cell: (callback) => <Cut text={placeOf(callback)} href={link(['callbacks', callback.id])} />,
   },
   { name: 'Metadata', from: 'wide', cell: (callback) => <Metadata of={callback.custom_metadata} /> },
   { name: 'Last answer', from: 'medium', cell: lastOf },
-  { name: 'Attempts', figures: true, from: 'medium', cell: (callback) => callback.attempt_count },
+  { name: 'Attempts', figures: true, from: 'wide', cell: (callback) => callback.attempt_count },
   { name: 'Made', from: 'medium', cell: (callback) => <Time at={callback.created_at} /> },
   { name: 'What then', cell: (callback) => <Then callback={callback} /> },
 ];
+
+/** Its scheme takes the room of what tells two apart. */
+function placeOf({ method, url }: Callback): string {
+  const place = url.replace(/^https?:\/\//, '');
+  return method === 'POST' ? place : `${method} ${place}`;
+}
 
 /** `503`, or why there was no answer. */
 function lastOf({ last_status: status, last_error: error }: Callback) {
@@ -58,22 +65,23 @@ export function CallbackTable({ of, expected, empty }: CallbackTableProps) {
 }
 
 function Then({ callback }: { callback: Callback }) {
-  const { reason } = callback;
-  if (callback.completed_at !== null)
+  const { reason, next_attempt_at: next, created_at: made, completed_at: ended } = callback;
+  if (next !== null && ended === null)
     return (
-      <span class="cut narrow" title={reason ?? undefined}>
-        {reason ?? <Time at={callback.completed_at} />}
+      <span title={reason ?? undefined}>
+        next <Time at={next} due />
       </span>
     );
-  if (callback.next_attempt_at === null)
+  if (reason !== null)
     return (
-      <span class="cut narrow" title={reason ?? undefined}>
-        {reason ?? '–'}
+      <span class="cut narrow" title={reason}>
+        {reason}
       </span>
     );
+  if (ended === null) return <span class="none">–</span>;
   return (
-    <span title={reason ?? undefined}>
-      next <Time at={callback.next_attempt_at} due />
+    <span class="hint" title={exact(new Date(ended))}>
+      after {span(Math.max(0, Date.parse(ended) - Date.parse(made)) / 1_000)}
     </span>
   );
 }

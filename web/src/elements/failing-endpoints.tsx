@@ -2,7 +2,7 @@
 import type { Endpoint } from '../../../src/http/schemas/endpoint.ts';
 import { useApi } from '../context.ts';
 import { whole } from '../format.ts';
-import { healthSentence } from '../health.ts';
+import { healthBrief, healthSentence } from '../health.ts';
 import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { link } from '../route.ts';
 import { Empty } from './empty.tsx';
@@ -49,17 +49,17 @@ function columnsOf(enable: (id: string) => void, busy: boolean): Column<Endpoint
     { name: 'Health', cell: (endpoint) => <Health of={endpoint} /> },
     {
       name: 'Endpoint',
-      cell: ({ id, url }) => (
-        <a class="cut narrow lead" href={link(['endpoints', id])} title={url}>
-          {url}
-        </a>
-      ),
+      rest: true,
+      cell: ({ id, url }) => <Cut text={url} href={link(['endpoints', id])} />,
     },
     {
       name: 'Why',
-      rest: true,
       from: 'medium',
-      cell: (endpoint) => <Cut text={healthSentence(endpoint, new Date())} />,
+      cell: (endpoint) => (
+        <span class="cut" title={healthSentence(endpoint, new Date())}>
+          {healthBrief(endpoint, new Date())}
+        </span>
+      ),
     },
     { name: 'Waiting', figures: true, cell: ({ undelivered }) => whole(undelivered) },
     {

@@ -92,17 +92,17 @@ function textOf(words: readonly Word[], found: Found | undefined, playing: numbe
     const entity = entityOf(words[index] as Word);
     let end = index + 1;
     while (entity && end < words.length && entityOf(words[end] as Word) === entity) end++;
-    const heard = words
-      .slice(index, end)
-      .map((word, place) => <Heard key={index + place} word={word} playing={index + place === playing} />);
+    // The space before an entity is none of it.
+    const first = words[index] as Word;
+    const bare = entity ? first.word.trimStart() : first.word;
+    const heard = [{ ...first, word: bare }, ...words.slice(index + 1, end)].map((word, place) => (
+      <Heard key={index + place} word={word} playing={index + place === playing} />
+    ));
     parts.push(
-      entity ? (
-        <span key={index} class="entity" title={named(entity.type)}>
-          {heard}
-        </span>
-      ) : (
-        <span key={index}>{heard}</span>
-      ),
+      <span key={index}>
+        {first.word.slice(0, first.word.length - bare.length)}
+        <span {...(entity && { class: 'entity', title: named(entity.type) })}>{heard}</span>
+      </span>,
     );
     index = end;
   }
