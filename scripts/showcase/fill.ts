@@ -145,7 +145,7 @@ export async function exhaust(filling: Filling): Promise<void> {
 export async function spread({ database: { db } }: Filling): Promise<void> {
   await sql`
     WITH back AS MATERIALIZED (
-      SELECT d.id, d.job_id, interval '1 second' * CASE WHEN random() < 0.67 THEN random() * 86000
+      SELECT d.id, d.job_id, interval '1 second' * CASE WHEN random() < 0.67 THEN random() * 85000 + 600
         ELSE 86000 + random() * 518000 END AS by
       FROM delivery d WHERE d.state IN ('delivered', 'failed', 'cancelled')
     ), jobs AS (

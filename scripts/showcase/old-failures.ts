@@ -12,9 +12,9 @@ export async function giveUp({ db }: Pick<Database, 'db'>): Promise<void> {
     ), tried AS (
       INSERT INTO attempt (delivery_id, number, trigger, form, started_at, duration_ms, address, phases, status, location,
         answer_head, answer_bytes, answer_truncated, outcome, error_class, error_message, next_at)
-      SELECT a.delivery_id, a.number + n, a.trigger, a.form, a.started_at + n * interval '20 minutes', a.duration_ms,
+      SELECT a.delivery_id, a.number + n, a.trigger, a.form, a.started_at + n * interval '2 minutes', a.duration_ms,
         a.address, a.phases, a.status, a.location, a.answer_head, a.answer_bytes, a.answer_truncated, a.outcome,
-        a.error_class, a.error_message, a.next_at + n * interval '20 minutes'
+        a.error_class, a.error_message, a.next_at + n * interval '2 minutes'
       FROM old JOIN attempt a ON a.delivery_id = old.id AND a.number = old.attempts, generate_series(1, 4) n
     )
     UPDATE delivery SET state = 'failed', attempts = delivery.attempts + 4, step = 5, due_at = NULL, final_at = now(),
