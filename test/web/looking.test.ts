@@ -163,6 +163,24 @@ describe.skipIf(!hasBrowser)(`looking (needs ${CHROMIUM})`, { timeout: 180_000 }
     await page.close();
   });
 
+  test('what was found lies over everything else on the page', async () => {
+    await answered('/over', { status: 200 });
+    const { page } = await open('overview');
+    await page.locator('canvas').first().waitFor();
+    await page.keyboard.press('/');
+    await page.getByRole('combobox', { name: 'Search' }).fill('none.wav');
+    await page.getByRole('option').nth(1).waitFor();
+    for (const hit of await page.getByRole('option').all()) {
+      const isOnTop = await hit.evaluate((element) => {
+        const { left, top, width, height } = element.getBoundingClientRect();
+        const view = element.ownerDocument;
+        return element.contains(view.elementFromPoint(left + width / 2, top + height / 2));
+      });
+      expect(isOnTop).toBe(true);
+    }
+    await page.close();
+  });
+
   test('filters, size and page of a list are in its address, and a link shows another the same', async () => {
     const { page } = await open('callbacks?state=failed&made=1h&rows=25');
     await page.locator('tbody tr.leads').first().waitFor();

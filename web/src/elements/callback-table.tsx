@@ -81,7 +81,9 @@ function Then({ callback }: { callback: Callback }) {
   if (ended === null) return <span class="none">–</span>;
   return (
     <span class="hint" title={exact(new Date(ended))}>
-      after {span(Math.max(0, Date.parse(ended) - Date.parse(made)) / 1_000)}
+      {tookOf(Date.parse(ended) - Date.parse(made))}
     </span>
   );
 }
+
+const tookOf = (ms: number): string => (ms < 1_000 ? 'at once' : `after ${span(ms / 1_000)}`);
