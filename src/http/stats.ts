@@ -5,6 +5,7 @@ import type { Db } from '../store/database.ts';
 import { readLatency, readNow, readStats, type StatsStep } from '../store/stats.ts';
 import { isInstant } from './dates.ts';
 import type { Query } from './page.ts';
+import { isUuid } from './params.ts';
 import * as schemas from './schemas/stats.ts';
 
 const DAY_S = 86_400;
@@ -15,12 +16,14 @@ const SHORTEST_STEP_S = 60;
 
 export function statsRoutes(server: FastifyInstance, { db }: { db: Db }): void {
   server.get('/api/stats', { schema: schemas.readStats }, async (request): Promise<schemas.Stats> => {
-    const { from, to, stepS } = readSpan(request.query as Query, new Date());
-    const span = { accountId: request.account, from, to, stepS };
+    const query = request.query as Query;
+    const { from, to, stepS } = readSpan(query, new Date());
+    const endpointId = readEndpoint(query);
+    const span = { accountId: request.account, from, to, stepS, endpointId };
     const [steps, latency, now] = await Promise.all([
       readStats(db, span),
       readLatency(db, span),
-      readNow(db, request.account),
+      readNow(db, span),
     ]);
     const sum = (name: 'delivered' | 'failed' | 'cancelled' | 'attempts' | 'done' | 'error' | 'audio') =>
       steps.reduce((sum, step) => sum + step[name], 0);
@@ -48,6 +51,12 @@ export function statsRoutes(server: FastifyInstance, { db }: { db: Db }): void {
       steps: steps.map((step) => ({ at: step.at.toISOString(), ...figures(step) })),
     };
   });
+}
+
+function readEndpoint({ endpoint }: Query): string | null {
+  if (endpoint === undefined || endpoint === '') return null;
+  if (isUuid(String(endpoint))) return String(endpoint);
+  throw new HttpError('request_invalid', { sentences: ['endpoint must be the id of an endpoint'] });
 }
 
 function figures(step: Omit<StatsStep, 'at'>): schemas.Stats['total'] {

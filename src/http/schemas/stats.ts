@@ -35,6 +35,12 @@ export const Stats = Type.Object(
 export type Stats = Static<typeof Stats>;
 
 export const StatsQuery = Type.Object({
+  endpoint: Type.Optional(
+    Type.String({
+      format: 'uuid',
+      description: 'Of callbacks to this endpoint alone; transcriptions and audio are 0 then.',
+    }),
+  ),
   from: Type.Optional(Type.String({ description: 'ISO 8601 with a zone; 24 hours before `to`.' })),
   to: Type.Optional(Type.String({ description: 'ISO 8601 with a zone, this instant excluded; now.' })),
   step: Type.Optional(

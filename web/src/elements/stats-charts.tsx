@@ -10,23 +10,11 @@ const sum = (values: readonly (number | null)[]): number =>
 const hours = (value: number): string =>
   value >= 10 || value === 0 ? `${Math.round(value)} h` : `${value.toFixed(value >= 1 ? 1 : 2)} h`;
 
-export function StatsCharts({ of }: { of: Stats | undefined }) {
-  if (of === undefined)
-    return (
-      <div class="charts" aria-busy="true">
-        {['Callbacks', 'Attempt latency', 'Transcriptions', 'Audio heard'].map((title) => (
-          <figure key={title} class="chart">
-            <figcaption>
-              <h2>{title}</h2>
-            </figcaption>
-            <div class="plot" />
-          </figure>
-        ))}
-      </div>
-    );
+/** What became of callbacks, and how long attempts took. */
+export function CallbackCharts({ of }: { of: Stats }) {
   const { times, step } = of;
   return (
-    <div class="charts">
+    <>
       <Chart
         title="Callbacks"
         says={`Callbacks that ended: ${whole(of.total.delivered)} delivered, ${whole(of.total.failed)} failed, ${whole(of.total.cancelled)} cancelled.`}
@@ -41,7 +29,7 @@ export function StatsCharts({ of }: { of: Stats | undefined }) {
       />
       <Chart
         title="Attempt latency"
-        says={`An attempt took ${of.total.p50 === null ? 'nothing: none was made' : `${milliseconds(of.total.p50)} in the middle, ${milliseconds(of.total.p95 ?? 0)} for the slowest twentieth`}.`}
+        says={latencyOf(of.total)}
         {...{ times, step }}
         as="lines"
         format={milliseconds}
@@ -50,6 +38,44 @@ export function StatsCharts({ of }: { of: Stats | undefined }) {
           { name: 'p95', colour: 'waiting-solid', values: of.p95 },
         ]}
       />
+    </>
+  );
+}
+
+function latencyOf({ p50, p95 }: Stats['total']): string {
+  if (p50 === null || p95 === null) return 'No attempt was made.';
+  return `An attempt took ${milliseconds(p50)} in the middle, ${milliseconds(p95)} for the slowest twentieth.`;
+}
+
+/** The room that charts will take. */
+export function ChartsToCome({ titles }: { titles: readonly string[] }) {
+  return (
+    <>
+      {titles.map((title) => (
+        <figure key={title} class="chart" aria-busy="true">
+          <figcaption>
+            <h2>{title}</h2>
+          </figcaption>
+          <div class="plot" />
+        </figure>
+      ))}
+    </>
+  );
+}
+
+export function StatsCharts({ of }: { of: Stats | undefined }) {
+  if (of === undefined)
+    return (
+      <div class="charts">
+        <ChartsToCome
+          titles={['Callbacks', 'Attempt latency', 'Transcriptions', 'Audio heard, hours per hour']}
+        />
+      </div>
+    );
+  const { times, step } = of;
+  return (
+    <div class="charts">
+      <CallbackCharts of={of} />
       <Chart
         title="Transcriptions"
         says={`Transcriptions that ended: ${whole(sum(of.done))} done, ${whole(sum(of.errors))} with an error; ${whole(of.queued)} wait and ${whole(of.processing)} run now.`}

@@ -7,11 +7,13 @@ import { Facts } from '../elements/facts.tsx';
 import { Health } from '../elements/health.tsx';
 import { Page } from '../elements/page.tsx';
 import { Problem } from '../elements/problem.tsx';
+import { CallbackCharts, ChartsToCome } from '../elements/stats-charts.tsx';
 import { Time } from '../elements/time.tsx';
 import { span } from '../format.ts';
 import { healthSentence, successOf } from '../health.ts';
 import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { go, link } from '../route.ts';
+import { statsOf, statsQuery } from '../stats.ts';
 
 const LAST_CALLBACKS = 10;
 
@@ -117,6 +119,7 @@ export function Endpoint({ id }: { id: string }) {
               ],
             ]}
           />
+          <Day id={id} />
           <header class="title">
             <h2>Latest callbacks</h2>
             <a href={link(['callbacks'], { endpoint: id })}>All of them</a>
@@ -127,5 +130,22 @@ export function Endpoint({ id }: { id: string }) {
         </>
       )}
     </Page>
+  );
+}
+
+/** Its last 24 hours. */
+function Day({ id }: { id: string }) {
+  const api = useApi();
+  const { value, problem } = useLoaded({
+    of: `day ${id}`,
+    load: async (signal) =>
+      statsOf(await api.stats({ ...statsQuery('24h', new Date()), endpoint: id }, { signal })),
+    everyMs: 2 * ENDPOINTS_EVERY_MS,
+  });
+  return (
+    <div class="charts">
+      <Problem problem={problem} />
+      {value ? <CallbackCharts of={value} /> : <ChartsToCome titles={['Callbacks', 'Attempt latency']} />}
+    </div>
   );
 }
