@@ -1,4 +1,6 @@
 // `ringback callbacks`: did they get it, sending again, and cancelling. A client of the public API.
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import type {
@@ -6,13 +8,17 @@ import type {
   Callback,
   CallbackWithAttempts,
   CancelledCallbacks,
-  Replay,
+  Client,
   ReplayRequest,
 } from '../client/client.ts';
 import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../delivery.ts';
+import { addListFlags, type Columns, type ListFlags, printList } from './list.ts';
 import { positive } from './numbers.ts';
+import { told } from './replays.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
+import { idOf } from './short-id.ts';
 import { printable, table } from './table.ts';
+import { printableText } from './terminal.ts';
 
 type Narrowed = {
   state?: DeliveryState[];
@@ -34,11 +40,14 @@ function narrowed(command: Command): Command {
 }
 
 /** In the words of the API. */
-function filterOf({ state, endpoint, transcription, event, createdAfter, createdBefore }: Narrowed) {
+async function filterOf(
+  client: Client,
+  { state, endpoint, transcription, event, createdAfter, createdBefore }: Narrowed,
+) {
   return {
     ...(state && { state }),
-    ...(endpoint && { endpoint }),
-    ...(transcription && { transcription_id: transcription }),
+    ...(endpoint && { endpoint: await idOf(client, 'endpoint', endpoint) }),
+    ...(transcription && { transcription_id: await idOf(client, 'transcription', transcription) }),
     ...(event && { event }),
     ...(createdAfter && { created_after: createdAfter }),
     ...(createdBefore && { created_before: createdBefore }),
@@ -46,40 +55,46 @@ function filterOf({ state, endpoint, transcription, event, createdAfter, created
 }
 
 export function callbacksCommand(): Command {
-  const list = addServerFlags(narrowed(new Command('list').description('the newest first')))
-    .option('--limit <N>', 'how many at most', positive, 50)
-    .action(async (flags: Narrowed & { limit: number } & ServerFlags) => {
-      const { limit } = flags;
-      const query = { ...filterOf(flags), limit: Math.min(limit, 1_000) };
-      const found: Callback[] = [];
-      for await (const callback of clientOf(flags).callbacks.list(query)) {
-        found.push(callback);
-        if (found.length === limit) break;
-      }
-      print(flags, found, listed);
-    });
+  const list = addListFlags(narrowed(new Command('list').description('the newest first'))).action(
+    async (flags: Narrowed & ListFlags) => {
+      const client = clientOf(flags);
+      const filter = await filterOf(client, flags);
+      await printList(flags, (page) => client.callbacks.list({ ...filter, ...page }), LISTED);
+    },
+  );
 
   const show = addServerFlags(new Command('show').description('one, with every attempt'))
-    .argument('<id>', 'as listed; the webhook-id of its requests')
-    .action(async (id: string, flags: ServerFlags) =>
-      print(flags, await clientOf(flags).callbacks.get(id), shown),
-    );
+    .argument('<id>', 'as listed, or its beginning; the webhook-id of its requests')
+    .action(async (given: string, flags: ServerFlags) => {
+      const client = clientOf(flags);
+      print(flags, await client.callbacks.get(await idOf(client, 'callback', given)), shown);
+    });
+
+  const body = addServerFlags(new Command('body').description('what is sent, byte for byte'))
+    .argument('<id>', 'as listed, or its beginning')
+    .action(async (given: string, flags: ServerFlags) => {
+      const client = clientOf(flags);
+      const bytes = await client.callbacks.body(await idOf(client, 'callback', given));
+      // A terminal is shown no commands of what a file or a caller wrote.
+      if (process.stdout.isTTY) process.stdout.write(`${printableText(await new Response(bytes).text())}\n`);
+      else
+        await pipeline(Readable.fromWeb(bytes as import('node:stream/web').ReadableStream), process.stdout);
+    });
 
   const resend = addServerFlags(new Command('resend').description('send one again, now'))
-    .argument('<id>', 'as listed')
+    .argument('<id>', 'as listed, or its beginning')
     .option('--to <url>', 'to this URL from now on, instead of where it went before')
-    .action(async (id: string, { to, ...flags }: { to?: string } & ServerFlags) =>
-      print(
-        flags,
-        await clientOf(flags).callbacks.resend(id, { ...(to !== undefined && { url: to }) }),
-        resent,
-      ),
-    );
+    .action(async (given: string, { to, ...flags }: { to?: string } & ServerFlags) => {
+      const client = clientOf(flags);
+      const id = await idOf(client, 'callback', given);
+      print(flags, await client.callbacks.resend(id, { ...(to !== undefined && { url: to }) }), resent);
+    });
 
   return new Command('callbacks')
     .description('see, resend and cancel callbacks of a running server')
     .addCommand(list)
     .addCommand(show)
+    .addCommand(body)
     .addCommand(resend)
     .addCommand(cancelCommand())
     .addCommand(replayCommand());
@@ -89,14 +104,15 @@ function cancelCommand(): Command {
   return addServerFlags(
     narrowed(new Command('cancel').description('send nothing further: of one, or of all that match')),
   )
-    .argument('[id]', 'as listed; without it, say which by the options')
-    .action(async (id: string | undefined, flags: Narrowed & ServerFlags, command: Command) => {
-      const filter = filterOf(flags);
-      const { callbacks } = clientOf(flags);
-      if (id === undefined) return print(flags, await callbacks.cancelMany({ filter }), cancelledMany);
+    .argument('[id]', 'as listed, or its beginning; without it, say which by the options')
+    .action(async (given: string | undefined, flags: Narrowed & ServerFlags, command: Command) => {
+      const client = clientOf(flags);
+      const filter = await filterOf(client, flags);
+      if (given === undefined)
+        return print(flags, await client.callbacks.cancelMany({ filter }), cancelledMany);
       if (Object.keys(filter).length > 0)
         command.error('error: name one callback by its id, or many by the options, not both');
-      print(flags, await callbacks.cancel(id), cancelled);
+      print(flags, await client.callbacks.cancel(await idOf(client, 'callback', given)), cancelled);
     });
 }
 
@@ -108,12 +124,13 @@ function replayCommand(): Command {
     .option('--no-wait', 'do not wait for its end; Ctrl-C stops the waiting, not the replay')
     .action(async (flags: ReplayFlags & ServerFlags) => {
       const { rate } = flags;
-      const request: ReplayRequest = { filter: filterOf(flags), ...(rate !== undefined && { rate }) };
-      const { replays } = clientOf(flags);
-      let replay = await replays.create(request);
+      const client = clientOf(flags);
+      const filter = await filterOf(client, flags);
+      const request: ReplayRequest = { filter, ...(rate !== undefined && { rate }) };
+      let replay = await client.replays.create(request);
       while (flags.wait && replay.state === 'running') {
         await sleep(500);
-        replay = await replays.get(replay.id);
+        replay = await client.replays.get(replay.id);
       }
       print(flags, replay, told);
     });
@@ -134,20 +151,15 @@ function cancelledMany({ cancelled, in_flight }: CancelledCallbacks): string {
   return `${cancelled} waiting callbacks cancelled, ${in_flight} being sent at this moment are their last attempts`;
 }
 
-function listed(callbacks: readonly Callback[]): string {
-  return table(
-    ['ID', 'STATE', 'EVENT', 'ATTEMPTS', 'CREATED', 'URL', 'REASON'],
-    callbacks.map((one) => [
-      one.id,
-      one.state,
-      one.event,
-      one.attempt_count,
-      one.created_at,
-      one.url,
-      one.reason,
-    ]),
-  );
-}
+const LISTED: Columns<Callback> = {
+  ID: ({ id }) => id,
+  STATE: ({ state }) => state,
+  EVENT: ({ event }) => event,
+  ATTEMPTS: ({ attempt_count }) => attempt_count,
+  CREATED: ({ created_at }) => created_at,
+  URL: ({ url }) => url,
+  REASON: ({ reason }) => reason,
+};
 
 function shown(callback: CallbackWithAttempts): string {
   const { attempts, ...fields } = callback;
@@ -179,8 +191,4 @@ function answerOf({ error, answer, location }: Attempt): string | null {
   if (error) return `${error.class}${error.message ? `: ${error.message}` : ''}`;
   if (location) return `to ${location}`;
   return answer?.text?.slice(0, SHOWN_CHARACTERS) || null;
-}
-
-function told({ id, state, matched, resent, skipped }: Replay): string {
-  return `replay ${id} ${state}: ${matched} matched, ${resent} resent, skipped ${skipped.in_flight} in flight and ${skipped.body_gone} without a body`;
 }

@@ -9,67 +9,64 @@ import {
   type EndpointSort,
   type EndpointState,
 } from '../delivery.ts';
-import { positive } from './numbers.ts';
+import { addListFlags, type Columns, type ListFlags, printList, tableOf } from './list.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
-import { printable, table } from './table.ts';
+import { idOf } from './short-id.ts';
+import { printable } from './table.ts';
 
-type ListFlags = {
+type Narrowed = {
   sort?: EndpointSort;
   state?: EndpointState[];
   health?: EndpointHealthWord[];
   search?: string;
-  limit?: number;
 };
 
 function listCommand(): Command {
-  return addServerFlags(new Command('list').description('with their health, by URL unless asked otherwise'))
+  const command = new Command('list')
+    .description('with their health, by URL unless asked otherwise')
     .addOption(new Option('--sort <name>', 'order').choices([...ENDPOINT_SORTS]))
     .addOption(new Option('--health <names...>', 'only these').choices([...ENDPOINT_HEALTHS]))
     .addOption(
       new Option('--state <names...>', 'only those whose breaker says so').choices([...ENDPOINT_STATES]),
     )
-    .option('--search <text>', 'only those with it in their URL')
-    .option('--limit <N>', 'how many at most (default: all)', positive)
-    .action(async ({ sort, state, health, search, limit, ...flags }: ListFlags & ServerFlags) => {
-      const query = {
-        ...(sort && { sort }),
-        ...(state && { state }),
-        ...(health && { health }),
-        ...(search && { search }),
-        limit: Math.min(limit ?? LARGEST_PAGE, LARGEST_PAGE),
-      };
-      const found: Endpoint[] = [];
-      for await (const endpoint of clientOf(flags).endpoints.list(query)) {
-        found.push(endpoint);
-        if (found.length === limit) break;
-      }
-      print(flags, found, listed);
-    });
+    .option('--search <text>', 'only those with it in their URL');
+  return addListFlags(command).action(async (flags: Narrowed & ListFlags) => {
+    const { sort, state, health, search } = flags;
+    const client = clientOf(flags);
+    const query = {
+      ...(sort && { sort }),
+      ...(state && { state }),
+      ...(health && { health }),
+      ...(search && { search }),
+    };
+    await printList(flags, (page) => client.endpoints.list({ ...query, ...page }), LISTED);
+  });
 }
-
-const LARGEST_PAGE = 1_000;
 
 export function endpointsCommand(): Command {
   const change = (name: 'enable' | 'disable', description: string) =>
     addServerFlags(new Command(name).description(description))
-      .argument('<id>', 'as listed')
-      .action(async (id: string, flags: ServerFlags) =>
-        print(flags, await clientOf(flags).endpoints[name](id), (endpoint) => listed([endpoint])),
-      );
+      .argument('<id>', 'as listed, or its beginning')
+      .action(async (given: string, flags: ServerFlags) => {
+        const client = clientOf(flags);
+        const id = await idOf(client, 'endpoint', given);
+        print(flags, await client.endpoints[name](id), (endpoint) => tableOf([endpoint], LISTED));
+      });
   const remove = addServerFlags(
     new Command('remove').description(
       'cancel what waits there and forget it; a later callback to the same URL makes a new one',
     ),
   )
-    .argument('<id>', 'as listed')
-    .action(async (id: string, flags: ServerFlags) =>
+    .argument('<id>', 'as listed, or its beginning')
+    .action(async (given: string, flags: ServerFlags) => {
+      const client = clientOf(flags);
       print(
         flags,
-        await clientOf(flags).endpoints.remove(id),
+        await client.endpoints.remove(await idOf(client, 'endpoint', given)),
         ({ url, cancelled, in_flight }) =>
           `removed ${printable(url)}: ${cancelled} waiting callbacks cancelled, ${in_flight} being sent at this moment are their last attempts`,
-      ),
-    );
+      );
+    });
   return new Command('endpoints')
     .description('see, disable, enable and remove the endpoints of a running server')
     .addCommand(listCommand())
@@ -78,18 +75,13 @@ export function endpointsCommand(): Command {
     .addCommand(remove);
 }
 
-function listed(endpoints: readonly Endpoint[]): string {
-  return table(
-    ['ID', 'HEALTH', 'STATE', 'UNDELIVERED', 'FAILURES', 'OK 24H', 'URL', 'REASON'],
-    endpoints.map((one) => [
-      one.id,
-      one.health,
-      one.state,
-      one.undelivered,
-      one.failures_in_a_row,
-      one.success_rate_24h === null ? null : `${Math.floor(one.success_rate_24h * 100)} %`,
-      one.url,
-      one.disabled_reason,
-    ]),
-  );
-}
+const LISTED: Columns<Endpoint> = {
+  ID: ({ id }) => id,
+  HEALTH: ({ health }) => health,
+  STATE: ({ state }) => state,
+  UNDELIVERED: ({ undelivered }) => undelivered,
+  FAILURES: ({ failures_in_a_row }) => failures_in_a_row,
+  'OK 24H': ({ success_rate_24h: rate }) => (rate === null ? null : `${Math.floor(rate * 100)} %`),
+  URL: ({ url }) => url,
+  REASON: ({ disabled_reason }) => disabled_reason,
+};

@@ -7,7 +7,7 @@ import { Command, Option } from 'commander';
 import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
-import { type Narrowed, narrowed, queryOf } from './transcriptions.ts';
+import { type Narrowed, narrowed, queryOf } from './transcription-filter.ts';
 
 const PAGE = 100;
 const ENDINGS: Readonly<Record<ResultFormat, string>> = { text: 'txt', json: 'json', srt: 'srt', vtt: 'vtt' };

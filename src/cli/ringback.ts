@@ -10,10 +10,19 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   transcribe: async () => (await import('./transcribe.ts')).transcribeCommand(),
   listen: async () => (await import('./listen.ts')).listenCommand(),
+  submit: async () => (await import('./submit.ts')).submitCommand(),
+  transcriptions: async () => (await import('./transcriptions.ts')).transcriptionsCommand(),
   trigger: async () => (await import('./trigger.ts')).triggerCommand(),
   keys: async () => (await import('./keys.ts')).keysCommand(),
   callbacks: async () => (await import('./callbacks.ts')).callbacksCommand(),
   endpoints: async () => (await import('./endpoints.ts')).endpointsCommand(),
+  inboxes: async () => (await import('./inboxes.ts')).inboxesCommand(),
+  replays: async () => (await import('./replays.ts')).replaysCommand(),
+  secrets: async () => (await import('./secrets.ts')).secretsCommand(),
+  tail: async () => (await import('./tail.ts')).tailCommand(),
+  login: async () => (await import('./login.ts')).loginCommand(),
+  logout: async () => (await import('./login.ts')).logoutCommand(),
+  profiles: async () => (await import('./login.ts')).profilesCommand(),
   doctor: async () => (await import('./doctor.ts')).doctorCommand(),
 };
 
@@ -28,9 +37,19 @@ for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMAN
   if (load) program.addCommand(await load());
 }
 
+endQuietly();
 try {
   await program.parseAsync();
 } catch (error) {
   process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
   process.exitCode = 1;
+}
+
+/** `| head` closes our output: nobody reads on, and that is no failure. */
+function endQuietly(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(0);
+    });
 }

@@ -1,22 +1,37 @@
 // Ids as people type them: whole, or their beginning where nothing else begins so.
-import type { Client, Found } from '../client/client.ts';
+import type { Client } from '../client/client.ts';
 import { shortOf } from './table.ts';
 
 const WHOLE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const FEW = 20;
+
+type Kind = 'transcription' | 'callback' | 'endpoint' | 'replay';
 
 /** The id that `given` stands for; throws a sentence when that is none or several. */
-export async function idOf(client: Client, kind: Found['kind'], given: string): Promise<string> {
+export async function idOf(client: Client, kind: Kind, given: string): Promise<string> {
   if (WHOLE.test(given)) return given;
   if (!/^[0-9a-f][0-9a-f-]{3,}$/i.test(given))
     throw unclear(`${given} is no id: give it as listed, or its first four digits or more`);
-  const found = (await client.search(given)).filter((one) => one.kind === kind && one.matched === 'id');
+  const found = kind === 'replay' ? await replaysLike(client, given) : await searched(client, kind, given);
   const [only] = found;
   if (!only) throw unclear(`there is no ${kind} whose id begins with ${given}`);
   if (found.length > 1)
     throw unclear(
-      `${found.length} ${kind}s have an id that begins with ${given}: ${found.map(({ id }) => shortOf(id, 12)).join(', ')}`,
+      `${found.length} ${kind}s have an id that begins with ${given}: ${found.map((id) => shortOf(id, 13)).join(', ')}`,
     );
-  return only.id;
+  return only;
+}
+
+async function searched(client: Client, kind: Kind, given: string): Promise<string[]> {
+  const hits = await client.search({ q: given, limit: FEW });
+  return hits.filter((hit) => hit.kind === kind && hit.matched === 'id').map(({ id }) => id);
+}
+
+/** There are few, and no search knows them. */
+async function replaysLike(client: Client, given: string): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of client.replays.list()) if (id.startsWith(given.toLowerCase())) ids.push(id);
+  return ids;
 }
 
 const unclear = (sentence: string): Error => Object.assign(new Error(sentence), { code: 'id_unclear' });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CallbackWithAttempts, Client, Job, JobRequest } from '../client/client.ts';
 import { DELIVERY_FORMS, type DeliveryForm, METHODS, type Method } from '../delivery.ts';
+import { pair } from './pair.ts';
 import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
@@ -57,12 +58,6 @@ export function submitCommand(): Command {
     .option('--follow', 'print everything that happens to it and to its callback, until both have ended')
     .addOption(new Option('--format <name>', 'of the words').choices([...RESULT_FORMATS]).default('text'));
   return addServerFlags(command).action(submit);
-}
-
-function pair(given: string, before: Record<string, string> = {}): Record<string, string> {
-  const at = given.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('write key=value');
-  return { ...before, [given.slice(0, at)]: given.slice(at + 1) };
 }
 
 function object(given: string): Record<string, unknown> {

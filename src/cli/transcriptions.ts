@@ -1,44 +1,13 @@
 // `ringback transcriptions`: list, show, cancel, delete and export. A client of the public API.
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Client, Job, JobQuery } from '../client/client.ts';
-import { JOB_STATES, type JobState } from '../job.ts';
+import { Command, Option } from 'commander';
+import type { Client, Job } from '../client/client.ts';
 import { exportCommand } from './export.ts';
 import { addListFlags, type ListFlags, printList } from './list.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
 import { idOf } from './short-id.ts';
 import { printable } from './table.ts';
-
-export type Narrowed = {
-  status?: JobState[];
-  after?: string;
-  before?: string;
-  metadata?: Record<string, string>;
-};
-
-export function narrowed(command: Command): Command {
-  return command
-    .addOption(new Option('--status <names...>', 'only those in one of these').choices([...JOB_STATES]))
-    .option('--after <time>', 'made from then on: a day, or an instant such as 2026-11-22T09:30:00Z')
-    .option('--before <time>', 'made before then')
-    .option('--metadata <key=value...>', 'only those with all of these in their custom_metadata', pair);
-}
-
-function pair(given: string, before: Record<string, string> = {}): Record<string, string> {
-  const at = given.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('write key=value');
-  return { ...before, [given.slice(0, at)]: given.slice(at + 1) };
-}
-
-/** In the words of the API. */
-export function queryOf({ status, after, before, metadata }: Narrowed): JobQuery {
-  return {
-    ...(status && { status }),
-    ...(after && { after_date: after }),
-    ...(before && { before_date: before }),
-    ...(metadata && { custom_metadata: metadata }),
-  };
-}
+import { type Narrowed, narrowed, queryOf } from './transcription-filter.ts';
 
 export function transcriptionsCommand(): Command {
   return new Command('transcriptions')

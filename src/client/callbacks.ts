@@ -9,6 +9,7 @@ import type {
   TestCallbackRequest,
 } from '../http/schemas/callback.ts';
 import type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
+import type { SentRequest } from '../http/schemas/sent-request.ts';
 import { type CallOptions, type Connection, pages } from './connection.ts';
 
 export function callbacksOf(connection: Connection) {
@@ -19,6 +20,11 @@ export function callbacksOf(connection: Connection) {
       pages<Callback>(connection, '/api/callbacks', { ...call, query }),
     /** With every attempt. */
     get: (id: string, call: CallOptions = {}) => connection.json<CallbackWithAttempts>('GET', at(id), call),
+    /** The head of its request, as it was sent last. */
+    request: (id: string, call: CallOptions = {}) =>
+      connection.json<SentRequest>('GET', `${at(id)}/request`, { ...call, has: 'method' }),
+    /** Its body byte for byte. */
+    body: (id: string, call: CallOptions = {}) => connection.stream(`${at(id)}/request/body`, call),
     /** A sample callback, by the same engine as every other. */
     test: (request: TestCallbackRequest, call: CallOptions = {}) =>
       connection.json<CallbackWithAttempts>('POST', '/api/callbacks/test', { ...call, json: request }),

@@ -1,6 +1,5 @@
 // `ringback/client`: every route of the API as a typed call. Its types are those of the schemas that the server checks
 // and describes itself with; of the server's parts it loads none.
-import type { Found } from '../http/schemas/search.ts';
 import type { Health } from '../http/schemas/server.ts';
 import { audioOf } from './audio.ts';
 import { callbacksOf, replaysOf } from './callbacks.ts';
@@ -9,6 +8,8 @@ import { endpointsOf, hostsOf, signingSecretsOf } from './endpoints.ts';
 import { type EventOptions, eventsOf } from './events.ts';
 import { inboxesOf } from './inboxes.ts';
 import { keysOf } from './keys.ts';
+import { searchOf } from './search.ts';
+import { statsOf } from './stats.ts';
 import { transcriptionsOf } from './transcriptions.ts';
 
 export { parseExact } from '../exact-json.ts';
@@ -36,8 +37,9 @@ export type {
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
 export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
-export type { Found } from '../http/schemas/search.ts';
+export type { SentRequest } from '../http/schemas/sent-request.ts';
 export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
+export type { Stats, StatsQuery } from '../http/schemas/stats.ts';
 export type { AudioSource, UploadOptions } from './audio.ts';
 export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
 export { type Reason, RingbackError } from './error.ts';
@@ -60,15 +62,8 @@ export function createClient(options: ConnectionOptions) {
     hosts: hostsOf(connection),
     signingSecrets: signingSecretsOf(connection),
     inboxes: inboxesOf(connection),
-    /** By the beginning of an id, by `key=value` of custom metadata, or by a part of an endpoint's URL. */
-    search: async (q: string, call: CallOptions = {}): Promise<Found[]> =>
-      (
-        await connection.json<{ items: Found[] }>('GET', '/api/search', {
-          ...call,
-          query: { q },
-          has: 'items',
-        })
-      ).items,
+    stats: statsOf(connection),
+    search: searchOf(connection),
     keys: keysOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */
     events: (options?: EventOptions) => eventsOf(connection, options),

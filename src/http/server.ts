@@ -46,7 +46,9 @@ import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
 import { replayRoutes } from './replays.ts';
 import { searchRoutes } from './search.ts';
+import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
+import { statsRoutes } from './stats.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
@@ -195,6 +197,8 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     jobRoutes(guarded, deps);
     callbackRoutes(guarded, deps);
     testCallbackRoutes(guarded, deps);
+    sentRequestRoutes(guarded, deps);
+    statsRoutes(guarded, deps);
     replayRoutes(guarded, deps);
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);

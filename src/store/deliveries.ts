@@ -11,7 +11,7 @@ import { notBefore, whyNot } from './endpoint-health.ts';
 import { markDue } from './endpoints.ts';
 import { findRecord, type RecordRow } from './job-list.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
-import type { Schema } from './schema.ts';
+import type { Json, Schema } from './schema.ts';
 
 /** In a body: the result of the job as its row has it by then. It may have 20 MB, and is sent to the database once. */
 export const JOB_RESULT = Symbol('the result of the job');
@@ -99,6 +99,11 @@ export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 're
   next_at: Date | null;
   /** Null once its endpoint is gone. */
   present_endpoint_id: string | null;
+  /** Of its last attempt: the answer's status, or why there was none. */
+  last_status: number | null;
+  last_error: string | null;
+  /** Of its transcription, while that is there. */
+  custom_metadata: Record<string, Json> | null;
 };
 export type AttemptRow = Selectable<Schema['attempt']>;
 
@@ -136,6 +141,11 @@ const bytes = sql<number | null>`length(CASE form WHEN 'full' THEN full_body ELS
 const ofItsEndpoint = <T>(says: RawBuilder<T>) => sql<T | null>`CASE state WHEN 'pending' THEN (
   SELECT ${says} FROM endpoint JOIN host ON host.id = endpoint.host_id WHERE endpoint.id = delivery.endpoint_id) END`;
 
+function ofLastAttempt<T>(column: 'status' | 'error_class') {
+  return sql<T | null>`(SELECT ${sql.ref(column)} FROM attempt WHERE delivery_id = delivery.id
+    ORDER BY number DESC LIMIT 1)`;
+}
+
 const MEASURED = [
   bytes,
   placeAt.as('place_at'),
@@ -145,6 +155,14 @@ const MEASURED = [
     string | null
   >`(SELECT id FROM endpoint WHERE endpoint.id = delivery.endpoint_id AND removed_at IS NULL)`.as(
     'present_endpoint_id',
+  ),
+  ofLastAttempt<number>('status').as('last_status'),
+  ofLastAttempt<string>('error_class').as('last_error'),
+  sql<Record<
+    string,
+    Json
+  > | null>`(SELECT request -> 'custom_metadata' FROM job WHERE job.id = delivery.job_id)`.as(
+    'custom_metadata',
   ),
 ] as const;
 

@@ -1,95 +1,116 @@
-// One question over all that an account has: by the beginning of an id, along primary keys; by a pair of custom metadata, along
-// its index; by a part of an endpoint's URL. Each kind gives a few, the newest first.
+// What an account looks for, by the beginning of an id, a part of a URL, custom_metadata, a file name, an error code or a
+// status. Each kind is a statement of its own over at most the newest rows, so that a word nobody wrote costs no more
+// than one that is everywhere.
 import { type RawBuilder, sql } from 'kysely';
-import type { FoundKind } from '../found.ts';
+import type { DeliveryState } from '../delivery.ts';
+import type { JobState } from '../job.ts';
 import type { Db } from './database.ts';
-import { listEndpoints } from './endpoint-list.ts';
-import { listJobs } from './job-list.ts';
-import type { MetadataConditions } from './metadata.ts';
+import { metadataConditions } from './metadata.ts';
 
 export type Found = {
-  kind: FoundKind;
+  kind: 'transcription' | 'callback' | 'endpoint';
   id: string;
-  /** Of people: a file's name, a URL, a name. */
-  title: string | null;
-  state: string | null;
+  /** What it is called: a file name, or a URL with its query. */
+  name: string;
+  state: JobState | DeliveryState | null;
+  /** What of it is what was asked for. */
+  matched: 'id' | 'metadata' | 'file_name' | 'url' | 'error' | 'status';
+  /** Of a transcription: how its newest callback stands. */
+  callback_state: DeliveryState | null;
   created_at: Date;
 };
 
-/** Of each kind. */
-const MOST = 10;
+export type Asked = { accountId: string; text: string; limit: number };
 
-type Source = {
-  kind: FoundKind;
-  table: RawBuilder<unknown>;
-  title: RawBuilder<unknown>;
-  state: RawBuilder<unknown>;
-  which?: RawBuilder<unknown>;
-};
+/** So many of the newest rows are looked through where no index holds what is asked. */
+const NEWEST = 20_000;
 
-const SOURCES: readonly Source[] = [
-  { kind: 'transcription', table: sql`job`, title: sql`coalesce(filename, audio_url)`, state: sql`state` },
-  { kind: 'callback', table: sql`delivery`, title: sql`url`, state: sql`state` },
-  {
-    kind: 'endpoint',
-    table: sql`endpoint`,
-    title: sql`url`,
-    state: sql`CASE WHEN disabled_at IS NULL THEN breaker ELSE 'disabled' END`,
-    which: sql`removed_at IS NULL`,
-  },
-  { kind: 'inbox', table: sql`inbox`, title: sql`name`, state: sql`NULL` },
-  { kind: 'replay', table: sql`replay`, title: sql`NULL`, state: sql`state` },
-  {
-    kind: 'key',
-    table: sql`api_key`,
-    title: sql`name`,
-    state: sql`CASE WHEN revoked_at IS NULL THEN 'active' ELSE 'revoked' END`,
-  },
-];
+const JOB = sql`'transcription' AS kind, id, coalesce(filename, audio_url) AS name, state, created_at,
+  (SELECT state FROM delivery WHERE job_id = job.id ORDER BY created_at DESC LIMIT 1) AS callback_state`;
+const DELIVERY = sql`'callback' AS kind, id, url AS name, state, created_at, NULL AS callback_state`;
 
-/** `beginning`: hexadecimal digits of an id with its dashes, lower case. */
-export async function findByIdBeginning(db: Db, accountId: string, beginning: string): Promise<Found[]> {
-  const [low, high] = bounds(beginning);
-  const parts = SOURCES.map(
-    ({ kind, table, title, state, which = sql`true` }) => sql`(
-      SELECT ${kind}::text AS kind, id, (${title})::text AS title, (${state})::text AS state, created_at FROM ${table}
-      WHERE id BETWEEN ${low}::uuid AND ${high}::uuid AND account_id = ${accountId} AND ${which} ORDER BY id LIMIT ${MOST})`,
-  );
-  const { rows } = await sql<Found>`${sql.join(parts, sql` UNION ALL `)}`.execute(db);
-  return rows;
-}
-
-/** The first and the last id that begin so. */
-export function bounds(beginning: string): [string, string] {
-  const digits = beginning.replaceAll('-', '');
+/** Ids from `0c5b…` up to its last: a text that is the beginning of one; null where it is of none. */
+export function idRange(text: string): readonly [from: string, to: string] | null {
+  const digits = text.replaceAll('-', '').toLowerCase();
+  if (!/^[0-9a-f]{4,32}$/.test(digits) || !/^[0-9a-f-]+$/i.test(text)) return null;
   const whole = (fill: string) =>
-    digits.padEnd(32, fill).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    digits.padEnd(32, fill).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   return [whole('0'), whole('f')];
 }
 
-export async function findByMetadata(
-  db: Db,
-  accountId: string,
-  metadata: MetadataConditions,
-): Promise<Found[]> {
-  const listed = await listJobs(db, accountId, { metadata, offset: 0, limit: MOST });
-  if (listed.length === 0) return [];
-  const rows = await db
-    .selectFrom('job')
-    .select(['id', 'state', 'created_at', sql<string | null>`coalesce(filename, audio_url)`.as('title')])
-    .where('id', '=', sql<string>`ANY(${listed.map(({ id }) => id)}::uuid[])`)
-    .orderBy('created_at', 'desc')
-    .execute();
-  return rows.map((row) => ({ kind: 'transcription', ...row }));
+export async function search(db: Db, asked: Asked): Promise<Found[]> {
+  const found = new Map<string, Found>();
+  for (const statement of statementsOf(asked)) {
+    const left = asked.limit - found.size;
+    if (left <= 0) break;
+    // One found before in another way may be among them.
+    const { rows } = await sql<Found>`${statement} LIMIT ${asked.limit}`.execute(db);
+    for (const row of rows.filter(({ id }) => !found.has(id)).slice(0, left)) found.set(row.id, row);
+  }
+  return [...found.values()];
 }
 
-export async function findByUrl(db: Db, accountId: string, part: string): Promise<Found[]> {
-  const rows = await listEndpoints(db, accountId, { search: part, sort: 'created', limit: MOST });
-  return rows.map(({ id, url, disabled_at, breaker, created_at }) => ({
-    kind: 'endpoint',
-    id,
-    title: url,
-    state: disabled_at === null ? breaker : 'disabled',
-    created_at,
-  }));
+/** The surest first. */
+function statementsOf({ accountId, text }: Asked): RawBuilder<unknown>[] {
+  const range = idRange(text);
+  const at = text.indexOf('=');
+  const of = sql`account_id = ${accountId}`;
+  const newest = (table: string, columns: string) =>
+    sql`(SELECT ${sql.raw(columns)} FROM ${sql.raw(table)} WHERE ${of} ORDER BY created_at DESC, id DESC LIMIT ${NEWEST})`;
+  const like = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`;
+  const byId = range
+    ? (['job', 'delivery', 'endpoint'] as const).map(
+        (table) => sql`
+          SELECT ${columnsOf[table]}, 'id' AS matched FROM ${sql.raw(table)}
+          WHERE ${of} AND id >= ${range[0]}::uuid AND id <= ${range[1]}::uuid ORDER BY id`,
+      )
+    : [];
+  const documents =
+    at > 0 ? metadataConditions({ [text.slice(0, at).trim()]: text.slice(at + 1).trim() }) : [];
+  const byMetadata = (documents ?? []).map(
+    (spellings) => sql`
+      SELECT ${JOB}, 'metadata' AS matched FROM job WHERE ${of} AND (${sql.join(
+        spellings.map((document) => sql`custom_metadata @> ${JSON.stringify(document)}::jsonb`),
+        sql` OR `,
+      )}) ORDER BY created_at DESC, id DESC`,
+  );
+  const status = /^[1-5]\d\d$/.test(text)
+    ? [
+        sql`SELECT ${DELIVERY}, 'status' AS matched
+          FROM ${newest('delivery', 'id, url, state, created_at')} AS delivery
+          WHERE (SELECT status FROM attempt WHERE delivery_id = delivery.id ORDER BY number DESC LIMIT 1) = ${Number(text)}
+          ORDER BY created_at DESC`,
+      ]
+    : [];
+  const code = text.replaceAll(' ', '_');
+  return [
+    ...byId,
+    ...byMetadata,
+    ...status,
+    sql`SELECT ${columnsOf.endpoint}, 'url' AS matched FROM endpoint
+      WHERE ${of} AND removed_at IS NULL AND url ILIKE ${like} ORDER BY created_at DESC`,
+    sql`SELECT ${JOB}, 'file_name' AS matched
+      FROM ${newest('job', 'id, filename, audio_url, state, created_at')} AS job
+      WHERE filename ILIKE ${like} OR filename IS NULL AND audio_url ILIKE ${like} ORDER BY created_at DESC`,
+    sql`SELECT ${JOB}, 'metadata' AS matched
+      FROM ${newest('job', 'id, filename, audio_url, state, custom_metadata, created_at')} AS job
+      WHERE custom_metadata::text ILIKE ${like} ORDER BY created_at DESC`,
+    sql`SELECT ${JOB}, 'error' AS matched
+      FROM ${newest('job', 'id, filename, audio_url, state, error_code, created_at')} AS job
+      WHERE error_code = ${code} ORDER BY created_at DESC`,
+    sql`SELECT ${DELIVERY}, 'url' AS matched
+      FROM ${newest('delivery', 'id, url, state, created_at')} AS delivery
+      WHERE split_part(url, '?', 1) ILIKE ${like} ORDER BY created_at DESC`,
+    sql`SELECT ${DELIVERY}, 'error' AS matched
+      FROM ${newest('delivery', 'id, url, state, created_at')} AS delivery
+      WHERE EXISTS (SELECT FROM attempt WHERE delivery_id = delivery.id AND error_class = ${code})
+      ORDER BY created_at DESC`,
+  ];
 }
+
+const columnsOf = {
+  job: JOB,
+  delivery: DELIVERY,
+  endpoint: sql`'endpoint' AS kind, id, url AS name, NULL AS state, created_at,
+    NULL AS callback_state`,
+};

@@ -170,6 +170,9 @@ test('real answers are as it says, of every operation', async () => {
     if (base === '/v2/pre-recorded') {
       expect((await ask('GET', '/api/callbacks')).items).toHaveLength(2);
       await ask('GET', '/api/callbacks/{id}', items[0].id);
+      expect((await ask('GET', '/api/callbacks/{id}/request', items[0].id)).bytes).toBeGreaterThan(0);
+      await ask('GET', '/api/callbacks/{id}/request/body', items[0].id);
+      await ask('GET', '/api/stats');
       await ask('POST', '/api/callbacks/{id}/resend', items[0].id);
       await receiver.next();
       const replay = await ask('POST', '/api/replays', '', { filter: { state: ['failed'] } });
@@ -210,6 +213,7 @@ test('real answers are as it says, of every operation', async () => {
   leaving.abort();
   judge('/metrics', 'GET', await raw('/metrics'));
   judge('/', 'GET', await raw('/'));
+  judge('/api/search', 'GET', await raw('/api/search?q=hooks'));
   await ask('GET', '/api/signing-secrets');
   await ask('POST', '/api/signing-secrets/rotate', '', { overlap_seconds: 0 });
   for (const path of ['/health', '/healthz', '/readyz', '/openapi.json']) await ask('GET', path);

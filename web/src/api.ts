@@ -6,6 +6,8 @@ import { endpointsOf, signingSecretsOf } from '../../src/client/endpoints.ts';
 import { RingbackError, refusal } from '../../src/client/error.ts';
 import { type EventOptions, eventsOf } from '../../src/client/events.ts';
 import { keysOf } from '../../src/client/keys.ts';
+import { searchOf } from '../../src/client/search.ts';
+import { statsOf } from '../../src/client/stats.ts';
 import { transcriptionsOf } from '../../src/client/transcriptions.ts';
 import type { Upload } from '../../src/http/schemas/audio.ts';
 import type { Callback, CallbackQuery } from '../../src/http/schemas/callback.ts';
@@ -43,6 +45,8 @@ export function openApi(key: string) {
     },
     signingSecrets: signingSecretsOf(connection),
     keys: keysOf(connection),
+    stats: statsOf(connection),
+    search: searchOf(connection),
     events: (options: EventOptions) => eventsOf(connection, options),
     upload: (file: File, progress: (fraction: number) => void) => upload(key, file, progress),
   };

@@ -1,29 +1,14 @@
 // Who is signed in, where they are, and whether what they see is live.
-import type { VNode } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { openApi } from './api.ts';
 import { ApiContext } from './context.ts';
+import { Places } from './elements/places.tsx';
+import { SearchBox } from './elements/search-box.tsx';
 import { LiveContext, useStream } from './live.ts';
-import { link, type Route, useRoute } from './route.ts';
+import { FIRST_PLACE, view } from './pages.tsx';
+import { link, useRoute } from './route.ts';
 import { forgetKey, storedKey, storeKey } from './session.ts';
-import { Account } from './views/account.tsx';
-import { Callback } from './views/callback.tsx';
-import { Callbacks } from './views/callbacks.tsx';
-import { Endpoint } from './views/endpoint.tsx';
-import { Endpoints } from './views/endpoints.tsx';
-import { NewTranscription } from './views/new-transcription.tsx';
-import { Replays } from './views/replays.tsx';
 import { SignIn } from './views/sign-in.tsx';
-import { Transcription } from './views/transcription.tsx';
-import { Transcriptions } from './views/transcriptions.tsx';
-
-const PLACES = [
-  ['transcriptions', 'Transcriptions'],
-  ['callbacks', 'Callbacks'],
-  ['endpoints', 'Endpoints'],
-  ['replays', 'Replays'],
-  ['account', 'Account'],
-] as const;
 
 export function App() {
   const [key, setKey] = useState(storedKey);
@@ -54,57 +39,45 @@ function SignedIn({ apiKey, onOut }: { apiKey: string; onOut: (why?: unknown) =>
   const api = useMemo(() => openApi(apiKey), [apiKey]);
   const { live, connected } = useStream(api, onOut);
   const route = useRoute();
-  const place = route.path[0] ?? 'transcriptions';
-  useEffect(() => {
-    document.title = `${PLACES.find(([name]) => name === place)?.[1] ?? 'Nothing here'} – Ringback`;
-  }, [place]);
+  const here = route.path[0] ?? FIRST_PLACE;
   return (
     <ApiContext.Provider value={api}>
       <LiveContext.Provider value={live}>
-        <header class="bar">
-          <a class="brand" href={link([])}>
-            Ringback
-          </a>
-          <nav class="places" aria-label="Pages">
-            {PLACES.map(([name, label]) => (
-              <a key={name} href={link([name])} aria-current={place === name ? 'page' : undefined}>
-                {label}
-              </a>
-            ))}
-            <a href="docs">API</a>
-          </nav>
-          <span class={connected ? 'live' : 'live away'} role="status">
-            {connected ? 'live' : 'not live: connecting…'}
-          </span>
-          <button type="button" class="small" onClick={() => onOut()}>
-            Sign out
-          </button>
-        </header>
-        {view(route)}
+        <button type="button" class="skip" onClick={skip}>
+          Skip to the page
+        </button>
+        <div class="shell">
+          <header class="side">
+            <a class="brand" href={link([])}>
+              <Mark />
+              Ringback
+            </a>
+            <SearchBox here={route.path.join('/')} />
+            <Places here={here} onOut={() => onOut()} />
+            <span class={connected ? 'live' : 'live away'} role="status">
+              {connected ? 'live' : 'not live: connecting…'}
+            </span>
+          </header>
+          {view(route)}
+        </div>
       </LiveContext.Provider>
     </ApiContext.Provider>
   );
 }
 
-function view(route: Route): VNode {
-  const [place = 'transcriptions', id, ...more] = route.path;
-  if (more.length === 0) {
-    if (place === 'transcriptions' && id === undefined) return <Transcriptions route={route} />;
-    if (place === 'transcriptions' && id === 'new') return <NewTranscription />;
-    if (place === 'transcriptions' && id !== undefined) return <Transcription key={id} id={id} />;
-    if (place === 'callbacks' && id === undefined) return <Callbacks route={route} />;
-    if (place === 'callbacks' && id !== undefined) return <Callback key={id} id={id} />;
-    if (place === 'endpoints' && id === undefined) return <Endpoints route={route} />;
-    if (place === 'endpoints' && id !== undefined) return <Endpoint key={id} id={id} />;
-    if (place === 'replays' && id === undefined) return <Replays route={route} />;
-    if (place === 'account' && id === undefined) return <Account />;
-  }
+/** A button: a link would change the address, which says which page is shown. */
+function skip(): void {
+  document.querySelector<HTMLElement>('main h1')?.focus();
+}
+
+function Mark() {
   return (
-    <main>
-      <h1>Nothing here</h1>
-      <p>
-        <a href={link([])}>Transcriptions</a>
-      </p>
-    </main>
+    <svg width="20" height="20" viewBox="0 0 32 32" aria-hidden="true">
+      <rect width="32" height="32" rx="8" fill="currentColor" />
+      <g fill="none" stroke="var(--side)" stroke-width="3" stroke-linecap="round" stroke-linejoin="round">
+        <path d="M9 20a7 7 0 1 1 3 2.6" />
+        <path d="M6.5 15.5 9 20.5l5-2" />
+      </g>
+    </svg>
   );
 }

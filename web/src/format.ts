@@ -1,19 +1,30 @@
 // Numbers and times as people read them. Pure.
 
-const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
-  ['second', 1],
-];
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-
-/** `3 minutes ago`, `in 2 hours`. */
+/** `3 min ago`, `in 2 h`, `now`. */
 export function ago(time: Date, now: Date): string {
   const seconds = Math.round((time.getTime() - now.getTime()) / 1_000);
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
-  return relative.format(Math.trunc(seconds / size), unit);
+  if (seconds === 0) return 'now';
+  return seconds < 0 ? `${span(-seconds)} ago` : `in ${span(seconds)}`;
 }
+
+const EXACT = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  timeZoneName: 'short',
+});
+
+/** `Thu, 26 Nov 2026, 21:14:05 UTC`, in the reader's own zone. */
+export const exact = (time: Date): string => EXACT.format(time);
+
+const WHOLE = new Intl.NumberFormat('en');
+
+/** `12,345`. */
+export const whole = (count: number): string => WHOLE.format(count);
 
 /** Seconds as `1:02:03`, or `2:03`; with `digits` behind the point. */
 export function clock(seconds: number, digits = 0): string {
@@ -49,7 +60,7 @@ export function bytes(count: number): string {
 
 export function percent(share: number): string {
   // Never 100 % beside a failure.
-  return `${(Math.floor(share * 1_000) / 10).toFixed(share === 1 ? 0 : 1)} %`;
+  return `${(Math.floor(share * 1_000) / 10).toFixed(share === 1 || share === 0 ? 0 : 1)} %`;
 }
 
 export const shortId = (id: string): string => id.slice(0, 8);

@@ -67,6 +67,15 @@ const shown = {
     description: 'Why it ended so; of one that waits, why it is not being sent, and until when.',
   }),
   attempt_count: Type.Integer({ minimum: 0 }),
+  last_status: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'That its last attempt was answered with.',
+  }),
+  last_error: Type.Union([Type.String(), Type.Null()], {
+    description: 'In a word, why its last attempt was not answered.',
+  }),
+  custom_metadata: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()], {
+    description: 'Of its transcription, while that is there.',
+  }),
   next_attempt_at: Type.Union([Time, Type.Null()], {
     description:
       'Of one that waits: at the earliest, as its endpoint and its host rest or asked for patience; null while the endpoint is disabled.',

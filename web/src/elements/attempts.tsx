@@ -1,6 +1,7 @@
 // Every attempt of a delivery: when, where to, what came back, and where the time went.
 import type { Attempt } from '../../../src/http/schemas/callback.ts';
 import { bytes, milliseconds, words } from '../format.ts';
+import { statusSentence } from '../next-step.ts';
 import { Facts } from './facts.tsx';
 import { State } from './state.tsx';
 import { Time } from './time.tsx';
@@ -36,11 +37,16 @@ function One({ attempt, to }: { attempt: Attempt; to: string }) {
       <header>
         <strong>#{attempt.number}</strong>
         <State of={attempt.outcome} />
-        {attempt.status !== null && <span class="status">HTTP {attempt.status}</span>}
-        {error && <span class="status">{words(error.class)}</span>}
-        <Time at={attempt.started_at} />
-        {attempt.duration_ms !== null && <span>{milliseconds(attempt.duration_ms)}</span>}
+        {attempt.status !== null && <strong>HTTP {attempt.status}</strong>}
+        {error && <span>{words(error.class)}</span>}
+        <span class="end hint">
+          {attempt.duration_ms !== null && `${milliseconds(attempt.duration_ms)}, `}
+          <Time at={attempt.started_at} />
+        </span>
       </header>
+      {attempt.status !== null && attempt.outcome !== 'delivered' && (
+        <p>{statusSentence(attempt.status, attempt.location)}</p>
+      )}
       {error?.message && <p>{error.message}</p>}
       <Facts
         of={[
@@ -49,7 +55,6 @@ function One({ attempt, to }: { attempt: Attempt; to: string }) {
           attempt.url !== to && ['To', attempt.url],
           attempt.address !== null && ['Address', attempt.address],
           attempt.location !== null && ['Redirected to (not followed)', attempt.location],
-          attempt.next_attempt_at !== null && ['Next one due', <Time at={attempt.next_attempt_at} />],
         ]}
       />
       <Phases of={attempt.phases_ms} />

@@ -5,10 +5,12 @@ type ChoicesProps = {
   label: string;
   values: readonly string[];
   chosen: string | null;
+  /** Of a value's word, where another says more. */
+  named?: (value: string) => string;
   to: (value: string | undefined) => string;
 };
 
-export function Choices({ label, values, chosen, to }: ChoicesProps) {
+export function Choices({ label, values, chosen, named = words, to }: ChoicesProps) {
   return (
     <nav class="choices" aria-label={label}>
       <a href={to(undefined)} aria-current={chosen === null}>
@@ -16,7 +18,7 @@ export function Choices({ label, values, chosen, to }: ChoicesProps) {
       </a>
       {values.map((value) => (
         <a key={value} href={to(value)} aria-current={chosen === value}>
-          {words(value)}
+          {named(value)}
         </a>
       ))}
     </nav>

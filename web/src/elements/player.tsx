@@ -22,7 +22,7 @@ export function Player({ id, audio, onTime }: PlayerProps) {
   });
   useEffect(() => () => (url === null ? undefined : URL.revokeObjectURL(url)), [url]);
   return (
-    <>
+    <div class="actions">
       {url === null ? (
         <button type="button" disabled={load.busy} onClick={() => load.run()}>
           {load.busy ? 'Loading the audio…' : 'Listen'}
@@ -38,6 +38,6 @@ export function Player({ id, audio, onTime }: PlayerProps) {
         />
       )}
       <Problem problem={load.problem} />
-    </>
+    </div>
   );
 }

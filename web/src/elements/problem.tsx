@@ -5,7 +5,9 @@ export function Problem({ problem }: { problem: unknown }) {
   if (problem === undefined || problem === null) return null;
   const message = messageOf(problem);
   const sentences = problem instanceof RingbackError ? problem.sentences : [];
-  const requestId = problem instanceof RingbackError ? problem.requestId : null;
+  // Refusals are not logged: the log knows more of failures only.
+  const requestId =
+    problem instanceof RingbackError && (problem.status ?? 0) >= 500 ? problem.requestId : null;
   return (
     <div class="problem" role="alert">
       {sentences.length > 1 ? (

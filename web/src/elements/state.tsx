@@ -1,11 +1,13 @@
 // The state of a job, delivery, endpoint, replay or attempt: its word, in the colour of how much it should worry.
 import { words } from '../format.ts';
 
-const MOODS: Readonly<Record<string, 'good' | 'bad' | 'busy' | 'waiting' | 'off'>> = {
+export type Mood = 'good' | 'bad' | 'busy' | 'waiting' | 'off';
+
+const MOODS: Readonly<Record<string, Mood>> = {
   done: 'good',
   delivered: 'good',
-  closed: 'good',
   healthy: 'good',
+  success: 'good',
   error: 'bad',
   failing: 'bad',
   failed: 'bad',
@@ -17,12 +19,10 @@ const MOODS: Readonly<Record<string, 'good' | 'bad' | 'busy' | 'waiting' | 'off'
   processing: 'busy',
   delivering: 'busy',
   running: 'busy',
-  half_open: 'busy',
   too_large: 'busy',
   unpack: 'busy',
   queued: 'waiting',
   pending: 'waiting',
-  open: 'waiting',
   resting: 'waiting',
   retry: 'waiting',
   paused: 'waiting',
@@ -30,10 +30,11 @@ const MOODS: Readonly<Record<string, 'good' | 'bad' | 'busy' | 'waiting' | 'off'
   revoked: 'off',
 };
 
-export function State({ of, title }: { of: string; title?: string }) {
+/** `label`: in place of the state's own word. */
+export function State({ of, label, title }: { of: string; label?: string; title?: string }) {
   return (
     <span class={`state ${MOODS[of] ?? 'off'}`} title={title}>
-      {words(of)}
+      {label ?? words(of)}
     </span>
   );
 }

@@ -14,7 +14,7 @@ type TableProps = {
 export function Table({ label, columns, children }: TableProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reached by keyboard (WCAG 2.1.1)
-    <section class="scroll" aria-label={label} tabIndex={0}>
+    <section class="scroll framed" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -1,24 +1,32 @@
-import type { EndpointState } from '../../../src/delivery.ts';
+import type { EndpointHealthWord } from '../../../src/delivery.ts';
 import { useApi } from '../context.ts';
 import { CallbackTable } from '../elements/callback-table.tsx';
 import { Confirm } from '../elements/confirm.tsx';
+import { Copy } from '../elements/copy.tsx';
 import { Facts } from '../elements/facts.tsx';
+import { Health } from '../elements/health.tsx';
 import { Page } from '../elements/page.tsx';
 import { Problem } from '../elements/problem.tsx';
-import { State } from '../elements/state.tsx';
+import { CallbackCharts, ChartsToCome } from '../elements/stats-charts.tsx';
 import { Time } from '../elements/time.tsx';
-import { percent, span } from '../format.ts';
+import { span } from '../format.ts';
+import { healthSentence, successOf } from '../health.ts';
 import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { go, link } from '../route.ts';
+import { statsOf, statsQuery } from '../stats.ts';
 
 const LAST_CALLBACKS = 10;
 
-const MEANINGS: Readonly<Record<EndpointState, string>> = {
-  closed: 'Callbacks are sent here.',
-  open: 'It failed too often: what is due waits, and no attempt is used up, until it is tried again.',
-  half_open: 'One callback is being tried; the others follow when it arrives.',
-  disabled: 'Nothing is sent here until it is enabled; what is due waits.',
+/** How much the sentence of a health should worry. */
+const NOTES: Readonly<Record<EndpointHealthWord, string>> = {
+  healthy: 'good',
+  failing: 'bad',
+  resting: 'waiting',
+  paused: 'waiting',
+  disabled: 'bad',
 };
+
+const originOf = (url: string): string => (URL.canParse(url) ? new URL(url).origin : url);
 
 export function Endpoint({ id }: { id: string }) {
   const api = useApi();
@@ -49,9 +57,11 @@ export function Endpoint({ id }: { id: string }) {
   return (
     <Page
       title="Endpoint"
+      name={value?.url}
+      under={{ label: 'Endpoints', href: link(['endpoints']) }}
       beside={
         <>
-          {value && <State of={value.health} />}
+          {value && <Health of={value} />}
           {value && value.state !== 'closed' && (
             <button type="button" class="main" disabled={enable.busy} onClick={() => enable.run()}>
               {value.state === 'disabled' ? 'Enable' : 'Try again now'}
@@ -74,21 +84,25 @@ export function Endpoint({ id }: { id: string }) {
     >
       {value && (
         <>
-          <p>{MEANINGS[value.state]}</p>
+          <p class={`note ${NOTES[value.health]}`}>{healthSentence(value, new Date())}</p>
           <Facts
             of={[
+              ['URL', <Copy key="url" text={value.url} />],
               [
-                'URL',
-                <span key="url" class="url">
-                  {value.url}
-                </span>,
+                'Host',
+                <a
+                  key="host"
+                  href={link(['endpoints'], { search: originOf(value.url) })}
+                  title="All its endpoints"
+                >
+                  {originOf(value.url)}
+                </a>,
               ],
-              value.disabled_reason !== null && ['Disabled because', value.disabled_reason],
               value.disabled_at !== null && ['Disabled', <Time key="disabled" at={value.disabled_at} />],
-              value.open_until !== null && ['Rests until', <Time key="open" at={value.open_until} />],
+              value.open_until !== null && ['Rests until', <Time key="open" at={value.open_until} due />],
               value.paused_until !== null && [
                 'Asked for patience until',
-                <Time key="paused" at={value.paused_until} />,
+                <Time key="paused" at={value.paused_until} due />,
               ],
               ['Failures in a row', value.failures_in_a_row],
               value.failing_since !== null && [
@@ -96,24 +110,42 @@ export function Endpoint({ id }: { id: string }) {
                 <Time key="failing" at={value.failing_since} />,
               ],
               ['Attempts, 24 h', value.attempts_24h],
-              value.success_rate_24h !== null && ['Success, 24 h', percent(value.success_rate_24h)],
+              ['Success, 24 h', successOf(value)],
               ['Undelivered', value.undelivered],
               value.oldest_undelivered_age_s !== null && ['Oldest', span(value.oldest_undelivered_age_s)],
               value.next_attempt_at !== null && [
                 'Next attempt',
-                <Time key="next" at={value.next_attempt_at} />,
+                <Time key="next" at={value.next_attempt_at} due />,
               ],
             ]}
           />
+          <Day id={id} />
           <header class="title">
             <h2>Latest callbacks</h2>
             <a href={link(['callbacks'], { endpoint: id })}>All of them</a>
             <a href={link(['replays'], { endpoint: id, state: 'failed' })}>Send failed ones again…</a>
           </header>
           <Problem problem={callbacks.problem} />
-          {callbacks.value && <CallbackTable of={callbacks.value.items} />}
+          <CallbackTable of={callbacks.value?.items} expected={LAST_CALLBACKS} />
         </>
       )}
     </Page>
+  );
+}
+
+/** Its last 24 hours. */
+function Day({ id }: { id: string }) {
+  const api = useApi();
+  const { value, problem } = useLoaded({
+    of: `day ${id}`,
+    load: async (signal) =>
+      statsOf(await api.stats({ ...statsQuery('24h', new Date()), endpoint: id }, { signal })),
+    everyMs: 2 * ENDPOINTS_EVERY_MS,
+  });
+  return (
+    <div class="charts">
+      <Problem problem={problem} />
+      {value ? <CallbackCharts of={value} /> : <ChartsToCome titles={['Callbacks', 'Attempt latency']} />}
+    </div>
   );
 }

@@ -1,6 +1,8 @@
-import { useRef, useState } from 'preact/hooks';
-import type { Addon, Job, Result } from '../../../src/http/schemas/job.ts';
+import { useMemo, useRef, useState } from 'preact/hooks';
+import type { Job, Result } from '../../../src/http/schemas/job.ts';
+import { srt, vtt } from '../captions.ts';
 import { useApi } from '../context.ts';
+import { Addons } from '../elements/addons.tsx';
 import { Attempts } from '../elements/attempts.tsx';
 import { Confirm } from '../elements/confirm.tsx';
 import { Copy } from '../elements/copy.tsx';
@@ -13,7 +15,8 @@ import { Save } from '../elements/save.tsx';
 import { State } from '../elements/state.tsx';
 import { Time } from '../elements/time.tsx';
 import { Transcript } from '../elements/transcript.tsx';
-import { clock, span, words } from '../format.ts';
+import { findingsOf } from '../findings.ts';
+import { clock, shortId, span, words } from '../format.ts';
 import { useAction, useLoaded } from '../live.ts';
 import { go, link } from '../route.ts';
 
@@ -37,6 +40,8 @@ export function Transcription({ id }: { id: string }) {
   return (
     <Page
       title="Transcription"
+      name={shortId(id)}
+      under={{ label: 'Transcriptions', href: link(['transcriptions']) }}
       beside={
         <>
           {value && <State of={value.status} />}
@@ -72,7 +77,7 @@ function Record({ job }: { job: Job }) {
           job.completed_at !== null && ['Completed', <Time key="completed" at={job.completed_at} />],
           ['Audio', file?.filename ?? file?.source ?? String(job.request_params.audio_url)],
           file?.audio_duration != null && ['Length', clock(file.audio_duration)],
-          result !== null && ['Took', span(result.metadata.transcription_time)],
+          result !== null && ['Took, queue included', span(result.metadata.transcription_time)],
           result !== null && ['Channels', result.metadata.number_of_distinct_channels],
         ]}
       />
@@ -100,7 +105,8 @@ function Record({ job }: { job: Job }) {
 function Outcome({ job, result }: { job: Job; result: Result }) {
   const [at, setAt] = useState<number | null>(null);
   const audio = useRef<HTMLAudioElement>(null);
-  const { full_transcript, utterances, subtitles = [], languages } = result.transcription;
+  const { utterances, languages } = result.transcription;
+  const findings = useMemo(() => findingsOf(result), [result]);
   const seek = (seconds: number) => {
     if (!audio.current) return;
     audio.current.currentTime = seconds;
@@ -108,57 +114,44 @@ function Outcome({ job, result }: { job: Job; result: Result }) {
   };
   return (
     <section aria-labelledby="transcript">
-      <h2 id="transcript">Transcript{languages.length > 0 && ` (${languages.join(', ')})`}</h2>
-      <div class="actions">
-        {job.file && <Player id={job.id} audio={audio} onTime={setAt} />}
-        <Save label="Text" name={`${job.id}.txt`} type="text/plain" text={() => `${full_transcript}\n`} />
-        {subtitles.map(({ format, subtitles }) => (
-          <Save
-            key={format}
-            label={format.toUpperCase()}
-            name={`${job.id}.${format}`}
-            type="text/plain"
-            text={() => subtitles}
-          />
+      <header class="title">
+        <h2 id="transcript">Transcript{languages.length > 0 && ` (${languages.join(', ')})`}</h2>
+        <Files job={job} result={result} />
+      </header>
+      {job.file && <Player id={job.id} audio={audio} onTime={setAt} />}
+      <p class="legend">
+        <span>
+          <mark class="unsure">dotted</mark> unsure of the word
+        </span>
+        {findings.hasMoods && <span>a bar at the left: positive or negative</span>}
+        {findings.types.map(([type, count]) => (
+          <span key={type}>
+            <span class="entity">{words(type.toLowerCase())}</span> {count}
+          </span>
         ))}
-        <Save
-          label="JSON"
-          name={`${job.id}.json`}
-          type="application/json"
-          text={() => JSON.stringify(result, null, 2)}
-        />
-      </div>
-      <Transcript of={utterances} at={at} onSeek={seek} />
+      </p>
+      <Transcript of={utterances} findings={findings} at={at} onSeek={seek} />
       <Addons result={result} />
     </section>
   );
 }
 
-const isAddon = (value: unknown): value is Addon =>
-  typeof value === 'object' && value !== null && 'success' in value && 'results' in value;
-
-function Addons({ result }: { result: Result }) {
-  const addons = Object.entries(result as Record<string, unknown>).flatMap(([name, value]) =>
-    isAddon(value) ? [{ name, addon: value }] : [],
-  );
+/** Of every finished one; subtitles as its request asked for them, else made from the times of the words. */
+function Files({ job: { id }, result }: { job: Job; result: Result }) {
+  const { full_transcript, utterances, subtitles = [] } = result.transcription;
+  const asked = (wanted: string) => subtitles.find(({ format }) => format === wanted)?.subtitles;
   return (
-    <>
-      {addons.map(({ name, addon }) => (
-        <article key={name} class="addon" aria-label={words(name)}>
-          <h3>{words(name)}</h3>
-          {addon.error && (
-            <p class="problem">
-              {addon.error.status_code}: {addon.error.message}
-            </p>
-          )}
-          {typeof addon.results === 'string' ? (
-            <p class="prose">{addon.results}</p>
-          ) : (
-            addon.results !== null && <Json label="Results" value={addon.results} />
-          )}
-        </article>
-      ))}
-    </>
+    <div class="actions">
+      <Save label="TXT" name={`${id}.txt`} type="text/plain" text={() => `${full_transcript}\n`} />
+      <Save label="SRT" name={`${id}.srt`} type="text/plain" text={() => asked('srt') ?? srt(utterances)} />
+      <Save label="VTT" name={`${id}.vtt`} type="text/vtt" text={() => asked('vtt') ?? vtt(utterances)} />
+      <Save
+        label="JSON"
+        name={`${id}.json`}
+        type="application/json"
+        text={() => JSON.stringify(result, null, 2)}
+      />
+    </div>
   );
 }
 
