@@ -61,7 +61,9 @@ test(
       /^And so,? my Folks,? ASK not what US can do for you.+what you can do for US\.$/,
     );
     expect(full_transcript).toBe(utterances.map(({ text }: { text: string }) => text).join(' '));
-    for (const { text, words } of utterances) expect(textOf(words)).toBe(text);
+    // The first word of a later one has its space, so that all words put together are the text.
+    for (const { text, words } of utterances) expect(textOf(words).trimStart()).toBe(text);
+    expect(textOf(utterances.flatMap(({ words }: { words: never[] }) => words))).toBe(full_transcript);
 
     const folks = utterances
       .flatMap(({ words }: Said) => words)
