@@ -1,6 +1,7 @@
 // `/v2/pre-recorded` and its older twin `/v2/transcription`: create, look up, delete, fetch the audio.
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withoutSecrets } from '../callback-headers.ts';
 import { HttpError } from '../errors.ts';
@@ -31,6 +32,7 @@ import { type Limits, QueueLimit } from './limits.ts';
 import { readListQuery } from './list-query.ts';
 import type { Listeners } from './listeners.ts';
 import { isUuid } from './params.ts';
+import { mayBeLarge } from './patience.ts';
 import { getJobFile } from './schemas/audio.ts';
 import * as schemas from './schemas/job.ts';
 import { settle } from './tolerance.ts';
@@ -221,8 +223,12 @@ async function readAsMeant(request: FastifyRequest): Promise<void> {
   if (typeof request.sent !== 'object' || request.sent === null || Array.isArray(request.sent)) return;
   takeData(request);
   const { sent } = request;
+  // Of 1 MB of small fields this is one long step among several: others have their turns in between.
+  const turn = mayBeLarge(request.headers) ? () => setImmediate() : async () => {};
+  await turn();
   const { request: meant, unread, notes } = settle(sent as Record<string, unknown>, JobRequest);
   request.notes = notes;
+  await turn();
   if (meant !== sent) request.body = withoutNulls(plainNumbers(meant));
   request.sent = meant;
   if (unread.length === 0) return;
