@@ -122,6 +122,7 @@ export function withoutSecrets<T extends object>(request: T): T {
   };
   const inner =
     typeof config === 'object' && config !== null ? (config as { url?: unknown; headers?: unknown }) : {};
+  if (typeof older !== 'string' && typeof inner.url !== 'string' && !isObject(inner.headers)) return request;
   return {
     ...request,
     ...(typeof older === 'string' && { callback_url: userMasked(older) }),

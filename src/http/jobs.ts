@@ -111,7 +111,8 @@ function family(
       accountId: request.account,
       audioUrl,
       audioId: dataId ?? upload?.id ?? null,
-      request: withoutSecrets({ ...sent, audio_url: audioUrl }),
+      // A copy of a hundred thousand fields takes 150 ms: only where one is changed.
+      request: withoutSecrets(sent.audio_url === audioUrl ? sent : { ...sent, audio_url: audioUrl }),
       customMetadata: metadata,
       callback,
       notes:
