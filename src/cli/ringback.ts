@@ -36,6 +36,7 @@ for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMAN
   const load = COMMANDS[name];
   if (load) program.addCommand(await load());
 }
+handDown(program);
 
 endQuietly();
 try {
@@ -43,6 +44,11 @@ try {
 } catch (error) {
   process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
   process.exitCode = 1;
+}
+
+/** How mistakes are answered: a command that was made elsewhere does not have it from its parent by itself. */
+function handDown(parent: Command): void {
+  for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
 }
 
 /** `| head` closes our output: nobody reads on, and that is no failure. */
