@@ -1,6 +1,8 @@
 // Writes the pages of docs/ that are made from tables in the code; with --check, only says which are stale.
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
 import { pino } from 'pino';
+import { everyCommand } from '../src/cli/commands.ts';
 import { HTTP_ERRORS, JOB_ERRORS } from '../src/errors.ts';
 import { buildServer, type HttpDeps } from '../src/http/server.ts';
 import { CLIENT_VARIABLES, flagOf, SETTINGS } from '../src/settings.ts';
@@ -73,6 +75,41 @@ ${Object.entries(JOB_ERRORS).map(row).join('\n')}
 `;
 }
 
+async function commandsPage(): Promise<string> {
+  const sections: string[] = [];
+  const add = (command: Command, path: string) => {
+    command.configureHelp({ helpWidth: 110 });
+    let help = '';
+    command.configureOutput({
+      writeOut: (text) => {
+        help += text;
+      },
+    });
+    command.outputHelp();
+    const usage = help.replace(/^Usage: \S+/, `Usage: ${path}`).trimEnd();
+    sections.push(`${'#'.repeat(path.split(' ').length)} ${path}\n\n\`\`\`text\n${usage}\n\`\`\``);
+    for (const one of command.commands) add(one, `${path} ${one.name()}`);
+  };
+  for (const command of await everyCommand()) add(command, `ringback ${command.name()}`);
+  return `${MADE}
+
+# The command line
+
+\`npm run -s ringback -- COMMAND\` in a checkout, \`npx ringback COMMAND\` where the package is installed.
+
+* **Where the server is and the key**: \`--url\` and \`--key\`, over \`RINGBACK_URL\` and \`RINGBACK_API_KEY\`, over a \`.env\` file in the current
+  folder, over what \`ringback login\` kept (\`~/.config/ringback/profiles.json\`, readable by you alone). A kept key is sent to its own
+  server and to no other. \`--profile NAME\` goes before the environment.
+* **Ids** may be their beginning, four digits or more, where nothing else begins so.
+* **Lists** are as wide as the terminal, with short ids and times; piped, they are whole. \`--json\` prints what the API answered, its
+  numbers as they came. \`--watch\` shows a list again and again.
+* **Results** go to standard output, everything else to standard error, without control characters of strangers. \`NO_COLOR\` is honoured.
+* **Exit code**: 0 when it did what was asked; 1 when not, with one sentence that says what to do; 130 after Ctrl-C.
+
+${sections.join('\n\n')}
+`;
+}
+
 async function openApiDocument(): Promise<string> {
   // Routes are registered, not called: what they would work with is not needed.
   const deps = {
@@ -92,6 +129,7 @@ async function openApiDocument(): Promise<string> {
 const PAGES = {
   'docs/settings.md': settingsPage(),
   'docs/errors.md': errorsPage(),
+  'docs/cli.md': await commandsPage(),
   'docs/openapi.json': await openApiDocument(),
 };
 

@@ -27,7 +27,7 @@ function seconds(given: string): number {
 
 export type Columns<T> = Readonly<Record<string, (row: T) => unknown>>;
 
-/** `find` gives pages of `limit` rows. Ids are short on a terminal, whole everywhere else. */
+/** `find` gives pages of `limit` rows. Ids and times are short on a terminal, whole everywhere else. */
 export async function printList<T>(
   flags: ListFlags,
   find: (page: { limit: number }) => AsyncIterable<T>,
@@ -53,6 +53,9 @@ export async function printList<T>(
   }
 }
 
+/** To the second is enough for people; the year is known. UTC, as everywhere. */
+const INSTANT = /^\d{4}-(\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d+Z$/;
+
 /** To the top, and nothing below (ECMA-48, CUP and ED). */
 const CLEAR = '\u001b[H\u001b[2J\u001b[3J';
 
@@ -64,7 +67,8 @@ export function tableOf<T>(rows: readonly T[], columns: Columns<T>): string {
     rows.map((row) =>
       Object.entries(columns).map(([name, cellOf]) => {
         const cell = cellOf(row);
-        return isTTY && isId(name) && typeof cell === 'string' ? shortOf(cell) : cell;
+        if (!isTTY || typeof cell !== 'string') return cell;
+        return isId(name) ? shortOf(cell) : cell.replace(INSTANT, '$1 $2');
       }),
     ),
     isTTY ? width : undefined,

@@ -2,29 +2,8 @@
 // The binary: one file per command beside this one.
 import { Command } from 'commander';
 import { readVersion } from '../version.ts';
+import { COMMANDS } from './commands.ts';
 import { sentenceOf } from './failure.ts';
-
-// Loaded when asked for: all of them cost 1.4 s of processor time, `endpoints` alone 0.3 s.
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./serve.ts')).serveCommand(),
-  demo: async () => (await import('./demo.ts')).demoCommand(),
-  transcribe: async () => (await import('./transcribe.ts')).transcribeCommand(),
-  listen: async () => (await import('./listen.ts')).listenCommand(),
-  submit: async () => (await import('./submit.ts')).submitCommand(),
-  transcriptions: async () => (await import('./transcriptions.ts')).transcriptionsCommand(),
-  trigger: async () => (await import('./trigger.ts')).triggerCommand(),
-  keys: async () => (await import('./keys.ts')).keysCommand(),
-  callbacks: async () => (await import('./callbacks.ts')).callbacksCommand(),
-  endpoints: async () => (await import('./endpoints.ts')).endpointsCommand(),
-  inboxes: async () => (await import('./inboxes.ts')).inboxesCommand(),
-  replays: async () => (await import('./replays.ts')).replaysCommand(),
-  secrets: async () => (await import('./secrets.ts')).secretsCommand(),
-  tail: async () => (await import('./tail.ts')).tailCommand(),
-  login: async () => (await import('./login.ts')).loginCommand(),
-  logout: async () => (await import('./login.ts')).logoutCommand(),
-  profiles: async () => (await import('./login.ts')).profilesCommand(),
-  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
-};
 
 const program = new Command('ringback')
   .description('The transcription API that calls you back, on your own machines.')

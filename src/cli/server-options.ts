@@ -29,7 +29,8 @@ export function clientOf(flags: ServerFlags): Client {
   const url = checkedUrl(flags.url || RINGBACK_URL || profile?.url || USUAL_URL);
   // Its key is for its server alone.
   const key = flags.key || RINGBACK_API_KEY || (profile?.url === url && profile.key);
-  if (!key) throw refused('no API key: set RINGBACK_API_KEY, give --key, or keep it with "ringback login"');
+  if (!key)
+    throw refused('no API key: set RINGBACK_API_KEY, or give --key, or keep one with "ringback login"');
   // What is printed as JSON is what came.
   return createClient({ url, key, numbers: 'kept' });
 }

@@ -11,11 +11,11 @@ export const shortOf = (id: string, length = 8): string => id.slice(0, length);
 
 const GAP = 2;
 /** A column is not cut to less. */
-const NARROWEST = 8;
+const NARROWEST = 5;
 
 /**
  * Empty: `none`. A null cell is shown as a dash; the last column is not padded. Wider than `width` characters, the widest
- * columns are cut, with `…`.
+ * columns are cut, with `…`; ids are not.
  */
 export function table(
   headings: readonly string[],
@@ -25,7 +25,10 @@ export function table(
   if (rows.length === 0) return 'none';
   const lines = [headings, ...rows.map((row) => row.map((cell) => printable(String(cell ?? '-'))))];
   const widths = fitted(
-    headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))),
+    headings.map((name, column) => ({
+      width: Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+      isFixed: /\bID$/.test(name),
+    })),
     width,
   );
   return lines
@@ -42,13 +45,14 @@ const cut = (cell: string, width: number): string =>
   cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`;
 
 /** The widest gives first, down to the next widest, and so on. */
-function fitted(wanted: readonly number[], width: number): number[] {
-  const widths = [...wanted];
+function fitted(columns: readonly { width: number; isFixed: boolean }[], width: number): number[] {
+  const widths = columns.map((column) => column.width);
   const total = () => widths.reduce((sum, one) => sum + one + GAP, -GAP);
   while (total() > width) {
-    const widest = Math.max(...widths);
+    const widest = Math.max(...widths.filter((_, i) => columns[i]?.isFixed === false));
     if (widest <= NARROWEST) break;
-    widths[widths.indexOf(widest)] = widest - 1;
+    const at = widths.findIndex((one, i) => one === widest && columns[i]?.isFixed === false);
+    widths[at] = widest - 1;
   }
   return widths;
 }

@@ -1,8 +1,8 @@
-// `ringback transcribe FILE_OR_URL`: one file to words on the terminal; no server, no database.
+// `ringback transcribe FILE_OR_URL…`: files to words on the terminal; no server, no database.
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CHANNEL_MODES, type ChannelMode, SUBTITLE_FORMATS } from '../job-options.ts';
@@ -10,30 +10,41 @@ import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
 import { findFfmpeg } from '../speech/ffmpeg.ts';
-import { createSpeechPool, type Progress } from '../speech/pool.ts';
+import { createSpeechPool } from '../speech/pool.ts';
 import type { Transcript } from '../speech/transcript.ts';
 import { captionsOf } from '../text/captions.ts';
 import { renderText } from '../text/lines.ts';
 import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
-import type { Hearing } from '../transcribe/run.ts';
 import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
 import { warningsOf } from '../transcribe/warnings.ts';
 import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
+import { sentenceOf } from './failure.ts';
+import { positive } from './numbers.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
+import { progressBar } from './progress.ts';
+import { printable } from './table.ts';
 
 const FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
 type Format = (typeof FORMATS)[number];
 
-type Flags = { format: Format; audioTrack?: number; channels?: ChannelMode };
+type Flags = {
+  format: Format;
+  audioTrack?: number;
+  channels?: ChannelMode;
+  jobs: number;
+  to?: string;
+};
 
 export function transcribeCommand(): Command {
   const command = new Command('transcribe')
-    .description('transcribe one file or URL and print the words')
-    .argument('<file-or-url>', 'a media file, an http(s) URL of one, or - for standard input')
+    .description('transcribe files or URLs and print the words; no server')
+    .argument('<files-or-urls...>', 'media files, http(s) URLs of some, or - for standard input')
     .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'))
+    .option('--to <folder>', 'a file each instead, made if it is not there')
+    .option('--jobs <N>', 'so many at a time; each takes a core and some 600 MB', positive, 1)
     .addOption(
       new Option('--audio-track <number>', 'of a file with several: 1 is the first').argParser(trackOf),
     )
@@ -44,14 +55,16 @@ export function transcribeCommand(): Command {
       ).choices(CHANNEL_MODES),
     );
   addSettingFlags(command, ['model', 'dataDirectory', 'maxAudioBytes', 'maxAudioSeconds', 'allowNetworks']);
-  return command.action(async (source: string, { format, audioTrack, channels }: Flags) => {
-    const startedAt = performance.now();
-    const how = { track: audioTrack ?? null, channels: channels ?? null };
-    const transcript = await transcribe(source, how, settingsOf(command));
-    for (const warning of warningsOf(transcript)) process.stderr.write(`${warning}\n`);
-    process.stdout.write(await render(transcript, format, startedAt));
+  return command.action(async (sources: string[], flags: Flags) => {
+    if (sources.length > 1 && flags.to === undefined && isSubtitles(flags.format))
+      command.error('error: subtitles of several files need --to FOLDER, a file each');
+    if (flags.to !== undefined) await mkdir(flags.to, { recursive: true });
+    const failed = await transcribeAll(sources, flags, settingsOf(command));
+    if (failed > 0) process.exitCode = 1;
   });
 }
+
+const isSubtitles = (format: Format) => format !== 'text' && format !== 'json';
 
 function trackOf(given: string): number {
   const track = Number(given);
@@ -78,53 +91,97 @@ async function render(transcript: Transcript, format: Format, startedAt: number)
   }
 }
 
-async function transcribe(source: string, how: Hearing, settings: Settings): Promise<Transcript> {
+/** Each in its turn, some at a time; one that fails stops none of the others. Resolves with how many failed. */
+async function transcribeAll(sources: readonly string[], flags: Flags, settings: Settings): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-transcribe-'));
   const stopping = new AbortController();
   const interrupt = () => stopping.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const pool = createSpeechPool({
-    size: 1,
+    size: Math.min(flags.jobs, sources.length),
     model: settings.model,
     cacheDirectory: join(settings.dataDirectory, 'models'),
     scratchDirectory: folder,
     ffmpeg: (await findFfmpeg()).path,
     maxDurationSeconds: settings.maxAudioSeconds,
   });
-  try {
-    const path = await locate(source, folder, settings, stopping.signal);
-    const bar = progressBar();
+  const bar = progressBar();
+  const how = { track: flags.audioTrack ?? null, channels: flags.channels ?? null };
+  let failed = 0;
+  async function one(source: string, index: number): Promise<void> {
+    const startedAt = performance.now();
     const { signal } = stopping;
-    const transcript = await pool.transcribe({ path, ...how, signal, onProgress: bar.show });
+    const path = await locate(source, join(folder, String(index)), settings, signal);
+    const transcript = await pool.transcribe({
+      path,
+      ...how,
+      signal,
+      onProgress: ({ phase, fraction }) =>
+        bar.show({
+          phase: sources.length > 1 ? `${index + 1} of ${sources.length}` : phase,
+          fraction,
+        }),
+    });
     bar.clear();
-    return transcript;
+    for (const warning of warningsOf(transcript))
+      process.stderr.write(`${sources.length > 1 ? `${printable(source)}: ` : ''}${warning}\n`);
+    await put(source, await render(transcript, flags.format, startedAt), flags, sources.length > 1);
+  }
+  try {
+    const waiting = [...sources.entries()];
+    const work = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+        try {
+          await one(next[1], next[0]);
+        } catch (error) {
+          if (sources.length === 1 || stopping.signal.aborted) throw error;
+          failed++;
+          bar.clear();
+          process.stderr.write(`ringback: ${printable(next[1])}: ${sentenceOf(error)}\n`);
+        }
+    };
+    await Promise.all(Array.from({ length: Math.min(flags.jobs, sources.length) }, work));
+    return failed;
   } finally {
     await pool.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+const ENDINGS: Readonly<Record<Format, string>> = { text: 'txt', json: 'json', srt: 'srt', vtt: 'vtt' };
+
+/** To its file; or to standard output, where several are told apart as `head` does it, or are JSON lines. */
+async function put(source: string, words: string, { format, to }: Flags, several: boolean): Promise<void> {
+  if (to !== undefined) {
+    const name =
+      source === '-' ? 'stdin' : basename(URL.canParse(source) ? new URL(source).pathname : source);
+    await writeFile(join(to, `${name || 'audio'}.${ENDINGS[format]}`), words);
+  } else if (!several) process.stdout.write(words);
+  else if (format === 'json')
+    process.stdout.write(`${JSON.stringify({ file: source, result: JSON.parse(words) })}\n`);
+  else process.stdout.write(`==> ${printable(source)} <==\n${words}\n`);
+}
+
+/** Where it is; what is no file of this machine comes to `path`. */
 async function locate(
   source: string,
-  folder: string,
+  path: string,
   settings: Settings,
   signal: AbortSignal,
 ): Promise<string> {
   if (source === '-') {
-    const path = join(folder, 'input');
     await keepInput(path, settings.maxAudioBytes, signal);
     return path;
   }
   if (!/^https?:\/\//i.test(source)) {
-    const path = resolve(source);
-    const found = await stat(path).catch(() => null);
+    const file = resolve(source);
+    const found = await stat(file).catch(() => null);
     if (!found?.isFile())
       throw Object.assign(new Error(`${source} is not a file: give a media file or an http(s) URL`), {
         code: 'file_unknown',
       });
-    return path;
+    return file;
   }
-  const path = join(folder, 'download');
   const outbound = new Outbound({ policy: { allow: parseNetworks(settings.allowNetworks), own: [] } });
   try {
     await fetchAudio({
@@ -158,19 +215,4 @@ async function keepInput(path: string, maxBytes: number, signal: AbortSignal): P
     }
   };
   await pipeline(process.stdin, limited, createWriteStream(path, { mode: 0o600 }), { signal });
-}
-
-const WIDTH = 30;
-
-/** On a terminal only: piped output stays clean either way, since the bar goes to stderr. */
-function progressBar(): { show: (progress: Progress) => void; clear: () => void } {
-  if (!process.stderr.isTTY) return { show: () => {}, clear: () => {} };
-  return {
-    show({ phase, fraction }) {
-      const filled = Math.round((fraction ?? 0) * WIDTH);
-      const bar = '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
-      process.stderr.write(`\r${phase.padEnd(11)} [${bar}] ${Math.round((fraction ?? 0) * 100)} % `);
-    },
-    clear: () => process.stderr.write(`\r${' '.repeat(WIDTH + 25)}\r`),
-  };
 }

@@ -41,9 +41,14 @@ export const TRANSFER_MS = 900_000;
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
+/** What has no `id` must say what it has: null for nothing. */
+type Expecting<T> = T extends { id: unknown }
+  ? [outgoing?: Outgoing]
+  : [outgoing: Outgoing & { has: (keyof T & string) | null }];
+
 export type Connection = {
   /** The parsed body of a 2xx; throws {@link RingbackError}. */
-  json<T>(method: Method, path: string, outgoing?: Outgoing): Promise<T>;
+  json<T>(method: Method, path: string, ...outgoing: Expecting<T>): Promise<T>;
   /** The body of a 2xx as it arrives. */
   stream(path: string, outgoing?: Outgoing): Promise<ReadableStream<Uint8Array>>;
 };
@@ -109,7 +114,7 @@ export function connect({
   }
 
   return {
-    json: (method, path, outgoing = {}) =>
+    json: (method, path, outgoing: Outgoing = {}) =>
       send(method, path, outgoing, async (response) => {
         const text = await response.text();
         const { has = 'id' } = outgoing;

@@ -64,7 +64,7 @@ test(
     const found = entities.results as { entity_type: string; text: string; start: number; end: number }[];
     expect(found.map(({ entity_type, text }) => [entity_type, text])).toEqual([
       ['NAME', 'John Smith'],
-      ['PHONE_NUMBER', expect.stringMatching(/415.*(0132|zero one three two)/i)],
+      ['PHONE_NUMBER', expect.stringMatching(/415.*0132/)],
       ['EMAIL_ADDRESS', expect.stringMatching(/john.*smith.*com/i)],
     ]);
     const words = result.transcription.utterances[0].words as { word: string; start: number; end: number }[];

@@ -1,7 +1,7 @@
 // The commands as a person runs them: real processes, their output and their exit codes.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -61,6 +61,23 @@ test('transcribe: a file as text, JSON and captions; a URL; and a sentence for w
     code: 1,
     stderr: 'ringback: nowhere.wav is not a file: give a media file or an http(s) URL\n',
   });
+}, 120_000);
+
+test('transcribe: several, some at a time; one that fails stops none; a file each where asked for', async () => {
+  const other = fileURLToPath(new URL('../fixtures/speech/all-circuits-busy-now.wav', import.meta.url));
+  const several = await run(['transcribe', CLIP, 'nowhere.wav', other, '--jobs', '2']);
+  expect(several).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^ringback: nowhere.wav: nowhere.wav is not a file/),
+  });
+  expect(several.stdout).toMatch(new RegExp(`==> ${CLIP} <==\n[^\n]*\n?.*country`, 'is'));
+  expect(several.stdout).toContain(`==> ${other} <==\n`);
+  const lines = (await run(['transcribe', CLIP, other, '--format', 'json'])).stdout.trimEnd().split('\n');
+  expect(lines.map((line) => JSON.parse(line).file)).toEqual([CLIP, other]);
+  expect((await run(['transcribe', CLIP, other, '--format', 'srt'])).stderr).toMatch(/need --to FOLDER/);
+  expect((await run(['transcribe', CLIP, other, '--format', 'srt', '--to', 'captions'])).code).toBe(0);
+  for (const name of ['jfk.wav.srt', 'all-circuits-busy-now.wav.srt'])
+    expect(await readFile(join(folder, 'captions', name), 'utf8')).toMatch(/^1\n00:00:0/);
 }, 120_000);
 
 test('transcribe -: standard input; and a track that is not there', async () => {

@@ -186,7 +186,7 @@ test('callbacks cancel: one by its id, many by the options; sent elsewhere; then
 test('where and with what key: flags over environment over .env; each mistake says its cure', async () => {
   expect(await run(['endpoints', 'list'], {})).toMatchObject({
     code: 1,
-    stderr: 'ringback: no API key: set RINGBACK_API_KEY, or give --key\n',
+    stderr: 'ringback: no API key: set RINGBACK_API_KEY, or give --key, or keep one with "ringback login"\n',
   });
   await writeFile(join(folder, '.env'), `RINGBACK_URL=${app.url}\nRINGBACK_API_KEY=rb_wrong_key\n`);
   expect((await run(['endpoints', 'list'], {})).stderr).toMatch(

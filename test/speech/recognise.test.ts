@@ -122,6 +122,19 @@ describe('speech passed over', () => {
     expect(network.heard).toHaveLength(3);
   });
 
+  it('is not assumed of an address or a number that takes its time, and is of a word that takes longer still', async () => {
+    const hears = async (text: string, seconds: number) => {
+      const network = scripted(() => ({ tokens: [0], ended: true }));
+      await recognise(network, [text], pieceOf(floats(noise(seconds, 1000))));
+      return network.heard.length;
+    };
+    expect(await hears(' john.smith@example.com.', 5)).toBe(1);
+    expect(await hears(' 415-555-0132', 8)).toBe(1);
+    expect(await hears(' John', 5)).toBeGreaterThan(1);
+    expect(await hears(' happy......', 5)).toBeGreaterThan(1);
+    expect(await hears(' john.smith@example.com', 12)).toBeGreaterThan(1);
+  });
+
   it('shows in no word at all: a short piece is heard again with less quiet before it', async () => {
     const network = scripted((seconds) => ({ tokens: seconds > 1.95 ? [] : [0], ended: true }));
     const piece = pieceOf(floats(noise(2, 1000)));

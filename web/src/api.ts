@@ -26,22 +26,22 @@ export function openApi(key: string) {
     transcriptions: {
       ...transcriptionsOf(connection),
       page: (query: JobQuery, signal: AbortSignal) =>
-        connection.json<JobPage>('GET', '/v2/pre-recorded', { query, signal }),
+        connection.json<JobPage>('GET', '/v2/pre-recorded', { query, signal, has: 'items' }),
     },
     callbacks: {
       ...callbacksOf(connection),
       page: (query: CallbackQuery, signal: AbortSignal) =>
-        connection.json<Page<Callback>>('GET', '/api/callbacks', { query, signal }),
+        connection.json<Page<Callback>>('GET', '/api/callbacks', { query, signal, has: 'items' }),
     },
     replays: {
       ...replaysOf(connection),
       page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
-        connection.json<Page<Replay>>('GET', '/api/replays', { query, signal }),
+        connection.json<Page<Replay>>('GET', '/api/replays', { query, signal, has: 'items' }),
     },
     endpoints: {
       ...endpointsOf(connection),
       page: (query: EndpointQuery, signal: AbortSignal) =>
-        connection.json<Page<Endpoint>>('GET', '/api/endpoints', { query, signal }),
+        connection.json<Page<Endpoint>>('GET', '/api/endpoints', { query, signal, has: 'items' }),
     },
     signingSecrets: signingSecretsOf(connection),
     keys: keysOf(connection),

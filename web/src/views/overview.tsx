@@ -3,6 +3,7 @@ import { CallbackTable } from '../elements/callback-table.tsx';
 import { Empty } from '../elements/empty.tsx';
 import { FailingEndpoints } from '../elements/failing-endpoints.tsx';
 import { Page } from '../elements/page.tsx';
+import { Problem } from '../elements/problem.tsx';
 import { StatsCharts } from '../elements/stats-charts.tsx';
 import { ago, whole } from '../format.ts';
 import { useLoaded } from '../live.ts';
@@ -100,11 +101,14 @@ function LatestFailures() {
         <h2 id="latest">Latest failures</h2>
         <a href={link(['callbacks'], { state: 'failed' })}>All of them</a>
       </header>
-      <CallbackTable
-        of={problem ? [] : value?.items}
-        expected={LATEST}
-        empty={<Empty title="Nothing has failed for good" />}
-      />
+      <Problem problem={problem} />
+      {!problem && (
+        <CallbackTable
+          of={value?.items}
+          expected={LATEST}
+          empty={<Empty title="Nothing has failed for good" />}
+        />
+      )}
     </section>
   );
 }
