@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { readVersion } from '../version.ts';
 import { COMMANDS } from './commands.ts';
+import { interruptionCode } from './ended.ts';
 import { sentenceOf } from './failure.ts';
 
 const program = new Command('ringback')
@@ -21,8 +22,10 @@ endQuietly();
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
-  process.exitCode = 1;
+  // Who pressed Ctrl-C knows it.
+  const interrupted = interruptionCode(error);
+  if (interrupted === null) process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
+  process.exitCode = interrupted ?? 1;
 }
 
 /** How mistakes are answered: a command that was made elsewhere does not have it from its parent by itself. */

@@ -40,11 +40,12 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ],
   endpoints: [
     'endpoints list',
+    `endpoints show ${ID}`,
     `endpoints disable ${ID}`,
     `endpoints enable ${ID}`,
     `endpoints remove ${ID}`,
   ],
-  inboxes: ['inboxes list', 'inboxes create a', 'inboxes requests a', 'inboxes remove a'],
+  inboxes: ['inboxes list', 'inboxes create a', 'inboxes show a', 'inboxes requests a', 'inboxes remove a'],
   replays: ['replays list', `replays show ${ID}`, `replays cancel ${ID}`],
   secrets: ['secrets list', 'secrets rotate'],
   tail: ['tail'],
