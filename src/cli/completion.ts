@@ -43,6 +43,7 @@ const cases = (words: Words, line: (path: string, list: string) => string) =>
   [...words].map(([path, list]) => line(path, list.join(' '))).join('\n');
 
 // `at` and `found`: `path` and `words` are the shell's own in zsh.
+// `-o default`: where nothing of ours fits, files, as the shell itself completes and quotes them.
 const bash = (words: Words): string => `_ringback() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" at= word= found=
   for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do
@@ -55,7 +56,6 @@ const bash = (words: Words): string => `_ringback() {
     done
   fi
   COMPREPLY=($(compgen -W "$found" -- "$current"))
-  [[ \${#COMPREPLY[@]} -eq 0 ]] && COMPREPLY=($(compgen -f -- "$current"))
 }
 _ringback_words() {
   case "$1" in
@@ -63,7 +63,7 @@ ${cases(words, (path, list) => `  '${path}') found='${list}' ;;`)}
   *) return 1 ;;
   esac
 }
-complete -o filenames -F _ringback ringback
+complete -o default -F _ringback ringback
 `;
 
 const zsh = (words: Words): string => `autoload -U +X bashcompinit && bashcompinit

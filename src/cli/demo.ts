@@ -8,6 +8,7 @@ import { type CallbackBody, type Client, createClient } from '../client/client.t
 import { createLog } from '../log.ts';
 import { startRingback } from '../main.ts';
 import { readSettings } from '../settings.ts';
+import { interrupted } from './ended.ts';
 import { CLIP, START } from './program.ts';
 import { formatCallback, type ReceivedCallback, startReceiver } from './receiver.ts';
 
@@ -25,11 +26,11 @@ async function demo(): Promise<void> {
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const folder = await mkdtemp(join(tmpdir(), 'ringback-demo-'));
   const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const interrupted = Promise.withResolvers<never>();
+  const stopped = Promise.withResolvers<never>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => interrupted.reject(Object.assign(new Error('interrupted'), { code: signal })));
+    process.once(signal, () => stopped.reject(interrupted(signal)));
   try {
-    await Promise.race([run(folder, stops, say), interrupted.promise]);
+    await Promise.race([run(folder, stops, say), stopped.promise]);
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }

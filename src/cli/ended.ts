@@ -1,4 +1,24 @@
-// A command that runs until it is told to end.
+// A command that runs until it is told to end, and one that is told so before its work is done.
+import { constants } from 'node:os';
+
+type EndingSignal = 'SIGINT' | 'SIGTERM';
+
+class Interrupted extends Error {
+  readonly signal: EndingSignal;
+
+  constructor(signal: EndingSignal) {
+    super('interrupted');
+    this.signal = signal;
+  }
+}
+
+/** Thrown out of a command that a signal ended before its work was done. */
+export const interrupted = (signal: EndingSignal): Error => new Interrupted(signal);
+
+/** Exit code as shells have it, 130 for Ctrl-C; null: it failed by itself. */
+export function interruptionCode(error: unknown): number | null {
+  return error instanceof Interrupted ? 128 + constants.signals[error.signal] : null;
+}
 
 /** A signal this long after the first means: now. Not sooner: npm passes on a signal that its whole group has had already. */
 const SECOND_SIGNAL_MS = 1_000;

@@ -12,7 +12,7 @@ import {
 import { addListFlags, type Columns, type ListFlags, printList, tableOf } from './list.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
 import { idOf } from './short-id.ts';
-import { printable } from './table.ts';
+import { fieldsOf, printable } from './table.ts';
 
 type Narrowed = {
   sort?: EndpointSort;
@@ -43,6 +43,15 @@ function listCommand(): Command {
   });
 }
 
+function showCommand(): Command {
+  return addServerFlags(new Command('show').description('one, with all that is known of it'))
+    .argument('<id>', 'as listed, or its beginning')
+    .action(async (given: string, flags: ServerFlags) => {
+      const client = clientOf(flags);
+      print(flags, await client.endpoints.get(await idOf(client, 'endpoint', given)), fieldsOf);
+    });
+}
+
 export function endpointsCommand(): Command {
   const change = (name: 'enable' | 'disable', description: string) =>
     addServerFlags(new Command(name).description(description))
@@ -70,6 +79,7 @@ export function endpointsCommand(): Command {
   return new Command('endpoints')
     .description('see, disable, enable and remove the endpoints of a running server')
     .addCommand(listCommand())
+    .addCommand(showCommand())
     .addCommand(change('enable', 'send there again, slowly at first'))
     .addCommand(change('disable', 'send nothing there: what is due waits'))
     .addCommand(remove);

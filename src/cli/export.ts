@@ -1,5 +1,6 @@
 // `ringback transcriptions export FOLDER`: every finished transcription that matches, a file each. A file that is there is
 // whole, and is not fetched again: what was cut off goes on where it stopped.
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +8,9 @@ import { Command, Option } from 'commander';
 import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
+import { isWholeId } from './short-id.ts';
+import { printable } from './table.ts';
+import { printableJson } from './terminal.ts';
 import { type Narrowed, narrowed, queryOf } from './transcription-filter.ts';
 
 const PAGE = 100;
@@ -27,13 +31,22 @@ export function exportCommand(): Command {
       const { transcriptions } = clientOf(flags);
       const query = { ...queryOf(flags), limit: PAGE };
       if (folder === undefined) {
-        for await (const job of transcriptions.list(query)) process.stdout.write(`${JSON.stringify(job)}\n`);
+        // As fast as it is taken: a page of transcripts may be megabytes.
+        for await (const job of transcriptions.list(query))
+          if (!process.stdout.write(`${printableJson(job)}\n`)) await once(process.stdout, 'drain');
         return;
       }
       await mkdir(folder, { recursive: true });
       const bar = progressBar();
       const counts = { written: 0, present: 0, unfinished: 0 };
       for await (const { id, status } of transcriptions.list({ ...query, result: false })) {
+        if (!isWholeId(id))
+          throw Object.assign(
+            new Error(`${printable(String(id))} is no id of a transcription: is this Ringback?`),
+            {
+              code: 'answer_unknown',
+            },
+          );
         const path = join(folder, `${id}.${ENDINGS[format]}`);
         if (status !== 'done') counts.unfinished++;
         else if (existsSync(path)) counts.present++;

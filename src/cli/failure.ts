@@ -1,11 +1,16 @@
 // What a person reads when a command ends badly: a sentence where they can mend it, the stack where only we can. Pure.
 import { RingbackError } from '../client/error.ts';
 import { SettingsError } from '../settings.ts';
+import { printableText } from './terminal.ts';
 
 type Failure = Error & { code?: unknown; address?: unknown; port?: unknown; syscall?: unknown };
 
-/** One sentence or more, without `ringback:` in front. */
+/** One sentence or more, without `ringback:` in front. What a server answered is in it, and must not command the terminal. */
 export function sentenceOf(error: unknown): string {
+  return printableText(worded(error));
+}
+
+function worded(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, message } = error as Failure;
   if (error instanceof SettingsError) return message;

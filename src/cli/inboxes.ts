@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Client, Inbox, InboxRequest } from '../client/client.ts';
 import { addListFlags, type Columns, type ListFlags, printList } from './list.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
-import { printable } from './table.ts';
+import { fieldsOf, printable } from './table.ts';
 
 const LISTED: Columns<Inbox> = {
   ID: ({ id }) => id,
@@ -33,6 +33,11 @@ export function inboxesCommand(): Command {
     .action(async (name: string, flags: ServerFlags) =>
       print(flags, await clientOf(flags).inboxes.create({ name }), ({ address }) => address),
     );
+  const show = addServerFlags(new Command('show').description('one: its address, and how it answers'))
+    .argument('<name>', 'its name or id')
+    .action(async (name: string, flags: ServerFlags) =>
+      print(flags, await named(clientOf(flags), name), fieldsOf),
+    );
   const requests = addListFlags(new Command('requests').description('what came to one, the newest first'))
     .argument('<name>', 'its name or id')
     .action(async (name: string, flags: ListFlags) => {
@@ -52,6 +57,7 @@ export function inboxesCommand(): Command {
     .description('see, make and remove the inboxes of a running server, and what came to them')
     .addCommand(list)
     .addCommand(create)
+    .addCommand(show)
     .addCommand(requests)
     .addCommand(remove);
 }

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { positive } from './numbers.ts';
 import { addServerFlags, type ServerFlags } from './server-options.ts';
 import { shortOf, table } from './table.ts';
+import { printableJson } from './terminal.ts';
 
 export type ListFlags = ServerFlags & { limit: number; all?: true; watch?: number | true };
 
@@ -39,7 +40,7 @@ export async function printList<T>(
       rows.push(row);
       if (rows.length >= most) break;
     }
-    return flags.json ? JSON.stringify(rows, null, 2) : tableOf(rows, columns);
+    return flags.json ? printableJson(rows, 2) : tableOf(rows, columns);
   };
   if (flags.watch === undefined) {
     process.stdout.write(`${await look()}\n`);

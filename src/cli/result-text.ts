@@ -4,7 +4,7 @@ import { SUBTITLE_FORMATS } from '../job-options.ts';
 import type { Utterance } from '../speech/transcript.ts';
 import { captionsOf } from '../text/captions.ts';
 import { renderSrt, renderVtt } from '../text/subtitles.ts';
-import { printableText } from './terminal.ts';
+import { printableJson, printableText } from './terminal.ts';
 
 export const RESULT_FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
 export type ResultFormat = (typeof RESULT_FORMATS)[number];
@@ -17,7 +17,7 @@ export async function renderJob({ result }: Job, format: ResultFormat): Promise<
     case 'text':
       return `${printableText(text)}\n`;
     case 'json':
-      return `${JSON.stringify(result, null, 2)}\n`;
+      return `${printableJson(result, 2)}\n`;
     case 'srt':
       return renderSrt(await captionsOf(utterances as Utterance[]));
     case 'vtt':

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { readVersion } from '../version.ts';
 import { COMMANDS } from './commands.ts';
+import { interruptionCode } from './ended.ts';
 import { sentenceOf } from './failure.ts';
 
 const program = new Command('ringback')
@@ -15,13 +16,21 @@ for (const name of Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMAN
   const load = COMMANDS[name];
   if (load) program.addCommand(await load());
 }
+handDown(program);
 
 endQuietly();
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
-  process.exitCode = 1;
+  // Who pressed Ctrl-C knows it.
+  const interrupted = interruptionCode(error);
+  if (interrupted === null) process.stderr.write(`ringback: ${sentenceOf(error)}\n`);
+  process.exitCode = interrupted ?? 1;
+}
+
+/** How mistakes are answered: a command that was made elsewhere does not have it from its parent by itself. */
+function handDown(parent: Command): void {
+  for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
 }
 
 /** `| head` closes our output: nobody reads on, and that is no failure. */

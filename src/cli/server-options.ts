@@ -5,6 +5,7 @@ import { type Client, createClient } from '../client/client.ts';
 import { CLIENT_VARIABLES } from '../settings.ts';
 import { readDotEnv } from './options.ts';
 import { profileOf, readProfiles } from './profiles.ts';
+import { printableJson } from './terminal.ts';
 
 const USUAL_URL = CLIENT_VARIABLES.find(({ flag }) => flag === 'url')?.fallback ?? '';
 
@@ -46,5 +47,5 @@ function refused(message: string): Error {
 
 /** JSON where it was asked for, otherwise what `readable` makes of it. */
 export function print<T>(flags: ServerFlags, value: T, readable: (value: T) => string): void {
-  process.stdout.write(`${flags.json ? JSON.stringify(value, null, 2) : readable(value)}\n`);
+  process.stdout.write(`${flags.json ? printableJson(value, 2) : readable(value)}\n`);
 }

@@ -3,13 +3,16 @@ import type { Client } from '../client/client.ts';
 import { shortOf } from './table.ts';
 
 const WHOLE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** It may be the name of a file, too. */
+export const isWholeId = (given: unknown): given is string => typeof given === 'string' && WHOLE.test(given);
+
 const FEW = 20;
 
 type Kind = 'transcription' | 'callback' | 'endpoint' | 'replay';
 
 /** The id that `given` stands for; throws a sentence when that is none or several. */
 export async function idOf(client: Client, kind: Kind, given: string): Promise<string> {
-  if (WHOLE.test(given)) return given;
+  if (isWholeId(given)) return given;
   if (!/^[0-9a-f][0-9a-f-]{3,}$/i.test(given))
     throw unclear(`${given} is no id: give it as listed, or its first four digits or more`);
   const found = kind === 'replay' ? await replaysLike(client, given) : await searched(client, kind, given);

@@ -11,7 +11,7 @@ import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
 import { printable } from './table.ts';
-import { clock, tint, tintStatus } from './terminal.ts';
+import { clock, printableJson, tint, tintStatus } from './terminal.ts';
 
 type Flags = ServerFlags & {
   callback?: string;
@@ -88,7 +88,7 @@ async function submit(source: string, flags: Flags): Promise<void> {
   } as JobRequest;
   const created = await client.transcriptions.create(request);
   if (!flags.wait && !flags.follow) {
-    write(flags.json ? JSON.stringify(created, null, 2) : created.id);
+    write(flags.json ? printableJson(created, 2) : created.id);
     return;
   }
   say(`${tint('bold', created.id)}  accepted`);
@@ -98,7 +98,7 @@ async function submit(source: string, flags: Flags): Promise<void> {
     throw Object.assign(new Error(`transcription ${job.id} failed: ${printable(job.error_message ?? '')}`), {
       code: job.error_reason ?? 'transcription_failed',
     });
-  write(flags.json ? JSON.stringify(job, null, 2) : await renderJob(job, flags.format));
+  write(flags.json ? printableJson(job, 2) : await renderJob(job, flags.format));
 }
 
 const write = (text: string) => process.stdout.write(`${text.replace(/\n$/, '')}\n`);

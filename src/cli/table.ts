@@ -6,6 +6,19 @@ export function printable(text: string): string {
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '�');
 }
 
+/** A field a line; one that holds others as JSON. */
+export function fieldsOf(row: object): string {
+  const entries = Object.entries(row);
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return entries
+    .map(([name, value]) => {
+      const shown =
+        typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '-');
+      return `${printable(name).padEnd(width)}  ${printable(shown)}`;
+    })
+    .join('\n');
+}
+
 /** Enough to tell ids apart, and taken wherever one is asked for. */
 export const shortOf = (id: string, length = 8): string => id.slice(0, length);
 

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import type { Event } from '../client/client.ts';
 import { RingbackError } from '../client/error.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
-import { clock, printableJson, tint } from './terminal.ts';
+import { clock, printableJson, printableText, tint } from './terminal.ts';
 
 const AGAIN_MS = 2_000;
 const COLOURS = {
@@ -27,6 +27,7 @@ async function tail(flags: ServerFlags): Promise<void> {
   const client = clientOf(flags);
   let lastEventId: string | undefined;
   let lost = false;
+  let opened = false;
   for (;;) {
     try {
       const options = {
@@ -34,6 +35,7 @@ async function tail(flags: ServerFlags): Promise<void> {
         onOpen: () => {
           if (lost) say('connected again');
           lost = false;
+          opened = true;
         },
       };
       for await (const event of client.events(options)) {
@@ -41,9 +43,8 @@ async function tail(flags: ServerFlags): Promise<void> {
         process.stdout.write(`${flags.json ? printableJson(event) : lineOf(event)}\n`);
       }
     } catch (error) {
-      // A key that is refused, or a server of another kind, will not be better in two seconds.
-      if (!(error instanceof RingbackError) || (error.status !== null && error.status < 500)) throw error;
-      if (!lost) say(error.message);
+      if (!(error instanceof RingbackError) || isFinal(error, opened)) throw error;
+      if (!lost) say(printableText(error.message));
     }
     if (!lost) say('the connection is lost: trying again');
     lost = true;
@@ -51,14 +52,24 @@ async function tail(flags: ServerFlags): Promise<void> {
   }
 }
 
+/**
+ * A key that is refused will not be better in two seconds, nor is a server of another kind; but where ours was before, it is
+ * what stands in front of it while it is away.
+ */
+function isFinal({ reason, status }: RingbackError, opened: boolean): boolean {
+  if (reason === 'answer_unknown') return !opened;
+  return status !== null && status < 500 && status !== 429;
+}
+
 const say = (sentence: string) => process.stderr.write(`${clock(new Date())}  ${sentence}\n`);
 
 function lineOf({ event, data }: Event): string {
   const at = tint('dim', clock(new Date()));
   if (event === 'resync') return `${at}  some changes may have been missed: look at the lists`;
-  const word = event === 'job' ? data.status : data.state;
+  const word = printableText(String(event === 'job' ? data.status : data.state));
+  const id = printableText(String(data.id));
   const shown = tint(word in COLOURS ? COLOURS[word as keyof typeof COLOURS] : 'cyan', word.padEnd(10));
   return event === 'job'
-    ? `${at}  transcription  ${data.id}  ${shown}`
-    : `${at}  callback       ${data.id}  ${shown}  ${data.attempt_count} ${data.attempt_count === 1 ? 'attempt' : 'attempts'}, of ${data.transcription_id}`;
+    ? `${at}  transcription  ${id}  ${shown}`
+    : `${at}  callback       ${id}  ${shown}  ${printableText(`${data.attempt_count} ${data.attempt_count === 1 ? 'attempt' : 'attempts'}, of ${data.transcription_id}`)}`;
 }

@@ -22,9 +22,9 @@ const COMMANDS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
-/** One line of JSON; what JSON may have as it is, and a terminal would obey, is escaped. */
-export function printableJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
+/** One line of JSON, or indented; what JSON may have as it is, and a terminal would obey, is escaped. */
+export function printableJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replaceAll(
     /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

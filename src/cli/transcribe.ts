@@ -1,6 +1,6 @@
 // `ringback transcribe FILE_OR_URL…`: files to words on the terminal; no server, no database.
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -21,6 +21,7 @@ import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
 import { warningsOf } from '../transcribe/warnings.ts';
 import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
+import { interrupted } from './ended.ts';
 import { sentenceOf } from './failure.ts';
 import { positive } from './numbers.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
@@ -58,7 +59,14 @@ export function transcribeCommand(): Command {
   return command.action(async (sources: string[], flags: Flags) => {
     if (sources.length > 1 && flags.to === undefined && isSubtitles(flags.format))
       command.error('error: subtitles of several files need --to FOLDER, a file each');
-    if (flags.to !== undefined) await mkdir(flags.to, { recursive: true });
+    if (flags.to !== undefined) {
+      const twice = writtenTwice(sources);
+      if (twice !== null)
+        command.error(
+          `error: ${printable(twice.join(' and '))} would be the same file in --to: do them apart`,
+        );
+      await mkdir(flags.to, { recursive: true });
+    }
     const failed = await transcribeAll(sources, flags, settingsOf(command));
     if (failed > 0) process.exitCode = 1;
   });
@@ -95,8 +103,8 @@ async function render(transcript: Transcript, format: Format, startedAt: number)
 async function transcribeAll(sources: readonly string[], flags: Flags, settings: Settings): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-transcribe-'));
   const stopping = new AbortController();
-  const interrupt = () => stopping.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stopping.abort(interrupted(signal)));
   const pool = createSpeechPool({
     size: Math.min(flags.jobs, sources.length),
     model: settings.model,
@@ -134,9 +142,10 @@ async function transcribeAll(sources: readonly string[], flags: Flags, settings:
         try {
           await one(next[1], next[0]);
         } catch (error) {
-          if (sources.length === 1 || stopping.signal.aborted) throw error;
-          failed++;
           bar.clear();
+          if (stopping.signal.aborted) throw stopping.signal.reason;
+          if (sources.length === 1) throw error;
+          failed++;
           process.stderr.write(`ringback: ${printable(next[1])}: ${sentenceOf(error)}\n`);
         }
     };
@@ -150,12 +159,30 @@ async function transcribeAll(sources: readonly string[], flags: Flags, settings:
 
 const ENDINGS: Readonly<Record<Format, string>> = { text: 'txt', json: 'json', srt: 'srt', vtt: 'vtt' };
 
+function nameOf(source: string): string {
+  if (source === '-') return 'stdin';
+  return basename(/^https?:\/\//i.test(source) ? new URL(source).pathname : source) || 'audio';
+}
+
+/** The first two whose words would go to one file, also where letter case tells no files apart; null: none. */
+function writtenTwice(sources: readonly string[]): [string, string] | null {
+  const seen = new Map<string, string>();
+  for (const source of sources) {
+    const name = nameOf(source).toLowerCase();
+    const before = seen.get(name);
+    if (before !== undefined) return [before, source];
+    seen.set(name, source);
+  }
+  return null;
+}
+
 /** To its file; or to standard output, where several are told apart as `head` does it, or are JSON lines. */
 async function put(source: string, words: string, { format, to }: Flags, several: boolean): Promise<void> {
   if (to !== undefined) {
-    const name =
-      source === '-' ? 'stdin' : basename(URL.canParse(source) ? new URL(source).pathname : source);
-    await writeFile(join(to, `${name || 'audio'}.${ENDINGS[format]}`), words);
+    const path = join(to, `${nameOf(source)}.${ENDINGS[format]}`);
+    // What is there under its name is whole.
+    await writeFile(`${path}.part`, words);
+    await rename(`${path}.part`, path);
   } else if (!several) process.stdout.write(words);
   else if (format === 'json')
     process.stdout.write(`${JSON.stringify({ file: source, result: JSON.parse(words) })}\n`);

@@ -24,7 +24,8 @@ export function callbacksOf(connection: Connection) {
     request: (id: string, call: CallOptions = {}) =>
       connection.json<SentRequest>('GET', `${at(id)}/request`, { ...call, has: 'method' }),
     /** Its body byte for byte. */
-    body: (id: string, call: CallOptions = {}) => connection.stream(`${at(id)}/request/body`, call),
+    body: (id: string, call: CallOptions = {}) =>
+      connection.stream(`${at(id)}/request/body`, { ...call, type: 'application/json' }),
     /** A sample callback, by the same engine as every other. */
     test: (request: TestCallbackRequest, call: CallOptions = {}) =>
       connection.json<CallbackWithAttempts>('POST', '/api/callbacks/test', { ...call, json: request }),

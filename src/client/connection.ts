@@ -1,6 +1,6 @@
 // One request to Ringback: the key, the deadline, the caller's signal, the answer or its error.
 import { exactJson, parseExact, parseKept } from '../exact-json.ts';
-import { notOurs, RingbackError, refusal } from './error.ts';
+import { notOurs, type Reason, RingbackError, refusal } from './error.ts';
 
 export type ConnectionOptions = {
   /** Where Ringback is, such as `https://stt.example.org`; a path it is served under is kept. */
@@ -29,8 +29,10 @@ export type Outgoing = CallOptions & {
   /** Sent as it is. */
   body?: { type: string; stream: ReadableStream<Uint8Array> };
   idempotencyKey?: string;
-  /** A field that the answer must have, `id` unless told; without it, it is none of Ringback's. Null: nothing is read. */
+  /** A field that the answer must have, `id` unless told; without it, it is none of Ringback's. Null: it must be empty. */
   has?: string | null;
+  /** The content type that a stream must have. */
+  type?: string;
   headers?: Readonly<Record<string, string>>;
 };
 
@@ -107,7 +109,7 @@ export function connect({
         throw new RingbackError('timeout', `${what} was not answered within ${deadlineMs} ms`, {
           cause: error,
         });
-      throw new RingbackError('unreachable', `${what} failed: ${whyOf(error)}`, { cause: error });
+      throw new RingbackError(...whyOf(what, error), { cause: error });
     }
   }
 
@@ -116,13 +118,19 @@ export function connect({
       send(method, path, outgoing, async (response) => {
         const text = await response.text();
         const { has = 'id' } = outgoing;
-        if (has === null) return undefined as never;
-        const body = parsed(text);
-        if (typeof body === 'object' && body !== null && has in body) return body as never;
+        const body = text === '' ? null : parsed(text);
+        if (has === null ? body === null : isOurs(body, has)) return (body ?? undefined) as never;
         throw notOurs(`${method} ${base.origin}${prefix}${path}`, response.status);
       }),
     stream: (path, outgoing = {}) =>
-      send('GET', path, outgoing, async ({ body }) => body ?? new Blob([]).stream()),
+      send('GET', path, outgoing, async ({ body, headers, status }) => {
+        const { type } = outgoing;
+        if (type === undefined || headers.get('content-type')?.startsWith(type))
+          return body ?? new Blob([]).stream();
+        // Nobody reads it, and it may have no end.
+        await body?.cancel();
+        throw notOurs(`GET ${base.origin}${prefix}${path}`, status);
+      }),
   };
 }
 
@@ -135,18 +143,38 @@ function search(query: Readonly<Record<string, unknown>>): string {
   return params.toString();
 }
 
+/** It has the field that is asked for; a list holds nothing but objects. */
+function isOurs(body: unknown, has: string): boolean {
+  if (!isObject(body) || !(has in body)) return false;
+  return !('items' in body) || (Array.isArray(body.items) && body.items.every(isObject));
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
 /** fetch says "fetch failed"; what happened is in its cause. */
-function whyOf(error: unknown): string {
+function whyOf(what: string, error: unknown): [reason: Reason, sentence: string] {
   const { cause, message } = error as { cause?: { code?: string; message?: string }; message: string };
   const said = cause?.code ?? cause?.message ?? message;
-  if (said === 'ECONNREFUSED') return `${said}: nothing listens there; is the server running?`;
-  if (said === 'ENOTFOUND' || said === 'EAI_AGAIN') return `${said}: the host has no address (DNS)`;
-  if (said.startsWith('HPE_')) return `${said}: what answers there does not speak HTTP`;
-  if (said === 'ERR_SSL_WRONG_VERSION_NUMBER' || said === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
-    return `${said}: what answers there does not speak TLS; is it http://?`;
-  if (/redirect/.test(said)) return 'it answers with a redirect: give the address it leads to';
-  return said;
+  const failed = (why: string) => `${what} failed: ${why}`;
+  // Something answers there, and will be no Ringback the next time either.
+  if (/redirect/.test(said))
+    return ['answer_unknown', failed('it answers with a redirect: give the address it leads to')];
+  if (said.startsWith('HPE_') || said.includes('does not match the HTTP'))
+    return ['answer_unknown', failed('what answers there does not speak HTTP: check the port')];
+  return ['unreachable', failed(`${said}${CURES[said] ?? ''}`)];
 }
+
+const NO_ADDRESS = ': the host has no address (DNS)';
+const NO_TLS = ': what answers there does not speak TLS; is it http://?';
+const CURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: ': nothing listens there; is the server running?',
+  ENOTFOUND: NO_ADDRESS,
+  EAI_AGAIN: NO_ADDRESS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
+  // The Fetch standard keeps a list of ports that other services have.
+  'bad port': ': fetch makes no requests to this port; run the server on another',
+};
 
 export type Page<T> = { items: T[]; next: string | null };
 

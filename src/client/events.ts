@@ -25,6 +25,7 @@ export async function* eventsOf(
 ): AsyncGenerator<Event, void, void> {
   const stream = await connection.stream('/api/events', {
     timeoutMs: Number.POSITIVE_INFINITY,
+    type: 'text/event-stream',
     ...(signal && { signal }),
     ...(lastEventId !== undefined && { headers: { 'last-event-id': lastEventId } }),
   });

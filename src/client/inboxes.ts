@@ -64,6 +64,7 @@ async function* streamOf(
 ): AsyncGenerator<InboxEvent, void, void> {
   const stream = await connection.stream(`${at}/stream`, {
     timeoutMs: Number.POSITIVE_INFINITY,
+    type: 'text/event-stream',
     query: { forward },
     ...(signal && { signal }),
     ...(after !== undefined && { headers: { 'last-event-id': String(after) } }),

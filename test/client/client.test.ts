@@ -297,7 +297,7 @@ test('no answer, none in time, none of ours, a redirect: each says which', async
   other.setResponse({ status: 200, body: '<h1>Welcome</h1>' });
   await expect(behind.server.live()).rejects.toMatchObject({ reason: 'answer_unknown', status: 200 });
   other.setResponse({ status: 307, headers: { location: `${receiver.url}/elsewhere` } });
-  await expect(behind.server.live()).rejects.toMatchObject({ reason: 'unreachable' });
+  await expect(behind.server.live()).rejects.toMatchObject({ reason: 'answer_unknown', status: null });
   expect(receiver.requests.filter(({ path }) => path === '/elsewhere')).toEqual([]);
   await other.close();
 });
