@@ -1,7 +1,7 @@
 // Runs the Moonshine networks on one stretch of audio: greedy decoding with a key-value cache, keeping for every
 // token its probability and where in the audio the decoder looked. Model: https://arxiv.org/abs/2410.15608.
 
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from './onnxruntime.ts';
 import { attentionOutput, type Head, type Weights } from './weights.ts';
 
 const START = 1;

@@ -1,6 +1,6 @@
 // Tells speech from the rest, frame by frame, with Silero VAD v5 (https://github.com/snakers4/silero-vad).
 
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InferenceSession, Tensor } from './onnxruntime.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 
 /** Samples in a frame (32 ms): what the model is trained on at 16 kHz. */
