@@ -17,8 +17,8 @@ import { positive } from './numbers.ts';
 import { told } from './replays.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
 import { idOf } from './short-id.ts';
-import { printable, table } from './table.ts';
-import { printableText } from './terminal.ts';
+import { table } from './table.ts';
+import { printable, printableText } from './terminal.ts';
 
 type Narrowed = {
   state?: DeliveryState[];

@@ -12,7 +12,8 @@ import {
 import { addListFlags, type Columns, type ListFlags, printList, tableOf } from './list.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
 import { idOf } from './short-id.ts';
-import { fieldsOf, printable } from './table.ts';
+import { fieldsOf } from './table.ts';
+import { printable } from './terminal.ts';
 
 type Narrowed = {
   sort?: EndpointSort;

@@ -9,8 +9,7 @@ import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
 import { isWholeId } from './short-id.ts';
-import { printable } from './table.ts';
-import { printableJson } from './terminal.ts';
+import { printable, printableJson } from './terminal.ts';
 import { type Narrowed, narrowed, queryOf } from './transcription-filter.ts';
 
 const PAGE = 100;

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import type { Client, Inbox, InboxRequest } from '../client/client.ts';
 import { addListFlags, type Columns, type ListFlags, printList } from './list.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
-import { fieldsOf, printable } from './table.ts';
+import { fieldsOf } from './table.ts';
+import { printable } from './terminal.ts';
 
 const LISTED: Columns<Inbox> = {
   ID: ({ id }) => id,

@@ -5,7 +5,8 @@ import type { Db } from '../store/database.ts';
 import { createKey, listKeys, revokeKey } from '../store/keys.ts';
 import { DATABASE_SETTINGS, withDatabase } from './database.ts';
 import { addSettingFlags } from './options.ts';
-import { printable, table } from './table.ts';
+import { table } from './table.ts';
+import { printable } from './terminal.ts';
 
 type CreateFlags = { account?: string; newAccount?: string };
 

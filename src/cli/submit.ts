@@ -10,8 +10,7 @@ import { pair } from './pair.ts';
 import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
-import { printable } from './table.ts';
-import { clock, printableJson, tint, tintStatus } from './terminal.ts';
+import { clock, printable, printableJson, tint, tintStatus } from './terminal.ts';
 
 type Flags = ServerFlags & {
   callback?: string;

@@ -1,10 +1,5 @@
 // Rows of text under headings, for a terminal. Pure.
-
-/** What far ends wrote must not reach the terminal as commands. */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '�');
-}
+import { printable } from './terminal.ts';
 
 /** A field a line; one that holds others as JSON. */
 export function fieldsOf(row: object): string {

@@ -13,14 +13,17 @@ export function tintStatus(status: number, text = String(status)): string {
   return tint(status < 300 ? 'green' : status < 400 ? 'yellow' : 'red', text);
 }
 
-/** Lines and tabs stay; what else commands a terminal, or turns the writing around, is shown as a mark. */
-export function printableText(text: string): string {
-  return text.replaceAll('\r\n', '\n').replaceAll(COMMANDS, '�');
-}
+/** What commands a terminal, or turns the writing around. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
+const COMMANDS = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 
-const COMMANDS =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+/** For one line: what commands a terminal is shown as a mark. */
+export const printable = (text: string): string => text.replaceAll(COMMANDS, '�');
+
+/** For several lines: those and tabs stay. */
+export function printableText(text: string): string {
+  return text.replaceAll('\r\n', '\n').replaceAll(COMMANDS, (one) => (/[\n\t]/.test(one) ? one : '�'));
+}
 
 /** One line of JSON, or indented; what JSON may have as it is, and a terminal would obey, is escaped. */
 export function printableJson(value: unknown, indent = 0): string {

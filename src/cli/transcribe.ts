@@ -26,7 +26,7 @@ import { sentenceOf } from './failure.ts';
 import { positive } from './numbers.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 import { progressBar } from './progress.ts';
-import { printable } from './table.ts';
+import { printable } from './terminal.ts';
 
 const FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
 type Format = (typeof FORMATS)[number];

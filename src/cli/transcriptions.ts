@@ -6,7 +6,7 @@ import { addListFlags, type ListFlags, printList } from './list.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, print, type ServerFlags } from './server-options.ts';
 import { idOf } from './short-id.ts';
-import { printable } from './table.ts';
+import { printable } from './terminal.ts';
 import { type Narrowed, narrowed, queryOf } from './transcription-filter.ts';
 
 export function transcriptionsCommand(): Command {

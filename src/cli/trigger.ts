@@ -6,7 +6,7 @@ import { DELIVERY_FORMS, type DeliveryForm, EVENTS, type Event, METHODS, type Me
 import { CLIENT_VARIABLES } from '../settings.ts';
 import { usualInbox } from './listen-forward.ts';
 import { clientOf, print } from './server-options.ts';
-import { printable } from './table.ts';
+import { printable } from './terminal.ts';
 
 type Flags = {
   url?: string;
