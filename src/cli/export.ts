@@ -2,18 +2,18 @@
 // whole, and is not fetched again: what was cut off goes on where it stopped.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { progressBar } from './progress.ts';
-import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
+import { ENDINGS, RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
 import { addServerFlags, clientOf, type ServerFlags } from './server-options.ts';
 import { isWholeId } from './short-id.ts';
 import { printable, printableJson } from './terminal.ts';
 import { type Narrowed, narrowed, queryOf } from './transcription-filter.ts';
+import { writeWhole } from './whole-file.ts';
 
 const PAGE = 100;
-const ENDINGS: Readonly<Record<ResultFormat, string>> = { text: 'txt', json: 'json', srt: 'srt', vtt: 'vtt' };
 
 export function exportCommand(): Command {
   const command = new Command('export')
@@ -50,9 +50,7 @@ export function exportCommand(): Command {
         if (status !== 'done') counts.unfinished++;
         else if (existsSync(path)) counts.present++;
         else {
-          const draft = `${path}.part`;
-          await writeFile(draft, await renderJob(await transcriptions.get(id), format));
-          await rename(draft, path);
+          await writeWhole(path, await renderJob(await transcriptions.get(id), format));
           counts.written++;
         }
         bar.show({ phase: `${counts.written} written`, fraction: null });

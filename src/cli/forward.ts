@@ -4,6 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Client, type Inbox, type InboxRequest, RingbackError } from '../client/client.ts';
 import { callLocal, forwarded, type LocalAnswer } from './local-app.ts';
+import { openInbox } from './open-inbox.ts';
 import { sendWaiting } from './waiting-callbacks.ts';
 
 export type Exchange = {
@@ -46,19 +47,6 @@ const FATAL: ReadonlySet<string> = new Set([
 /** Until the signal; rejects with what only a person can mend. */
 export async function forward(options: ForwardOptions): Promise<void> {
   await new Forwarder(options).run();
-}
-
-export async function openInbox(client: Client, name: string): Promise<Inbox> {
-  for await (const inbox of client.inboxes.list({ limit: 1_000 }))
-    if (inbox.name === name || inbox.id === name)
-      return inbox.forward ? inbox : client.inboxes.update(inbox.id, { forward: true });
-  try {
-    return await client.inboxes.create({ name, forward: true });
-  } catch (error) {
-    // Somebody else was faster.
-    if (error instanceof RingbackError && error.reason === 'inbox_name_taken') return openInbox(client, name);
-    throw error;
-  }
 }
 
 /** What comes would be sent to where it came. */
@@ -143,7 +131,7 @@ class Forwarder {
   async #theInbox(): Promise<Inbox> {
     if (this.#inbox) return this.#inbox;
     const { client, name, onInbox } = this.#options;
-    this.#inbox = await openInbox(client, name);
+    this.#inbox = await openInbox(client, name, { forward: true });
     refuseLoop(this.#options.target, this.#inbox);
     this.#last = undefined;
     this.#begun = new Set();

@@ -5,6 +5,7 @@ import type { Db } from '../store/database.ts';
 import { createKey, listKeys, revokeKey } from '../store/keys.ts';
 import { DATABASE_SETTINGS, withDatabase } from './database.ts';
 import { addSettingFlags } from './options.ts';
+import { isWholeId } from './short-id.ts';
 import { table } from './table.ts';
 import { printable } from './terminal.ts';
 
@@ -105,7 +106,7 @@ function revokeCommand(): Command {
   const revoke = new Command('revoke').description('refuse a key from now on').argument('<id>', 'as listed');
   return addSettingFlags(revoke, DATABASE_SETTINGS).action((id: string) =>
     withDatabase(revoke, async ({ db }) => {
-      const known = /^[0-9a-f-]{36}$/i.test(id) && (await revokeKey(db, id));
+      const known = isWholeId(id) && (await revokeKey(db, id));
       if (!known)
         throw Object.assign(new Error(`there is no active key ${id}: "ringback keys list" shows them`), {
           code: 'key_unknown',

@@ -1,11 +1,12 @@
 // `ringback submit FILE|URL`: audio to a running server, and, if asked for, its words or everything that happens to it.
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CallbackWithAttempts, Client, Job, JobRequest } from '../client/client.ts';
 import { DELIVERY_FORMS, type DeliveryForm, METHODS, type Method } from '../delivery.ts';
+import { isUrl, sizeOfFile } from './media-file.ts';
+import { openInbox } from './open-inbox.ts';
 import { pair } from './pair.ts';
 import { progressBar } from './progress.ts';
 import { RESULT_FORMATS, type ResultFormat, renderJob } from './result-text.ts';
@@ -71,7 +72,8 @@ function object(given: string): Record<string, unknown> {
 
 async function submit(source: string, flags: Flags): Promise<void> {
   const client = clientOf(flags);
-  const url = flags.callback ?? (flags.inbox === undefined ? null : await inboxAt(client, flags.inbox));
+  const url =
+    flags.callback ?? (flags.inbox === undefined ? null : (await openInbox(client, flags.inbox)).address);
   const request = {
     audio_url: await audioUrl(client, source, flags.name),
     ...(url !== null && {
@@ -104,23 +106,19 @@ const write = (text: string) => process.stdout.write(`${text.replace(/\n$/, '')}
 const say = (line: string) => process.stderr.write(`${tint('dim', clock(new Date()))}  ${line}\n`);
 
 async function audioUrl(client: Client, source: string, name: string | undefined): Promise<string> {
-  if (/^https?:\/\//i.test(source)) return source;
+  if (isUrl(source)) return source;
   if (source === '-') {
     const { audio_url } = await client.audio.upload(process.stdin, { filename: name ?? 'audio' });
     return audio_url;
   }
-  const found = await stat(source).catch(() => null);
-  if (!found?.isFile())
-    throw Object.assign(new Error(`${source} is not a file: give a media file or an http(s) URL`), {
-      code: 'file_unknown',
-    });
+  const size = await sizeOfFile(source);
   const bar = progressBar();
   async function* counted() {
     let sent = 0;
     for await (const chunk of createReadStream(source)) {
       yield chunk as Uint8Array;
       sent += (chunk as Uint8Array).length;
-      bar.show({ phase: 'uploading', fraction: sent / Math.max(1, found?.size ?? 1) });
+      bar.show({ phase: 'uploading', fraction: sent / Math.max(1, size) });
     }
   }
   try {
@@ -129,11 +127,6 @@ async function audioUrl(client: Client, source: string, name: string | undefined
   } finally {
     bar.clear();
   }
-}
-
-async function inboxAt(client: Client, name: string): Promise<string> {
-  for await (const inbox of client.inboxes.list()) if (inbox.name === name) return inbox.address;
-  return (await client.inboxes.create({ name })).address;
 }
 
 function ended(client: Client, id: string, { follow }: Flags): Promise<Job> {

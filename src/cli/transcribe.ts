@@ -1,20 +1,18 @@
 // `ringback transcribe FILE_OR_URL…`: files to words on the terminal; no server, no database.
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { CHANNEL_MODES, type ChannelMode, SUBTITLE_FORMATS } from '../job-options.ts';
+import { CHANNEL_MODES, type ChannelMode } from '../job-options.ts';
 import { parseNetworks } from '../outbound/address.ts';
 import { Outbound } from '../outbound/request.ts';
 import type { Settings } from '../settings.ts';
 import { findFfmpeg } from '../speech/ffmpeg.ts';
 import { createSpeechPool } from '../speech/pool.ts';
 import type { Transcript } from '../speech/transcript.ts';
-import { captionsOf } from '../text/captions.ts';
 import { renderText } from '../text/lines.ts';
-import { renderSrt, renderVtt } from '../text/subtitles.ts';
 import { fetchAudio } from '../transcribe/fetch.ts';
 import { renderResult } from '../transcribe/result.ts';
 import { MINIMUM_RATE } from '../transcribe/slow-host.ts';
@@ -23,16 +21,16 @@ import { formatBytes } from '../units.ts';
 import { readVersion } from '../version.ts';
 import { interrupted } from './ended.ts';
 import { sentenceOf } from './failure.ts';
+import { isUrl, sizeOfFile } from './media-file.ts';
 import { positive } from './numbers.ts';
 import { addSettingFlags, settingsOf } from './options.ts';
 import { progressBar } from './progress.ts';
+import { ENDINGS, RESULT_FORMATS, type ResultFormat, renderSubtitles } from './result-text.ts';
 import { printable } from './terminal.ts';
-
-const FORMATS = ['text', 'json', ...SUBTITLE_FORMATS] as const;
-type Format = (typeof FORMATS)[number];
+import { writeWhole } from './whole-file.ts';
 
 type Flags = {
-  format: Format;
+  format: ResultFormat;
   audioTrack?: number;
   channels?: ChannelMode;
   jobs: number;
@@ -43,7 +41,9 @@ export function transcribeCommand(): Command {
   const command = new Command('transcribe')
     .description('transcribe files or URLs and print the words; no server')
     .argument('<files-or-urls...>', 'media files, http(s) URLs of some, or - for standard input')
-    .addOption(new Option('--format <name>', 'how to print them').choices(FORMATS).default('text'))
+    .addOption(
+      new Option('--format <name>', 'how to print them').choices([...RESULT_FORMATS]).default('text'),
+    )
     .option('--to <folder>', 'a file each instead, made if it is not there')
     .option('--jobs <N>', 'so many at a time; each takes a core and some 600 MB', positive, 1)
     .addOption(
@@ -72,7 +72,7 @@ export function transcribeCommand(): Command {
   });
 }
 
-const isSubtitles = (format: Format) => format !== 'text' && format !== 'json';
+const isSubtitles = (format: ResultFormat) => format !== 'text' && format !== 'json';
 
 function trackOf(given: string): number {
   const track = Number(given);
@@ -81,14 +81,13 @@ function trackOf(given: string): number {
   return track;
 }
 
-async function render(transcript: Transcript, format: Format, startedAt: number): Promise<string> {
+async function render(transcript: Transcript, format: ResultFormat, startedAt: number): Promise<string> {
   switch (format) {
     case 'text':
       return renderText(transcript);
     case 'srt':
-      return renderSrt(await captionsOf(transcript.utterances));
     case 'vtt':
-      return renderVtt(await captionsOf(transcript.utterances));
+      return renderSubtitles(transcript.utterances, format);
     case 'json': {
       const transcriptionTime = (performance.now() - startedAt) / 1_000;
       const result = await renderResult({}, { transcript, envelopes: {}, transcriptionTime });
@@ -157,11 +156,9 @@ async function transcribeAll(sources: readonly string[], flags: Flags, settings:
   }
 }
 
-const ENDINGS: Readonly<Record<Format, string>> = { text: 'txt', json: 'json', srt: 'srt', vtt: 'vtt' };
-
 function nameOf(source: string): string {
   if (source === '-') return 'stdin';
-  return basename(/^https?:\/\//i.test(source) ? new URL(source).pathname : source) || 'audio';
+  return basename(isUrl(source) ? new URL(source).pathname : source) || 'audio';
 }
 
 /** The first two whose words would go to one file, also where letter case tells no files apart; null: none. */
@@ -179,10 +176,7 @@ function writtenTwice(sources: readonly string[]): [string, string] | null {
 /** To its file; or to standard output, where several are told apart as `head` does it, or are JSON lines. */
 async function put(source: string, words: string, { format, to }: Flags, several: boolean): Promise<void> {
   if (to !== undefined) {
-    const path = join(to, `${nameOf(source)}.${ENDINGS[format]}`);
-    // What is there under its name is whole.
-    await writeFile(`${path}.part`, words);
-    await rename(`${path}.part`, path);
+    await writeWhole(join(to, `${nameOf(source)}.${ENDINGS[format]}`), words);
   } else if (!several) process.stdout.write(words);
   else if (format === 'json')
     process.stdout.write(`${JSON.stringify({ file: source, result: JSON.parse(words) })}\n`);
@@ -200,14 +194,9 @@ async function locate(
     await keepInput(path, settings.maxAudioBytes, signal);
     return path;
   }
-  if (!/^https?:\/\//i.test(source)) {
-    const file = resolve(source);
-    const found = await stat(file).catch(() => null);
-    if (!found?.isFile())
-      throw Object.assign(new Error(`${source} is not a file: give a media file or an http(s) URL`), {
-        code: 'file_unknown',
-      });
-    return file;
+  if (!isUrl(source)) {
+    await sizeOfFile(source);
+    return resolve(source);
   }
   const outbound = new Outbound({ policy: { allow: parseNetworks(settings.allowNetworks), own: [] } });
   try {

@@ -75,7 +75,7 @@ export function connect({
     method: Method,
     path: string,
     outgoing: Outgoing,
-    read: (response: Response) => Promise<T>,
+    read: (response: Response, what: string) => Promise<T>,
   ): Promise<T> {
     const target = new URL(prefix + path, base);
     target.search = search(outgoing.query ?? {});
@@ -101,7 +101,7 @@ export function connect({
         ...(body && { body: body.stream, duplex: 'half' as const }),
       });
       if (!response.ok) throw refusal(what, response.status, await response.text());
-      return await read(response);
+      return await read(response, what);
     } catch (error) {
       // The caller's own abort is theirs to recognise.
       if (error instanceof RingbackError || outgoing.signal?.aborted) throw error;
@@ -115,21 +115,21 @@ export function connect({
 
   return {
     json: (method, path, outgoing: Outgoing = {}) =>
-      send(method, path, outgoing, async (response) => {
+      send(method, path, outgoing, async (response, what) => {
         const text = await response.text();
         const { has = 'id' } = outgoing;
         const body = text === '' ? null : parsed(text);
         if (has === null ? body === null : isOurs(body, has)) return (body ?? undefined) as never;
-        throw notOurs(`${method} ${base.origin}${prefix}${path}`, response.status);
+        throw notOurs(what, response.status);
       }),
     stream: (path, outgoing = {}) =>
-      send('GET', path, outgoing, async ({ body, headers, status }) => {
+      send('GET', path, outgoing, async ({ body, headers, status }, what) => {
         const { type } = outgoing;
         if (type === undefined || headers.get('content-type')?.startsWith(type))
           return body ?? new Blob([]).stream();
         // Nobody reads it, and it may have no end.
         await body?.cancel();
-        throw notOurs(`GET ${base.origin}${prefix}${path}`, status);
+        throw notOurs(what, status);
       }),
   };
 }

@@ -11,7 +11,7 @@ const MOST = 40;
 /** Frames around each that its level is told by (1.5 s each side). */
 export const AROUND = 47;
 /** The level is that of the fifth loudest frame: what is shorter than 0.15 s, a click, holds nothing down. */
-const NTH = 5;
+export const LOUD_FRAMES = 5;
 
 const raise = (level: number): number => Math.min(MOST, Math.max(0, TARGET - level));
 
@@ -27,14 +27,14 @@ export function gainsAround(levels: readonly number[], first: number, end: numbe
 export const gainOf = (levels: readonly number[]): number => raise(loud(levels));
 
 /** The level of the fifth loudest frame, of fewer than five the quietest. */
-function loud(levels: readonly number[]): number {
+export function loud(levels: readonly number[]): number {
   const top: number[] = [];
   for (const level of levels) {
-    if (top.length === NTH && level <= (top.at(-1) ?? 0)) continue;
+    if (top.length === LOUD_FRAMES && level <= (top.at(-1) ?? 0)) continue;
     let at = top.length;
     while (at > 0 && (top[at - 1] ?? 0) < level) at -= 1;
     top.splice(at, 0, level);
-    if (top.length > NTH) top.pop();
+    if (top.length > LOUD_FRAMES) top.pop();
   }
   return top.at(-1) ?? TARGET;
 }
