@@ -114,6 +114,13 @@ export function secretsIn(headers: CallbackHeaders | null): string[] {
 /** In place of every secret. */
 const HIDDEN = '…';
 
+/** The same without their values. */
+export const namesOf = (headers: CallbackHeaders | null): CallbackHeaders | null =>
+  headers && { ...headers, values: hidden(headers.values) };
+
+const hidden = (values: object) =>
+  Object.fromEntries(Object.keys(values).map((name) => [name, HIDDEN] as const));
+
 /** A request as it is stored to be shown: without a value of its headers, and without users in its URLs to call back. */
 export function withoutSecrets<T extends object>(request: T): T {
   const { callback_url: older, callback_config: config } = request as {
@@ -131,7 +138,7 @@ export function withoutSecrets<T extends object>(request: T): T {
         ...inner,
         ...(typeof inner.url === 'string' && { url: userMasked(inner.url) }),
         ...(isObject(inner.headers) && {
-          headers: Object.fromEntries(Object.keys(inner.headers).map((name) => [name, HIDDEN])),
+          headers: hidden(inner.headers),
         }),
       },
     }),

@@ -1,5 +1,6 @@
 // A due delivery as the HTTP request of one attempt. Pure: the same delivery, attempt and second give the same request.
-import { type CallbackHeaders, headersFor } from '../callback-headers.ts';
+import type { CallbackHeaders } from '../callback-headers.ts';
+import { requestHead } from '../request-head.ts';
 import { sign } from '../signature.ts';
 
 export type PreparableDelivery = {
@@ -43,16 +44,16 @@ export function prepare(options: PrepareOptions): PreparedRequest {
   return {
     url: delivery.url,
     method: delivery.method,
-    headers: {
-      'user-agent': `Ringback/${version}`,
-      ...headersFor(delivery.url, delivery.headers ?? null),
-      'content-type': 'application/json',
-      ...(delivery.gzippedBody ? { 'content-encoding': 'gzip' } : {}),
-      'webhook-id': delivery.id,
-      'webhook-timestamp': String(timestamp),
-      'webhook-signature': sign(secrets, delivery.id, timestamp, delivery.body),
-      'ringback-attempt': String(attempt),
-    },
+    headers: requestHead({
+      id: delivery.id,
+      url: delivery.url,
+      isGzip: delivery.gzippedBody !== undefined,
+      attempt,
+      timestamp,
+      signature: sign(secrets, delivery.id, timestamp, delivery.body),
+      own: delivery.headers ?? null,
+      version,
+    }),
     body: delivery.gzippedBody ?? delivery.body,
   };
 }

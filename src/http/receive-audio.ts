@@ -25,7 +25,7 @@ export type ReceiveDeps = {
 export type Received = {
   filename: string;
   sourceUrl: string | null;
-  /** Of a file. */
+  /** Of a file, where the request has a key that it is compared under. */
   bodyHash: Buffer | null;
 };
 
@@ -43,7 +43,7 @@ export function receiveAny(
   signal: AbortSignal,
 ): Promise<Received> {
   if (request.isMultipart()) return receivePart(request, path, hashed, deps, signal);
-  if (isRaw(request)) return receiveRaw(request, path, deps, signal);
+  if (isRaw(request)) return receiveRaw(request, path, hashed, deps, signal);
   return receiveUrl(request, path, deps, signal);
 }
 
@@ -51,18 +51,21 @@ export function receiveAny(
 async function receiveRaw(
   request: FastifyRequest,
   path: string,
+  hashed: boolean,
   { maxBytes }: ReceiveDeps,
   signal: AbortSignal,
 ): Promise<Received> {
   if (Number(request.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
   const filename = nameOnly(rawName(request)) || 'audio';
-  const hash = createHash('sha256').update(`file\0${filename}\0`);
+  const hash = hashed ? hashOf(filename) : null;
   // What is too much stays unread; the connection is needed for the answer.
   const body = request.raw.iterator({ destroyOnReturn: false });
   const bytes = await writeHashed(body, path, { hash, most: maxBytes, signal });
   if (bytes > maxBytes) throw tooLarge(maxBytes);
-  return { filename, sourceUrl: null, bodyHash: hash.digest() };
+  return { filename, sourceUrl: null, bodyHash: hash?.digest() ?? null };
 }
+
+const hashOf = (filename: string): Hash => createHash('sha256').update(`file\0${filename}\0`);
 
 function tooLarge(maxBytes: number): JobError {
   return new JobError(
@@ -75,7 +78,7 @@ function tooLarge(maxBytes: number): JobError {
 async function writeHashed(
   from: AsyncIterable<Buffer>,
   path: string,
-  { hash, most, signal }: { hash: Hash; most: number; signal: AbortSignal },
+  { hash, most, signal }: { hash: Hash | null; most: number; signal: AbortSignal },
 ): Promise<number> {
   let bytes = 0;
   await pipeline(
@@ -84,7 +87,7 @@ async function writeHashed(
       for await (const chunk of chunks) {
         bytes += chunk.length;
         if (bytes > most) return;
-        hash.update(chunk);
+        hash?.update(chunk);
         yield chunk;
       }
     },
@@ -118,22 +121,13 @@ async function receivePart(
     });
   }
   const filename = nameOnly(part.filename ?? '') || 'audio';
-  const hash = createHash('sha256').update(`file\0${filename}\0`);
-  await asMultipart(() =>
-    pipeline(
-      part.file,
-      async function* (chunks: AsyncIterable<Buffer>) {
-        for await (const chunk of chunks) {
-          if (hashed) hash.update(chunk);
-          yield chunk;
-        }
-      },
-      createWriteStream(path, { mode: 0o600 }),
-      { signal },
-    ),
+  const hash = hashed ? hashOf(filename) : null;
+  // The parser itself stops at the limit, and takes the rest of the body.
+  const bytes = await asMultipart(() =>
+    writeHashed(part.file, path, { hash, most: Number.POSITIVE_INFINITY, signal }),
   );
-  if (part.file.truncated || part.file.bytesRead > maxBytes) throw tooLarge(maxBytes);
-  return { filename, sourceUrl: null, bodyHash: hash.digest() };
+  if (bytes > maxBytes) throw tooLarge(maxBytes);
+  return { filename, sourceUrl: null, bodyHash: hash?.digest() ?? null };
 }
 
 /** The parser's own errors have no code, unlike those of the system and of Node: the body is no multipart/form-data. */

@@ -1,8 +1,10 @@
 // What a receiver is sent: the head of the last attempt (of the first to come, before any), and the body byte for byte.
 // The signature is not kept with an attempt; whoever may read the account's secrets makes it anew from what is here.
 import type { FastifyInstance } from 'fastify';
+import { namesOf } from '../callback-headers.ts';
 import { HttpError } from '../errors.ts';
 import { maskedUrl } from '../mask.ts';
+import { requestHead } from '../request-head.ts';
 import type { Db } from '../store/database.ts';
 import { findSentRequest, type SentRequest } from '../store/sent-request.ts';
 import { isUuid } from './params.ts';
@@ -28,14 +30,16 @@ export function sentRequestRoutes(server: FastifyInstance, { db, version }: Deps
         method: found.method,
         url: maskedUrl(found.url),
         attempt: found.attempts,
-        headers: {
-          'content-type': 'application/json',
-          ...(found.gzip && { 'content-encoding': 'gzip' }),
-          'user-agent': `Ringback/${version}`,
-          'webhook-id': found.id,
-          ...(started && { 'webhook-timestamp': String(Math.floor(started.getTime() / 1_000)) }),
-          'ringback-attempt': String(Math.max(1, found.attempts)),
-        },
+        headers: requestHead({
+          id: found.id,
+          url: found.url,
+          isGzip: found.gzip,
+          attempt: Math.max(1, found.attempts),
+          timestamp: started && Math.floor(started.getTime() / 1_000),
+          signature: null,
+          own: namesOf(found.headers),
+          version,
+        }),
         bytes: body?.length ?? null,
       };
     },

@@ -1,5 +1,6 @@
 // A delivery's body as it is sent.
 import { sql } from 'kysely';
+import type { CallbackHeaders } from '../callback-headers.ts';
 import type { Method } from '../delivery.ts';
 import type { Db } from './database.ts';
 
@@ -8,6 +9,7 @@ export type SentRequest = {
   url: string;
   method: Method;
   gzip: boolean;
+  headers: CallbackHeaders | null;
   attempts: number;
   /** When its last attempt began; null before the first. */
   started_at: Date | null;
@@ -21,7 +23,7 @@ export async function findSentRequest(
   id: string,
 ): Promise<SentRequest | undefined> {
   const { rows } = await sql<SentRequest>`
-    SELECT id, url, method, gzip, attempts, CASE form WHEN 'full' THEN full_body ELSE reference_body END AS body,
+    SELECT id, url, method, gzip, headers, attempts, CASE form WHEN 'full' THEN full_body ELSE reference_body END AS body,
       (SELECT max(started_at) FROM attempt WHERE delivery_id = delivery.id) AS started_at
     FROM delivery WHERE account_id = ${accountId} AND id = ${id}`.execute(db);
   return rows[0];

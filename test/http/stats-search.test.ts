@@ -107,6 +107,12 @@ test('the request of a callback is shown as it was sent, byte for byte, to its o
   expect(json).toMatchObject({ method: 'POST', url: 'https://shop.example.org/hooks?…', attempt: 1 });
   expect(json.headers).toMatchObject({ 'webhook-id': callback, 'ringback-attempt': '1' });
   expect(text).not.toContain('s3cret');
+  const own = {
+    origin: 'https://shop.example.org',
+    values: { authorization: 'Bearer hunter2', 'x-team': 'a' },
+  };
+  await sql`UPDATE delivery SET headers = ${JSON.stringify(own)} WHERE id = ${callback}`.execute(api.db);
+  expect((await api.call({ url: at })).json.headers).toMatchObject({ authorization: '…', 'x-team': '…' });
   expect((await api.call({ url: `${at}/body` })).text).toBe(BODY);
   for (const url of [at, `${at}/body`]) expect((await api.call({ url, as: api.stranger })).status).toBe(404);
   await sql`UPDATE delivery SET full_body = NULL, reference_body = NULL WHERE id = ${callback}`.execute(

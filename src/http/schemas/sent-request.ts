@@ -10,7 +10,7 @@ export const SentRequest = Type.Object(
     attempt: Type.Integer({ minimum: 0, description: 'Of the last attempt; 0: none was made so far.' }),
     headers: Type.Record(Type.String(), Type.String(), {
       description:
-        'Of the last attempt, without `webhook-signature`, which is not kept: it is that of `webhook-id.webhook-timestamp.body`.',
+        'Of the last attempt, without `webhook-signature`, which is not kept: it is that of `webhook-id.webhook-timestamp.body`. Values of `callback_config.headers`, and of a user and password in the URL, are secret: only their names are shown.',
     }),
     bytes: nullable(
       Type.Integer({ minimum: 0, description: 'Of the body, unpacked; null once it was removed.' }),
