@@ -1,6 +1,6 @@
 // The pictures of docs/dashboard.md: pages of a server with 600 jobs and ten kinds of receivers, in Debian's Chromium.
 // `node scripts/screenshots.ts` starts one; `--url … --key …` takes one that runs (scripts/showcase.ts), `--out` another
-// folder, `--all` every page, wide and of a phone, light and dark.
+// folder, `--only inbox,new` those pages, `--all` every page, wide and of a phone, light and dark.
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -59,7 +59,8 @@ try {
   await mkdir(values.out, { recursive: true });
   const { url, key } = showcase;
   const pages = await pagesOf(createClient({ url, key }));
-  for (const { name, hash, documented } of pages.filter(({ name }) => (values.only ?? name) === name))
+  const only = values.only?.split(',');
+  for (const { name, hash, documented } of pages.filter(({ name }) => only?.includes(name) ?? true))
     for (const look of LOOKS)
       if (values.all || documented.includes(look.name)) {
         await take(browser, { url, key, hash, look, file: `${values.out}/${name}${look.name}.png` });

@@ -20,6 +20,7 @@ export async function pagesOf(client: Client): Promise<ShownPage[]> {
   const failed = await first(client.callbacks.list({ state: ['failed'], limit: 1 }));
   const delivered = await first(client.callbacks.list({ state: ['delivered'], limit: 1 }));
   const failing = await first(client.endpoints.list({ sort: 'failing', limit: 1 }));
+  const inbox = await first(client.inboxes.list());
   return [
     { name: 'overview', hash: '', documented: ['', '-dark', '-phone'] },
     { name: 'transcriptions', hash: 'transcriptions', documented: [] },
@@ -29,8 +30,10 @@ export async function pagesOf(client: Client): Promise<ShownPage[]> {
     { name: 'callback-delivered', hash: `callbacks/${delivered.id}`, documented: [] },
     { name: 'endpoints', hash: 'endpoints?sort=failing', documented: ['-dark'] },
     { name: 'endpoint', hash: `endpoints/${failing.id}`, documented: [] },
+    { name: 'inboxes', hash: 'inboxes', documented: [] },
+    { name: 'inbox', hash: `inboxes/${inbox.id}`, documented: [''] },
     { name: 'replays', hash: 'replays', documented: [] },
     { name: 'account', hash: 'account', documented: [] },
-    { name: 'new', hash: 'transcriptions/new', documented: [] },
+    { name: 'new', hash: 'transcriptions/new', documented: [''] },
   ];
 }

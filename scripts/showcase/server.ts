@@ -10,6 +10,7 @@ import { readSettings } from '../../src/settings.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { addEndpoints, exhaust, type Filling, fill, settled, spread } from './fill.ts';
+import { addInbox } from './inbox.ts';
 import { giveUp } from './old-failures.ts';
 import { startReceivers } from './receivers.ts';
 
@@ -74,7 +75,9 @@ export async function startShowcase({ jobs, endpoints, port = 0 }: ShowcaseOptio
 
     const last = await start({});
     const url = last.url as string;
-    return { url, key, client: createClient({ url, key }), stop };
+    const client = createClient({ url, key });
+    await addInbox(client);
+    return { url, key, client, stop };
   } catch (error) {
     await stop();
     throw error;

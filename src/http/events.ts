@@ -1,18 +1,18 @@
 // `GET /api/events`: changes of the account's jobs and deliveries, as they happen.
 import type { FastifyInstance } from 'fastify';
+import type { FindAccount } from './auth.ts';
+import { endWithKey } from './key-watch.ts';
 import type { Listeners } from './listeners.ts';
 import { streamEvents } from './schemas/event.ts';
 
-/** The key is looked at when a stream opens: one that was revoked hears no longer than this. Readers come back by themselves. */
-const LONGEST_MS = 15 * 60_000;
+type Deps = { listeners: Listeners; findAccount: FindAccount };
 
-export function eventRoutes(server: FastifyInstance, { listeners }: { listeners: Listeners }): void {
+export function eventRoutes(server: FastifyInstance, { listeners, findAccount }: Deps): void {
   // HEAD would open a stream that nobody reads.
   server.get('/api/events', { exposeHeadRoute: false, schema: streamEvents }, async (request, reply) => {
     const last = request.headers['last-event-id'];
     const stream = listeners.open(request.account, typeof last === 'string' ? last : undefined);
-    const end = setTimeout(() => stream.end(), LONGEST_MS);
-    stream.once('close', () => clearTimeout(end));
+    endWithKey(stream, request, { findAccount });
     return (
       reply
         .type('text/event-stream')

@@ -4,9 +4,11 @@ import { HttpError } from '../errors.ts';
 import { INBOX_LIMITS } from '../inbox.ts';
 import type { TellingDb } from '../store/database.ts';
 import { answerInboxRequest, listInboxRequests, readInboxBody } from '../store/inbox-requests.ts';
+import type { FindAccount } from './auth.ts';
 import { malformed, sendable } from './inbox-answer.ts';
 import type { InboxHub } from './inbox-hub.ts';
 import { theInbox } from './inboxes.ts';
+import { endWithKey } from './key-watch.ts';
 import { type Query, readLimit } from './page.ts';
 import * as schemas from './schemas/inbox.ts';
 import { showInboxRequest } from './show-inbox.ts';
@@ -14,13 +16,9 @@ import { showInboxRequest } from './show-inbox.ts';
 type ById = { Params: { id: string } };
 type ByNumber = { Params: { id: string; n: string } };
 
-/** As for every stream of events: the key is looked at when it opens. */
-const LONGEST_MS = 15 * 60_000;
+type Deps = { db: TellingDb; hub: InboxHub | null; findAccount: FindAccount };
 
-export function inboxRequestRoutes(
-  server: FastifyInstance,
-  { db, hub }: { db: TellingDb; hub: InboxHub | null },
-): void {
+export function inboxRequestRoutes(server: FastifyInstance, { db, hub, findAccount }: Deps): void {
   server.get<ById>('/api/inboxes/:id/requests', { schema: schemas.listInboxRequests }, async (request) => {
     const { limit, before } = readQuery(request.query as Query);
     const { id } = await theInbox(db, request.account, request.params.id);
@@ -63,8 +61,7 @@ export function inboxRequestRoutes(
       const after = typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : null;
       if (hub === null) throw new HttpError('inboxes_off');
       const stream = await hub.open(inbox, { forward, after });
-      const end = setTimeout(() => stream.end(), LONGEST_MS);
-      stream.once('close', () => clearTimeout(end));
+      endWithKey(stream, request, { findAccount });
       return (
         reply
           .type('text/event-stream')

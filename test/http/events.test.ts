@@ -1,8 +1,11 @@
 // `GET /api/events` on real sockets: what is told to whom, going on after a break, and readers that do not read.
 import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { endWithKey } from '../../src/http/key-watch.ts';
 import { Listeners } from '../../src/http/listeners.ts';
 import { type DeliveryChange, deliveryChange } from '../../src/store/changes.ts';
 import { resend } from '../../src/store/deliveries.ts';
@@ -216,4 +219,46 @@ test('streams end when the server stops; HEAD opens none', async () => {
   await new Promise((resolve) => late.once('end', resolve));
   const head = await fetch(`${url}/api/events`, { method: 'HEAD', headers: { 'x-gladia-key': api.key } });
   expect(head.status).toBe(404);
+});
+
+test('a stream ends with the key that opened it; the others go on', { timeout: 30_000 }, async () => {
+  const { json: made } = await api.call({
+    method: 'POST',
+    url: '/api/keys',
+    body: { name: 'to be revoked' },
+  });
+  const inbox = (await api.call({ method: 'POST', url: '/api/inboxes', body: { name: 'watched' } })).json;
+  const headers = { 'x-gladia-key': made.key };
+  const own = await open();
+  const revoked = await open(headers);
+  const ofInbox = await fetch(`${url}/api/inboxes/${inbox.id}/stream`, { headers });
+  await api.call({ method: 'DELETE', url: `/api/keys/${made.id}` });
+  await revoked.whenEnded();
+  expect(await ofInbox.text()).toContain('retry');
+  await insert();
+  expect(await own.seen(1)).toMatchObject([{ event: 'job' }]);
+  await own.close();
+});
+
+test('a database that is away for a moment ends no stream', async () => {
+  vi.useFakeTimers();
+  try {
+    const stream = Object.assign(new EventEmitter(), { end: vi.fn() });
+    const request = { headers: { 'x-gladia-key': 'rb_known' } } as unknown as FastifyRequest;
+    const findAccount = vi
+      .fn<(key: string) => Promise<string | undefined>>()
+      .mockRejectedValueOnce(new Error('connection refused'))
+      .mockResolvedValueOnce('account')
+      .mockResolvedValue(undefined);
+    endWithKey(stream, request, { findAccount });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([findAccount.mock.calls.length, stream.end.mock.calls.length]).toEqual([2, 0]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(stream.end).toHaveBeenCalledOnce();
+    stream.emit('close');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(findAccount).toHaveBeenCalledTimes(3);
+  } finally {
+    vi.useRealTimers();
+  }
 });

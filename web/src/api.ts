@@ -1,10 +1,11 @@
 // The public API with one key: the typed client of `ringback/client`, and what only a page needs: one page of a list, and
 // uploads that tell how far they are.
 import { callbacksOf, replaysOf } from '../../src/client/callbacks.ts';
-import { connect, type Page } from '../../src/client/connection.ts';
+import { type Connection, connect, type Page } from '../../src/client/connection.ts';
 import { endpointsOf, signingSecretsOf } from '../../src/client/endpoints.ts';
 import { RingbackError, refusal } from '../../src/client/error.ts';
 import { type EventOptions, eventsOf } from '../../src/client/events.ts';
+import { inboxesOf } from '../../src/client/inboxes.ts';
 import { keysOf } from '../../src/client/keys.ts';
 import { searchOf } from '../../src/client/search.ts';
 import { statsOf } from '../../src/client/stats.ts';
@@ -12,16 +13,18 @@ import { transcriptionsOf } from '../../src/client/transcriptions.ts';
 import type { Upload } from '../../src/http/schemas/audio.ts';
 import type { Callback, CallbackQuery } from '../../src/http/schemas/callback.ts';
 import type { Endpoint, EndpointQuery } from '../../src/http/schemas/endpoint.ts';
+import type { Inbox, InboxRequest } from '../../src/http/schemas/inbox.ts';
 import type { JobPage, JobQuery } from '../../src/http/schemas/job.ts';
 import type { Replay } from '../../src/http/schemas/replay.ts';
 
 export type Api = ReturnType<typeof openApi>;
 
 /** Where this page came from, a path in front of it included. */
-const base = new URL('.', location.href.split('#', 1)[0]);
+export const BASE = new URL('.', location.href.split('#', 1)[0]);
 
-export function openApi(key: string) {
-  const connection = connect({ url: base, key, numbers: 'kept' });
+/** `onRefused` hears of every answer that the key is none, or no more. */
+export function openApi(key: string, onRefused: (why: unknown) => void = () => {}) {
+  const connection = refusing(connect({ url: BASE, key, numbers: 'kept' }), onRefused);
   return {
     transcriptions: {
       ...transcriptionsOf(connection),
@@ -43,6 +46,17 @@ export function openApi(key: string) {
       page: (query: EndpointQuery, signal: AbortSignal) =>
         connection.json<Page<Endpoint>>('GET', '/api/endpoints', { query, signal, has: 'items' }),
     },
+    inboxes: {
+      ...inboxesOf(connection),
+      page: (query: { limit?: number }, signal: AbortSignal) =>
+        connection.json<Page<Inbox>>('GET', '/api/inboxes', { query, signal, has: 'items' }),
+      requestPage: (id: string, query: { limit?: number; after?: string }, signal?: AbortSignal) =>
+        connection.json<Page<InboxRequest>>('GET', `/api/inboxes/${encodeURIComponent(id)}/requests`, {
+          query,
+          has: 'items',
+          ...(signal && { signal }),
+        }),
+    },
     signingSecrets: signingSecretsOf(connection),
     keys: keysOf(connection),
     stats: statsOf(connection),
@@ -52,13 +66,28 @@ export function openApi(key: string) {
   };
 }
 
+function refusing(connection: Connection, onRefused: (why: unknown) => void): Connection {
+  const heard = async <T>(answer: Promise<T>): Promise<T> => {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof RingbackError && error.status === 401) onRefused(error);
+      throw error;
+    }
+  };
+  return {
+    json: (...request) => heard(connection.json(...request)),
+    stream: (...request) => heard(connection.stream(...request)),
+  };
+}
+
 /** By XMLHttpRequest: fetch does not tell how much of a body is sent. */
 function upload(key: string, file: File, progress: (fraction: number) => void): Promise<Upload> {
   return new Promise((resolve, reject) => {
     const form = new FormData();
     form.set('audio', file, file.name);
     const request = new XMLHttpRequest();
-    request.open('POST', new URL('v2/upload', base));
+    request.open('POST', new URL('v2/upload', BASE));
     request.setRequestHeader('x-gladia-key', key);
     request.upload.onprogress = ({ loaded, total }) => progress(total > 0 ? loaded / total : 0);
     request.onerror = () =>

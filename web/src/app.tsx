@@ -36,8 +36,8 @@ export function App() {
 }
 
 function SignedIn({ apiKey, onOut }: { apiKey: string; onOut: (why?: unknown) => void }) {
-  const api = useMemo(() => openApi(apiKey), [apiKey]);
-  const { live, connected } = useStream(api, onOut);
+  const api = useMemo(() => openApi(apiKey, onOut), [apiKey]);
+  const { live, connected } = useStream(api);
   const route = useRoute();
   const here = route.path[0] ?? FIRST_PLACE;
   return (

@@ -20,8 +20,8 @@ const LONGEST_WAIT_MS = 30_000;
 
 export const LiveContext = createContext<Live>({ subscribe: () => () => {} });
 
-/** The stream, opened again after every end, and whether it is open now. `onRefused` hears that the key is none. */
-export function useStream(api: Api, onRefused: (why: unknown) => void): { live: Live; connected: boolean } {
+/** The stream, opened again after every end, and whether it is open now. */
+export function useStream(api: Api): { live: Live; connected: boolean } {
   const [connected, setConnected] = useState(false);
   const listeners = useRef(new Set<(event: Event) => void>());
   useEffect(() => {
@@ -31,7 +31,6 @@ export function useStream(api: Api, onRefused: (why: unknown) => void): { live: 
         for (const listener of listeners.current) listener(event);
       },
       connected: setConnected,
-      refused: onRefused,
     });
     return () => stop.abort();
   }, [api]);
@@ -47,10 +46,9 @@ export function useStream(api: Api, onRefused: (why: unknown) => void): { live: 
 type Followed = {
   tell: (event: Event) => void;
   connected: (is: boolean) => void;
-  refused: (why: unknown) => void;
 };
 
-async function follow(api: Api, signal: AbortSignal, { tell, connected, refused }: Followed): Promise<void> {
+async function follow(api: Api, signal: AbortSignal, { tell, connected }: Followed): Promise<void> {
   let waitMs = FIRST_WAIT_MS;
   while (!signal.aborted) {
     try {
@@ -61,7 +59,8 @@ async function follow(api: Api, signal: AbortSignal, { tell, connected, refused 
       };
       for await (const event of api.events({ signal, onOpen })) tell(event);
     } catch (error) {
-      if (error instanceof RingbackError && error.status === 401) return refused(error);
+      // The page is being left: nobody is signed in any more.
+      if (error instanceof RingbackError && error.status === 401) return;
       if (!signal.aborted) console.warn('the event stream broke off', error);
     }
     if (signal.aborted) return;

@@ -8,6 +8,8 @@ import { Callback } from './views/callback.tsx';
 import { Callbacks } from './views/callbacks.tsx';
 import { Endpoint } from './views/endpoint.tsx';
 import { Endpoints } from './views/endpoints.tsx';
+import { Inbox } from './views/inbox.tsx';
+import { Inboxes } from './views/inboxes.tsx';
 import { NewTranscription } from './views/new-transcription.tsx';
 import { Overview } from './views/overview.tsx';
 import { Replays } from './views/replays.tsx';
@@ -26,6 +28,7 @@ export const FIRST_PLACES: readonly Place[] = [
 
 /** On a phone behind "More". */
 export const MORE_PLACES: readonly Place[] = [
+  { name: 'inboxes', label: 'Inboxes', icon: 'inboxes' },
   { name: 'replays', label: 'Replays', icon: 'replays' },
   { name: 'account', label: 'Account', icon: 'account' },
 ];
@@ -36,6 +39,7 @@ const LISTS: Readonly<Record<string, (route: Route) => VNode>> = {
   transcriptions: (route) => <Transcriptions route={route} />,
   callbacks: (route) => <Callbacks route={route} />,
   endpoints: (route) => <Endpoints route={route} />,
+  inboxes: () => <Inboxes />,
   replays: (route) => <Replays route={route} />,
   account: () => <Account />,
 };
@@ -44,6 +48,7 @@ const LISTS: Readonly<Record<string, (route: Route) => VNode>> = {
 const ONES: Readonly<Record<string, (id: string, route: Route) => VNode>> = {
   transcriptions: (id) => (id === 'new' ? <NewTranscription /> : <Transcription key={id} id={id} />),
   callbacks: (id) => <Callback key={id} id={id} />,
+  inboxes: (id) => <Inbox key={id} id={id} />,
   endpoints: (id) => <Endpoint key={id} id={id} />,
 };
 

@@ -30,10 +30,18 @@ const MOODS: Readonly<Record<string, Mood>> = {
   revoked: 'off',
 };
 
-/** `label`: in place of the state's own word. */
-export function State({ of, label, title }: { of: string; label?: string; title?: string }) {
+type StateProps = {
+  of: string;
+  /** In place of the state's own word. */
+  label?: string;
+  /** In place of the one that goes with the word. */
+  mood?: Mood;
+  title?: string;
+};
+
+export function State({ of, label, mood, title }: StateProps) {
   return (
-    <span class={`state ${MOODS[of] ?? 'off'}`} title={title}>
+    <span class={`state ${mood ?? MOODS[of] ?? 'off'}`} title={title}>
       {label ?? words(of)}
     </span>
   );

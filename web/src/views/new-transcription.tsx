@@ -1,156 +1,153 @@
-import { useState } from 'preact/hooks';
-import { type DeliveryForm, METHODS, type Method } from '../../../src/delivery.ts';
-import { parseKept } from '../../../src/exact-json.ts';
-import type { JobRequest } from '../../../src/http/job-request.ts';
-import { SUBTITLE_FORMATS, type SubtitleFormat } from '../../../src/job-options.ts';
-import { useApi } from '../context.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Inbox } from '../../../src/http/schemas/inbox.ts';
+import { BASE } from '../api.ts';
+import { AudioSource, type Kind } from '../elements/audio-source.tsx';
+import { Command } from '../elements/command.tsx';
+import { Refusals } from '../elements/field.tsx';
+import { Options } from '../elements/options.tsx';
 import { Page } from '../elements/page.tsx';
 import { Problem } from '../elements/problem.tsx';
-import { percent } from '../format.ts';
+import { Receiver } from '../elements/receiver.tsx';
 import { useAction } from '../live.ts';
-import { go } from '../route.ts';
-
-/** Of a request: what is on or off. */
-const FLAGS = [
-  ['sentences', 'Sentences'],
-  ['punctuation_enhanced', 'Mend punctuation'],
-  ['named_entity_recognition', 'Entities'],
-  ['sentiment_analysis', 'Sentiment'],
-  ['pii_redaction', 'Redact personal data'],
-  ['summarization', 'Summary (needs a language model)'],
-] as const;
+import { FieldError, readOptions, requestAsCurl } from '../new-request.ts';
+import { refusalsOf } from '../refusals.ts';
+import { go, link } from '../route.ts';
+import { type Audio, isOfItsAudio, nameOf, useSubmissions } from '../submissions.ts';
 
 export function NewTranscription() {
-  const api = useApi();
-  const [sent, setSent] = useState<number | null>(null);
-  const submit = useAction(async (form: FormData) => {
+  const form = useRef<HTMLFormElement>(null);
+  const [kind, setKind] = useState<Kind>('files');
+  const [urls, setUrls] = useState('');
+  const [inbox, setInbox] = useState<Inbox | null>(null);
+  const [refused, setRefused] = useState<unknown>();
+  const submissions = useSubmissions();
+  const listed = submissions.all.filter(({ progress }) => progress.state !== 'accepted');
+  const addFiles = (files: readonly File[]) => {
+    setKind('files');
+    submissions.add(files);
+  };
+  usePasted(addFiles);
+  const submit = useAction(async () => {
+    if (!form.current) return;
+    setRefused(undefined);
     // What is wrong with the options is said before anything is uploaded.
-    const options = readOptions(form);
-    const file = form.get('file');
-    const source =
-      file instanceof File && file.size > 0
-        ? (await api.upload(file, setSent)).audio_url
-        : String(form.get('audio_url')).trim();
-    const { id } = await api.transcriptions.create({ audio_url: source, ...options });
-    go(['transcriptions', id]);
+    const options = readOptions(new FormData(form.current));
+    const audios: Audio[] =
+      kind === 'files'
+        ? listed.flatMap(({ audio }) => (typeof audio === 'string' ? [] : [audio]))
+        : urls.split('\n').flatMap((line) => line.trim() || []);
+    if (audios.length === 0)
+      throw kind === 'files'
+        ? new Error('Choose a file first, or give a URL.')
+        : new FieldError('audio_url', 'is required: give a URL, or choose a file');
+    if (kind === 'urls') {
+      submissions.clearUrls();
+      submissions.add(audios);
+    }
+    const { accepted, refused, left } = await submissions.submit(audios, options);
+    const [only] = accepted;
+    if (audios.length === 1 && only !== undefined) go(['transcriptions', only]);
+    // What went through is not sent twice.
+    if (kind === 'urls') setUrls(left.map(nameOf).join('\n'));
+    setRefused(refused.find((problem) => !isOfItsAudio(problem)));
   });
+  const fields = Array.from(form.current?.elements ?? [], (one) => one.getAttribute('name') ?? '').filter(
+    Boolean,
+  );
+  const { byField, rest } = refusalsOf(submit.problem ?? refused, fields);
   return (
-    <Page title="New transcription">
-      <form
-        class="panel"
-        onSubmit={(event) => {
-          event.preventDefault();
-          setSent(null);
-          submit.run(new FormData(event.currentTarget));
-        }}
-      >
-        <fieldset>
-          <legend>Audio</legend>
-          <label>
-            A file
-            <input type="file" name="file" accept="audio/*,video/*" />
-          </label>
-          <label>
-            or its URL
-            <input type="url" name="audio_url" placeholder="https://cdn.example.org/call-42.mp3" />
-          </label>
-        </fieldset>
-        <fieldset>
-          <legend>Callback</legend>
-          <label>
-            Call this URL when it has ended
-            <input type="url" name="callback" placeholder="https://app.example.org/hooks/stt?job=A-17" />
-          </label>
-          <div class="row">
-            <label>
-              Method
-              <select name="method">
-                {METHODS.map((method) => (
-                  <option key={method}>{method}</option>
-                ))}
-              </select>
-            </label>
-            <label>
-              Carries
-              <select name="payload">
-                <option value="full">the result</option>
-                <option value="reference">a link to the result</option>
-              </select>
-            </label>
+    <Page title="New transcription" under={{ label: 'Transcriptions', href: link(['transcriptions']) }}>
+      <Refusals.Provider value={byField}>
+        <form
+          ref={form}
+          class="panel"
+          onSubmit={(event) => {
+            event.preventDefault();
+            submit.run();
+          }}
+        >
+          <AudioSource
+            kind={kind}
+            onKind={setKind}
+            all={submissions.all}
+            onFiles={addFiles}
+            onRemove={submissions.remove}
+            urls={urls}
+            onUrls={setUrls}
+            busy={submit.busy}
+          />
+          <Receiver inbox={inbox} onInbox={setInbox} />
+          <Options />
+          <div class="actions">
+            <button type="submit" class="main" disabled={submit.busy}>
+              {submit.busy ? 'Sending…' : 'Transcribe'}
+            </button>
           </div>
-        </fieldset>
-        <fieldset>
-          <legend>Options</legend>
-          <div class="row">
-            {FLAGS.map(([name, label]) => (
-              <label key={name} class="check">
-                <input type="checkbox" name={name} />
-                {label}
-              </label>
-            ))}
-            {SUBTITLE_FORMATS.map((format) => (
-              <label key={format} class="check">
-                <input type="checkbox" name="subtitles" value={format} />
-                {format.toUpperCase()} subtitles
-              </label>
-            ))}
-          </div>
-          <label>
-            Anything else, as JSON
-            <textarea
-              name="more"
-              rows={3}
-              spellcheck={false}
-              placeholder={'{ "custom_metadata": { "order": "A-17" }, "custom_vocabulary": ["Ringback"] }'}
-            />
-          </label>
-        </fieldset>
-        <div class="actions">
-          <button type="submit" class="main" disabled={submit.busy}>
-            Transcribe
-          </button>
-          {submit.busy && sent !== null && (
-            <label>
-              <progress max={1} value={sent} /> {sent < 1 ? percent(sent) : 'stored and measured…'}
-            </label>
-          )}
-        </div>
-        <Problem problem={submit.problem} />
-      </form>
+          <Problem problem={rest} />
+          <SameAsCurl
+            form={form}
+            source={kind === 'files' ? listed[0]?.audio : urls.trim().split('\n', 1)[0]}
+          />
+        </form>
+      </Refusals.Provider>
     </Page>
   );
 }
 
-function readOptions(form: FormData): Omit<JobRequest, 'audio_url'> {
-  const text = (name: string) => String(form.get(name) ?? '').trim();
-  const callback = text('callback');
-  const formats = form.getAll('subtitles') as SubtitleFormat[];
-  return {
-    ...(callback !== '' && {
-      callback: true,
-      callback_config: {
-        url: callback,
-        method: text('method') as Method,
-        payload: text('payload') as DeliveryForm,
-      },
-    }),
-    ...Object.fromEntries(FLAGS.filter(([name]) => form.has(name)).map(([name]) => [name, true])),
-    ...(formats.length > 0 && { subtitles: true, subtitles_config: { formats } }),
-    ...readMore(text('more')),
-  };
+/** Files from the clipboard, wherever on the page they are pasted. */
+function usePasted(onFiles: (files: readonly File[]) => void): void {
+  const current = useRef(onFiles);
+  current.current = onFiles;
+  useEffect(() => {
+    const paste = ({ clipboardData }: ClipboardEvent) => {
+      const files = Array.from(clipboardData?.files ?? []);
+      if (files.length > 0) current.current(files);
+    };
+    addEventListener('paste', paste);
+    return () => removeEventListener('paste', paste);
+  }, []);
 }
 
-function readMore(text: string): object {
-  if (text === '') return {};
-  let value: unknown;
-  try {
-    value = parseKept(text);
-  } catch (cause) {
-    throw new Error(`"Anything else" must be JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(
-      '"Anything else" must be a JSON object, such as { "custom_metadata": { "order": "A-17" } }',
-    );
-  return value;
+type CurlProps = { form: { current: HTMLFormElement | null }; source: Audio | undefined };
+
+/** Made when it is opened, and again with every change. */
+function SameAsCurl({ form, source }: CurlProps) {
+  const [text, setText] = useState<string | null>(null);
+  const make = () => {
+    if (!form.current) return;
+    try {
+      const options = readOptions(new FormData(form.current));
+      const given = source === undefined || source === '' ? 'FILE' : source;
+      setText(
+        requestAsCurl(
+          BASE.href,
+          typeof given === 'string' && given !== 'FILE' ? { url: given } : { file: nameOf(given) },
+          options,
+        ),
+      );
+    } catch (error) {
+      setText(`# ${(error as Error).message}`);
+    }
+  };
+  const isOpen = text !== null;
+  useEffect(() => {
+    if (!isOpen) return;
+    make();
+    const current = form.current;
+    current?.addEventListener('input', make);
+    return () => current?.removeEventListener('input', make);
+  }, [isOpen, source]);
+  return (
+    <details onToggle={(event) => (event.currentTarget.open ? make() : setText(null))}>
+      <summary>The same request as curl</summary>
+      {text !== null && (
+        <>
+          <p class="hint">
+            With the key in <code>RINGBACK_API_KEY</code>.
+          </p>
+          <Command text={text} />
+        </>
+      )}
+    </details>
+  );
 }

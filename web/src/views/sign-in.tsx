@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { openApi } from '../api.ts';
+import { Command } from '../elements/command.tsx';
 import { Problem } from '../elements/problem.tsx';
 import { useAction } from '../live.ts';
 
@@ -47,10 +48,11 @@ export function SignIn({ because, onKey }: SignInProps) {
         </button>
         <Problem problem={enter.problem ?? because} />
       </form>
-      <p class="hint">
-        The server prints a key at its first start; <code>ringback keys create</code> makes more. It stays in
-        this browser and is sent to this server alone.
-      </p>
+      <section class="hint" aria-label="No key at hand?">
+        <p>No key at hand? The server prints one at its first start; another is made on its machine:</p>
+        <Command text="ringback keys create NAME" />
+        <p>The key stays in this browser and is sent to this server alone.</p>
+      </section>
     </main>
   );
 }
