@@ -9,6 +9,7 @@ import type {
   CallbackWithAttempts,
   CancelledCallbacks,
   Client,
+  ReplayPreview,
   ReplayRequest,
 } from '../client/client.ts';
 import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../delivery.ts';
@@ -116,17 +117,19 @@ function cancelCommand(): Command {
     });
 }
 
-type ReplayFlags = Narrowed & { rate?: number; wait: boolean };
+type ReplayFlags = Narrowed & { rate?: number; wait: boolean; dryRun?: true };
 
 function replayCommand(): Command {
   return addServerFlags(narrowed(new Command('replay').description('send many again: all that match')))
     .option('--rate <N>', 'deliveries a second (default: 50)', positive)
+    .option('--dry-run', 'say how many would be sent again, and send nothing')
     .option('--no-wait', 'do not wait for its end; Ctrl-C stops the waiting, not the replay')
     .action(async (flags: ReplayFlags & ServerFlags) => {
       const { rate } = flags;
       const client = clientOf(flags);
       const filter = await filterOf(client, flags);
       const request: ReplayRequest = { filter, ...(rate !== undefined && { rate }) };
+      if (flags.dryRun) return print(flags, await client.replays.preview(request), foreseen);
       let replay = await client.replays.create(request);
       while (flags.wait && replay.state === 'running') {
         await sleep(500);
@@ -134,6 +137,11 @@ function replayCommand(): Command {
       }
       print(flags, replay, told);
     });
+}
+
+function foreseen({ resendable, at_least, endpoints, seconds, skipped }: ReplayPreview): string {
+  const least = at_least ? 'at least ' : '';
+  return `${least}${resendable} would be sent again, to ${endpoints} endpoints, in ${seconds} s; left out: ${skipped.in_flight} in flight and ${skipped.body_gone} without a body`;
 }
 
 function resent({ id, url, reason }: Callback): string {

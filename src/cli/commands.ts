@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   replays: async () => (await import('./replays.ts')).replaysCommand(),
   inboxes: async () => (await import('./inboxes.ts')).inboxesCommand(),
   secrets: async () => (await import('./secrets.ts')).secretsCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
   tail: async () => (await import('./tail.ts')).tailCommand(),
   listen: async () => (await import('./listen.ts')).listenCommand(),
   trigger: async () => (await import('./trigger.ts')).triggerCommand(),

@@ -8,7 +8,7 @@ import type {
   ResendRequest,
   TestCallbackRequest,
 } from '../http/schemas/callback.ts';
-import type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
+import type { Replay, ReplayPreview, ReplayRequest } from '../http/schemas/replay.ts';
 import type { SentRequest } from '../http/schemas/sent-request.ts';
 import { type CallOptions, type Connection, pages } from './connection.ts';
 
@@ -61,6 +61,13 @@ export function replaysOf(connection: Connection) {
   return {
     create: (request: ReplayRequest, call: CallOptions = {}) =>
       connection.json<Replay>('POST', '/api/replays', { ...call, json: request }),
+    /** What it would send again; sends nothing. */
+    preview: (request: ReplayRequest, call: CallOptions = {}) =>
+      connection.json<ReplayPreview>('POST', '/api/replays/preview', {
+        ...call,
+        json: request,
+        has: 'matched',
+      }),
     get: (id: string, call: CallOptions = {}) => connection.json<Replay>('GET', at(id), call),
     /** Newest first. */
     list: (query: { limit?: number } = {}, call: CallOptions = {}) =>

@@ -7,7 +7,7 @@ import { type CallOptions, type ConnectionOptions, connect } from './connection.
 import { endpointsOf, hostsOf, signingSecretsOf } from './endpoints.ts';
 import { type EventOptions, eventsOf } from './events.ts';
 import { inboxesOf } from './inboxes.ts';
-import { keysOf } from './keys.ts';
+import { auditOf, keysOf } from './keys.ts';
 import { searchOf } from './search.ts';
 import { statsOf } from './stats.ts';
 import { transcriptionsOf } from './transcriptions.ts';
@@ -15,6 +15,7 @@ import { transcriptionsOf } from './transcriptions.ts';
 export { parseExact } from '../exact-json.ts';
 export type { JobRequest } from '../http/job-request.ts';
 export type { Upload } from '../http/schemas/audio.ts';
+export type { AuditEntry } from '../http/schemas/audit.ts';
 export type {
   Attempt,
   Callback,
@@ -36,7 +37,7 @@ export type {
 } from '../http/schemas/inbox.ts';
 export type { Addon, CreatedJob, Job, JobQuery, Result, Utterance, Word } from '../http/schemas/job.ts';
 export type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
-export type { Replay, ReplayRequest } from '../http/schemas/replay.ts';
+export type { Replay, ReplayPreview, ReplayRequest } from '../http/schemas/replay.ts';
 export type { SentRequest } from '../http/schemas/sent-request.ts';
 export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
 export type { Stats, StatsQuery } from '../http/schemas/stats.ts';
@@ -65,6 +66,7 @@ export function createClient(options: ConnectionOptions) {
     stats: statsOf(connection),
     search: searchOf(connection),
     keys: keysOf(connection),
+    audit: auditOf(connection),
     /** Changes as they happen: `for await (const { event, data } of client.events())`. */
     events: (options?: EventOptions) => eventsOf(connection, options),
     server: {

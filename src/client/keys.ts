@@ -1,4 +1,5 @@
 // This account's API keys.
+import type { AuditEntry } from '../http/schemas/audit.ts';
 import type { CreatedKey, Key, KeyRequest } from '../http/schemas/key.ts';
 import type { CallOptions, Connection } from './connection.ts';
 
@@ -14,4 +15,10 @@ export function keysOf(connection: Connection) {
     revoke: (id: string, call: CallOptions = {}) =>
       connection.json<Key>('DELETE', `/api/keys/${encodeURIComponent(id)}`, call),
   };
+}
+
+/** Who made and revoked keys, and rotated the signing secret: the last 200, newest first. */
+export function auditOf(connection: Connection) {
+  return async (call: CallOptions = {}): Promise<AuditEntry[]> =>
+    (await connection.json<{ items: AuditEntry[] }>('GET', '/api/audit', { ...call, has: 'items' })).items;
 }

@@ -4,7 +4,7 @@ import { HttpError } from '../errors.ts';
 
 export type FindAccount = (key: string) => Promise<string | undefined>;
 
-function keyOf(request: FastifyRequest): string | undefined {
+export function keyOf(request: FastifyRequest): string | undefined {
   const header = request.headers['x-gladia-key'];
   if (typeof header === 'string' && header !== '') return header;
   return /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];

@@ -1,8 +1,9 @@
 // An account's own API keys: listed, made, revoked.
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 import type { Db } from '../store/database.ts';
-import { createOwnKey, type KeyRow, listKeys, revokeOwnKey } from '../store/keys.ts';
+import { createOwnKey, hashOfKey, type KeyRow, listKeys, revokeOwnKey } from '../store/keys.ts';
+import { keyOf } from './auth.ts';
 import { isUuid } from './params.ts';
 import * as schemas from './schemas/key.ts';
 
@@ -13,7 +14,7 @@ export function keyRoutes(server: FastifyInstance, { db }: { db: Db }): void {
 
   server.post('/api/keys', { schema: schemas.createKey }, async (request, reply) => {
     const { name } = request.body as schemas.KeyRequest;
-    const made = await createOwnKey(db, request.account, name);
+    const made = await createOwnKey(db, request.account, name, askedBy(request));
     if (!made) throw new HttpError('api_keys_too_many');
     // The one time it is shown: no cache on the way may keep it.
     return reply
@@ -27,7 +28,7 @@ export function keyRoutes(server: FastifyInstance, { db }: { db: Db }): void {
     { schema: schemas.revokeKey },
     async (request) => {
       const { id } = request.params;
-      const outcome = isUuid(id) ? await revokeOwnKey(db, request.account, id) : 'unknown';
+      const outcome = isUuid(id) ? await revokeOwnKey(db, request.account, id, askedBy(request)) : 'unknown';
       if (outcome === 'unknown') throw new HttpError('api_key_unknown');
       if (outcome === 'last') throw new HttpError('api_key_last');
       if (outcome === 'configured') throw new HttpError('api_key_configured');
@@ -35,6 +36,9 @@ export function keyRoutes(server: FastifyInstance, { db }: { db: Db }): void {
     },
   );
 }
+
+/** SHA-256 of the key of a request that was let in. */
+export const askedBy = (request: FastifyRequest): Buffer => hashOfKey(keyOf(request) ?? '');
 
 function showKey(row: Omit<KeyRow, 'account'>): schemas.Key {
   return {

@@ -16,6 +16,7 @@ import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
 import { inTurns } from '../turns.ts';
+import { auditRoutes } from './audit.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { BodyRoom } from './body-room.ts';
 import { callbackRoutes } from './callbacks.ts';
@@ -205,6 +206,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     searchRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
     keyRoutes(guarded, deps);
+    auditRoutes(guarded, deps);
     eventRoutes(guarded, deps);
     await guarded.register(async (routes) => {
       if (!deps.inboxes) inboxesOff(routes);

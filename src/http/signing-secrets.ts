@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { isSigningKey, readSigningKey } from '../signing-key.ts';
 import type { TellingDb } from '../store/database.ts';
 import { rotateSigningSecret, secretsInForce } from '../store/signing-secrets.ts';
+import { askedBy } from './keys.ts';
 import * as schemas from './schemas/signing-secret.ts';
 
 export type SigningSecretDeps = {
@@ -56,6 +57,7 @@ export function signingSecretRoutes(
         secret: newSecret(),
         overlapMs: overlap_seconds * 1_000,
         inherited: serverSecrets.filter((secret) => !isSigningKey(secret)),
+        by: askedBy(request),
       });
       return reply.code(201).send(await show(request.account));
     },

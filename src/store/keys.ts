@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { lockAccount } from './account-lock.ts';
 import { insertAccount } from './accounts.ts';
+import { recordChange } from './audit.ts';
 import { Batches } from './batches.ts';
 import type { Db, Trx } from './database.ts';
 import { LIVES } from './liveness.ts';
@@ -86,7 +87,9 @@ export async function createKey(
   const key = newKey();
   const made = await db.transaction().execute(async (trx) => {
     const accountId = 'id' in account ? account.id : await insertAccount(trx, account.name);
-    return insertKey(trx, { key, name, source: 'created', accountId });
+    const made = await insertKey(trx, { key, name, source: 'created', accountId });
+    await recordChange(trx, { accountId, action: 'key.created', by: null, subject: { id: made.id, name } });
+    return made;
   });
   return { ...made, key };
 }
@@ -122,32 +125,38 @@ export function listKeys(db: Db, accountId?: string): Promise<KeyRow[]> {
 /** Keys in use per account: enough for every program its own, and no table without end. */
 const MOST_KEYS = 100;
 
-/** Another key for the account; undefined when it has as many in use as it may. */
+/** Another key for the account; undefined when it has as many in use as it may. `by`: SHA-256 of the key that asks. */
 export function createOwnKey(
   db: Db,
   accountId: string,
   name: string,
+  by: Buffer | null = null,
 ): Promise<{ row: Omit<KeyRow, 'account'>; key: string } | undefined> {
   return db.transaction().execute(async (trx) => {
     if ((await lockActiveKeys(trx, accountId)) >= MOST_KEYS) return undefined;
     const key = newKey();
     const { id } = await insertKey(trx, { key, name, source: 'created', accountId });
+    await recordChange(trx, { accountId, action: 'key.created', by, subject: { id, name } });
     const row = await trx.selectFrom('api_key').select(SHOWN).where('id', '=', id).executeTakeFirstOrThrow();
     return { row, key };
   });
 }
 
-/** Refused from now on, unless the account would be locked out, or the setting would bring the key back. */
+/**
+ * Refused from now on, unless the account would be locked out, or the setting would bring the key back. `by`: SHA-256 of the
+ * key that asks.
+ */
 export function revokeOwnKey(
   db: Db,
   accountId: string,
   id: string,
+  by: Buffer | null = null,
 ): Promise<Omit<KeyRow, 'account'> | 'unknown' | 'last' | 'configured'> {
   return db.transaction().execute(async (trx) => {
     const active = await lockActiveKeys(trx, accountId);
     const key = await trx
       .selectFrom('api_key')
-      .select('source')
+      .select(['source', 'name'])
       .where('account_id', '=', accountId)
       .where('id', '=', id)
       .where('revoked_at', 'is', null)
@@ -155,6 +164,7 @@ export function revokeOwnKey(
     if (!key) return 'unknown';
     if (key.source === 'setting') return 'configured';
     if (active === 1) return 'last';
+    await recordChange(trx, { accountId, action: 'key.revoked', by, subject: { id, name: key.name } });
     return trx
       .updateTable('api_key')
       .set({ revoked_at: sql`now()` })
@@ -177,14 +187,20 @@ async function lockActiveKeys(trx: Trx, accountId: string): Promise<number> {
 }
 
 /** False when there is no such key, or it is revoked already. */
-export async function revokeKey(db: Db, id: string): Promise<boolean> {
-  const result = await db
-    .updateTable('api_key')
-    .set({ revoked_at: sql`now()` })
-    .where('id', '=', id)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  return result.numUpdatedRows === 1n;
+export function revokeKey(db: Db, id: string): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    const revoked = await trx
+      .updateTable('api_key')
+      .set({ revoked_at: sql`now()` })
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .returning(['account_id', 'name'])
+      .executeTakeFirst();
+    if (!revoked) return false;
+    const { account_id: accountId, name } = revoked;
+    await recordChange(trx, { accountId, action: 'key.revoked', by: null, subject: { id, name } });
+    return true;
+  });
 }
 
 /**

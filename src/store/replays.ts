@@ -23,6 +23,7 @@ const SHOWN = [
   'resent',
   'in_flight',
   'body_gone',
+  'expected',
   'created_at',
   'finished_at',
 ] as const;
@@ -41,12 +42,12 @@ export async function ownsEndpoint(db: Db, accountId: string, id: string): Promi
 /** Replays of one account that run at a time: each looks through the account's deliveries at its own rate. */
 export const MOST_REPLAYS = 5;
 
-/** Undefined when as many of the account run as may. */
+/** Undefined when as many of the account run as may. `expected`: callbacks that fit; null: they were not counted. */
 export function createReplay(
   db: Db,
   accountId: string,
   filter: CallbackFilter,
-  rate: number,
+  { rate, expected = null }: { rate: number; expected?: number | null },
 ): Promise<ReplayRow | undefined> {
   return db.transaction().execute(async (trx) => {
     // Those of one account take turns, or several would find room for the last one.
@@ -60,7 +61,7 @@ export function createReplay(
     if (running >= MOST_REPLAYS) return undefined;
     return trx
       .insertInto('replay')
-      .values({ account_id: accountId, filter: JSON.stringify(filter), rate })
+      .values({ account_id: accountId, filter: JSON.stringify(filter), rate, expected })
       .returning([...SHOWN, placeAt.as('place_at')])
       .executeTakeFirstOrThrow();
   });

@@ -1,5 +1,6 @@
 // The tables as Kysely sees them; migrations/ holds the same, with the constraints that keep them true.
 import type { Generated, JSONColumnType } from 'kysely';
+import type { AuditAction } from '../audit.ts';
 import type { CallbackHeaders } from '../callback-headers.ts';
 import type {
   CallbackFilter,
@@ -274,6 +275,19 @@ export type Schema = {
     body_gone: Generated<number>;
     created_at: Generated<Date>;
     finished_at: Date | null;
+    /** Callbacks that fitted when it was made; null: more than are counted, or nobody counted. */
+    expected: number | null;
+  };
+  audit_entry: {
+    id: Generated<number>;
+    account_id: string;
+    at: Generated<Date>;
+    action: AuditAction;
+    /** The key that asked for it; null: nobody with a key. */
+    key_id: string | null;
+    /** The key that was made or revoked. */
+    subject_id: string | null;
+    subject_name: string | null;
   };
   inbox: {
     id: Generated<string>;

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { generateSecret } from '../signature.ts';
 import { lockAccount } from './account-lock.ts';
+import { recordChange } from './audit.ts';
 import type { Db, TellingDb, Trx } from './database.ts';
 import { prepared } from './prepared.ts';
 
@@ -112,6 +113,8 @@ export type Rotation = {
   overlapMs: number;
   /** The shared secrets, which signed so far unless the owner has asked for another before. */
   inherited: readonly string[];
+  /** SHA-256 of the key that asks; null: nobody with a key. */
+  by?: Buffer | null;
 };
 
 /**
@@ -125,7 +128,7 @@ export const SETTLE_MS = 250;
 export async function rotateSigningSecret(
   db: TellingDb,
   accountId: string,
-  { secret, overlapMs, inherited }: Rotation,
+  { secret, overlapMs, inherited, by = null }: Rotation,
 ): Promise<void> {
   await db.commit(async (trx) => {
     // Two rotations at once take turns.
@@ -147,6 +150,7 @@ export async function rotateSigningSecret(
       .insertInto('signing_secret')
       .values({ account_id: accountId, secret, origin: 'rotation' })
       .execute();
+    await recordChange(trx, { accountId, action: 'secret.rotated', by });
     trx.changed.push({ kind: 'secrets', accountId });
   });
   await delay(SETTLE_MS);

@@ -46,6 +46,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     `endpoints remove ${ID}`,
   ],
   inboxes: ['inboxes list', 'inboxes create a', 'inboxes show a', 'inboxes requests a', 'inboxes remove a'],
+  audit: ['audit'],
   replays: ['replays list', `replays show ${ID}`, `replays cancel ${ID}`],
   secrets: ['secrets list', 'secrets rotate'],
   tail: ['tail'],

@@ -175,6 +175,8 @@ test('real answers are as it says, of every operation', async () => {
       await ask('GET', '/api/stats');
       await ask('POST', '/api/callbacks/{id}/resend', items[0].id);
       await receiver.next();
+      await ask('POST', '/api/replays/preview', '', { filter: { state: ['failed'] } });
+      await ask('GET', '/api/audit');
       const replay = await ask('POST', '/api/replays', '', { filter: { state: ['failed'] } });
       await ask('GET', '/api/replays/{id}', replay.id);
       await ask('GET', '/api/replays');

@@ -36,6 +36,7 @@ test('a replay is made, watched, listed and called off by its owner alone', asyn
     filter: { state: ['failed'], created_after: '2026-01-01T00:00:00.000Z' },
     rate: 5,
     matched: 0,
+    expected: 1,
     resent: 0,
     skipped: { in_flight: 0, body_gone: 0 },
     created_at: expect.any(String),
@@ -177,4 +178,32 @@ test('five replays of an account run at a time, however many are asked for at on
   expect((await replay({ filter: { event: 'error' } }, api.stranger)).status).toBe(201);
   await api.call({ method: 'DELETE', url: `/api/replays/${made[0]?.json.id}`, as });
   expect((await replay({ filter: { event: 'error' } }, as)).status).toBe(201);
+});
+
+test('a preview counts what a replay would send again, and sends nothing', async () => {
+  const { accountId, key: as } = await createKey(api.db, 'careful');
+  const ids = [];
+  for (const url of ['https://a.example.org/', 'https://a.example.org/', 'https://b.example.org/'])
+    ids.push((await open(accountId, url)).id);
+  await sql`UPDATE delivery SET state = 'failed', reason = 'x', due_at = NULL, final_at = now()
+    WHERE account_id = ${accountId}`.execute(api.db);
+  await sql`UPDATE delivery SET full_body = NULL, reference_body = NULL WHERE id = ${ids[0]}`.execute(api.db);
+  const preview = (body: object, key = as) =>
+    api.call({ method: 'POST', url: '/api/replays/preview', body, as: key });
+  expect((await preview({ filter: { state: ['failed'] }, rate: 1 })).json).toEqual({
+    matched: 3,
+    at_least: false,
+    resendable: 2,
+    skipped: { in_flight: 0, body_gone: 1 },
+    endpoints: 2,
+    seconds: 2,
+  });
+  expect((await preview({ filter: { state: ['delivered'] } })).json).toMatchObject({
+    matched: 0,
+    seconds: 0,
+  });
+  expect((await preview({ filter: {} })).status).toBe(400);
+  expect((await preview({ filter: { state: ['failed'] } }, api.stranger)).json.matched).toBe(0);
+  for (const id of ids)
+    expect((await api.call({ url: `/api/callbacks/${id}`, as })).json).toMatchObject({ state: 'failed' });
 });

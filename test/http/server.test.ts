@@ -557,6 +557,8 @@ test("signing secrets: the server's until the account rotates, then its own, the
   expect((await get()).map((one: { secret: string }) => one.secret)).not.toContain(mine.secret);
   expect((await call({ url: '/api/signing-secrets' })).json.items).toHaveLength(1);
   expect(await rotate({ overlap_seconds: -1 })).toMatchObject({ status: 400 });
+  const bare = await call({ method: 'POST', url: '/api/signing-secrets/rotate', as: made.key });
+  expect(bare.status).toBe(201);
 });
 
 test('unknown routes and verbs say so as the hosted service does; health needs no key; preflight is answered', async () => {

@@ -59,7 +59,7 @@ async function make({
 }
 
 async function start(filter: CallbackFilter, rate = 1_000): Promise<string> {
-  const made = await createReplay(database.db, account, filter, rate);
+  const made = await createReplay(database.db, account, filter, { rate });
   return (made as NonNullable<typeof made>).id;
 }
 

@@ -238,7 +238,7 @@ test('a replay of what went to an endpoint that is gone makes it anew, one for e
   const ids = [await open(), await open(`${URL_A}?job=2`), await open('https://b.example.org/')];
   for (const id of ids) await ended(id, 1, 'failed');
   await sql`DELETE FROM endpoint`.execute(database.db);
-  await createReplay(database.db, account, { state: ['failed'] }, 1_000);
+  await createReplay(database.db, account, { state: ['failed'] }, { rate: 1_000 });
   expect(await stepReplay(database.db)).toMatchObject({ matched: 3, resent: 3 });
   expect(await urls()).toEqual([URL_A, 'https://b.example.org/']);
   for (const id of ids) {

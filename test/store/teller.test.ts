@@ -136,7 +136,7 @@ test('from submission to deletion no statement has a NOTIFY in it, but those of 
     .where('job_id', '=', id)
     .executeTakeFirstOrThrow();
   expect(await resend(db, account, delivery.id)).toBe('resent');
-  await createReplay(db, account, { state: ['pending'] }, 1_000);
+  await createReplay(db, account, { state: ['pending'] }, { rate: 1_000 });
   expect(await stepReplay(db)).toMatchObject({ resent: expect.any(Number) });
   expect(await deleteJob(db, account, id)).not.toBe('unknown');
   const texts = spy.mock.calls.map(([query]: unknown[]) =>

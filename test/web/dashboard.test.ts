@@ -285,7 +285,13 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     await page.getByRole('link', { name: 'Send many again' }).click();
     expect(await page.getByLabel('failed').isChecked()).toBe(true);
     await page.locator('select[name=endpoint]').selectOption({ label: `${receiver.url}/moved` });
-    await page.getByRole('button', { name: 'Send again' }).click();
+    await page.getByRole('button', { name: 'Count them' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('Sends 2 callbacks again, to 1 endpoint, in some 1 s.').waitFor();
+    await dialog.getByRole('button', { name: 'Leave it' }).click();
+    expect(await page.getByRole('article').count()).toBe(0);
+    await page.getByRole('button', { name: 'Count them' }).click();
+    await dialog.getByRole('button', { name: 'Send again' }).click();
     await page.getByText('2 of 2 sent again').waitFor();
     await page.getByRole('article').getByText('done', { exact: true }).waitFor();
     for (const { callback } of gone)
@@ -305,9 +311,25 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
     const key = (await page.locator('.once code').textContent()) ?? '';
     expect(key).toMatch(/^rb_/);
     const other = await signedIn({ key });
-    await page.locator('tr', { hasText: 'for CI' }).getByRole('button', { name: 'Revoke' }).click();
+    await page
+      .getByRole('region', { name: 'Keys' })
+      .locator('tr', { hasText: 'for CI' })
+      .getByRole('button', { name: 'Revoke' })
+      .click();
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
-    await page.locator('tr', { hasText: 'for CI' }).getByText('revoked').waitFor();
+    await page
+      .getByRole('region', { name: 'Keys' })
+      .locator('tr', { hasText: 'for CI' })
+      .getByText('revoked')
+      .waitFor();
+    const changes = page.getByRole('region', { name: 'Changes', exact: true });
+    await changes.getByText('key revoked: for CI').waitFor();
+    await page.getByRole('button', { name: 'Rotate' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
+    await changes
+      .locator('tr', { hasText: 'signing secret rotated' })
+      .getByText(API_KEY.slice(0, 8))
+      .waitFor();
     // Nothing is clicked there: its stream ends, and the page with it.
     await other.page.getByLabel('API key').waitFor();
     expect(await other.page.getByRole('alert').textContent()).toMatch(/key/i);

@@ -6,7 +6,7 @@ import { endpointsOf, signingSecretsOf } from '../../src/client/endpoints.ts';
 import { RingbackError, refusal } from '../../src/client/error.ts';
 import { type EventOptions, eventsOf } from '../../src/client/events.ts';
 import { inboxesOf } from '../../src/client/inboxes.ts';
-import { keysOf } from '../../src/client/keys.ts';
+import { auditOf, keysOf } from '../../src/client/keys.ts';
 import { searchOf } from '../../src/client/search.ts';
 import { statsOf } from '../../src/client/stats.ts';
 import { transcriptionsOf } from '../../src/client/transcriptions.ts';
@@ -59,6 +59,7 @@ export function openApi(key: string, onRefused: (why: unknown) => void = () => {
     },
     signingSecrets: signingSecretsOf(connection),
     keys: keysOf(connection),
+    audit: auditOf(connection),
     stats: statsOf(connection),
     search: searchOf(connection),
     events: (options: EventOptions) => eventsOf(connection, options),

@@ -5,7 +5,7 @@ import { JOB_ERRORS, type JobErrorCode } from '../../errors.ts';
 import { CallbackExtras } from './callback-extras.ts';
 import { CallbackFilter } from './callback-filter.ts';
 import { Job, Result } from './job.ts';
-import { closed, Id, nullable, operation, PageQuery, pageOf, Time } from './operation.ts';
+import { closed, Id, nullable, operation, orNothing, PageQuery, pageOf, Time } from './operation.ts';
 
 const Milliseconds = Type.Number({ minimum: 0 });
 
@@ -170,8 +170,7 @@ export const resendCallback = operation(
       'callback_body_gone',
     ],
   },
-  // A request without a body is as good as one without fields.
-  Type.Unsafe<ResendRequest | null>({ ...ResendRequest, type: ['object', 'null'] }),
+  orNothing(ResendRequest),
 );
 
 export const TestCallbackRequest = Type.Object(

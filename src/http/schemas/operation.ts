@@ -52,6 +52,9 @@ export function operation(
   return { ...(checked && { body: checked }), documented };
 }
 
+/** A body that may be left out: a request without one is as good as one without fields. */
+export const orNothing = (body: TObject): TSchema => Type.Unsafe({ ...body, type: ['object', 'null'] });
+
 export const Id = Type.Object({ id: Type.String({ format: 'uuid' }) });
 export const Time = Type.String({ format: 'date-time' });
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);

@@ -11,6 +11,7 @@ export const ReplayRequest = Type.Object(
 export type ReplayRequest = Static<typeof ReplayRequest>;
 
 const Count = Type.Integer({ minimum: 0 });
+const Skipped = Type.Object({ in_flight: Count, body_gone: Count }, closed);
 
 export const Replay = Type.Object(
   {
@@ -19,14 +20,36 @@ export const Replay = Type.Object(
     filter: CallbackFilter,
     rate: Type.Integer({ description: 'Deliveries a second.' }),
     matched: Type.Integer({ minimum: 0, description: 'So far; `resent` and the skipped add up to it.' }),
+    expected: nullable(
+      Type.Integer({
+        minimum: 0,
+        description: 'How many fitted when it was made; null: more than are counted (200,000 are looked at).',
+      }),
+    ),
     resent: Count,
-    skipped: Type.Object({ in_flight: Count, body_gone: Count }, closed),
+    skipped: Skipped,
     created_at: Time,
     completed_at: nullable(Time),
   },
   { title: 'Replay', ...closed },
 );
 export type Replay = Static<typeof Replay>;
+
+export const ReplayPreview = Type.Object(
+  {
+    matched: Count,
+    at_least: Type.Boolean({
+      description:
+        'The newest 200,000 callbacks were looked at, and there are more: the counts are the least.',
+    }),
+    resendable: Type.Integer({ minimum: 0, description: 'Without the skipped.' }),
+    skipped: Skipped,
+    endpoints: Type.Integer({ minimum: 0, description: 'That they go to.' }),
+    seconds: Type.Integer({ minimum: 0, description: 'It takes at this rate, at least.' }),
+  },
+  { title: 'ReplayPreview', ...closed },
+);
+export type ReplayPreview = Static<typeof ReplayPreview>;
 
 const tag = 'Callbacks';
 const shown = { says: 'State and counts.', schema: Replay };
@@ -38,6 +61,17 @@ export const createReplay = operation(
     summary: 'Send many callbacks again, by filter, at a rate',
     answers: { 201: shown },
     refusals: ['request_invalid', 'media_type_unsupported', 'replays_too_many'],
+  },
+  ReplayRequest,
+);
+
+export const previewReplay = operation(
+  {
+    id: 'previewReplay',
+    tag,
+    summary: 'How many callbacks a replay would send again; sends nothing',
+    answers: { 200: { says: 'Counts at this moment.', schema: ReplayPreview } },
+    refusals: ['request_invalid', 'media_type_unsupported'],
   },
   ReplayRequest,
 );

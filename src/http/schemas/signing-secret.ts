@@ -1,6 +1,6 @@
 // Signing secrets as they are shown and rotated.
 import { type Static, Type } from 'typebox';
-import { closed, nullable, operation, Time } from './operation.ts';
+import { closed, nullable, operation, orNothing, Time } from './operation.ts';
 
 const DAY_S = 86_400;
 
@@ -40,8 +40,9 @@ export const rotateSigningSecret = operation(
     id: 'rotateSigningSecret',
     tag,
     summary: 'A new secret; the old sign along for a while',
+    body: { 'application/json': Rotation },
     answers: { 201: shown },
     refusals: ['request_invalid', 'media_type_unsupported'],
   },
-  Rotation,
+  orNothing(Rotation),
 );

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { CreatedKey } from '../../../src/http/schemas/key.ts';
 import { useApi } from '../context.ts';
+import { Changes } from '../elements/changes.tsx';
 import { Confirm } from '../elements/confirm.tsx';
 import { Copy } from '../elements/copy.tsx';
 import { Page } from '../elements/page.tsx';
@@ -10,11 +11,15 @@ import { Table } from '../elements/table.tsx';
 import { Time } from '../elements/time.tsx';
 import { useAction, useLoaded } from '../live.ts';
 
+/** No event tells of a key or a secret. */
+const EVERY_MS = 5_000;
+
 export function Account() {
   return (
     <Page title="Account">
       <Keys />
       <SigningSecrets />
+      <Changes />
     </Page>
   );
 }
@@ -22,7 +27,11 @@ export function Account() {
 function Keys() {
   const api = useApi();
   const [made, setMade] = useState<CreatedKey | null>(null);
-  const keys = useLoaded({ of: 'keys', load: (signal) => api.keys.list({ signal }) });
+  const keys = useLoaded({
+    of: 'keys',
+    load: (signal) => api.keys.list({ signal }),
+    everyMs: EVERY_MS,
+  });
   const create = useAction(async (form: FormData) => {
     setMade(await api.keys.create({ name: String(form.get('name')) }));
     keys.reload();
@@ -91,7 +100,11 @@ function Keys() {
 
 function SigningSecrets() {
   const api = useApi();
-  const secrets = useLoaded({ of: 'secrets', load: (signal) => api.signingSecrets.list({ signal }) });
+  const secrets = useLoaded({
+    of: 'secrets',
+    load: (signal) => api.signingSecrets.list({ signal }),
+    everyMs: EVERY_MS,
+  });
   const rotate = useAction(async () => {
     await api.signingSecrets.rotate();
     secrets.reload();
@@ -113,6 +126,7 @@ function SigningSecrets() {
           text={secret.secret ?? secret.public_key ?? ''}
           hidden={secret.secret !== undefined}
           source={secret.source}
+          createdAt={secret.created_at}
           expiresAt={secret.expires_at}
         />
       ))}
@@ -120,9 +134,15 @@ function SigningSecrets() {
   );
 }
 
-type SecretProps = { text: string; hidden: boolean; source: 'server' | 'account'; expiresAt: string | null };
+type SecretProps = {
+  text: string;
+  hidden: boolean;
+  source: 'server' | 'account';
+  createdAt: string | null;
+  expiresAt: string | null;
+};
 
-function Secret({ text, hidden, source, expiresAt }: SecretProps) {
+function Secret({ text, hidden, source, createdAt, expiresAt }: SecretProps) {
   const [shown, setShown] = useState(!hidden);
   return (
     <p>
@@ -137,9 +157,14 @@ function Secret({ text, hidden, source, expiresAt }: SecretProps) {
         </>
       )}{' '}
       {source === 'server' ? 'the server’s, for every account without its own' : 'of this account'}
+      {createdAt !== null && (
+        <>
+          , made <Time at={createdAt} />
+        </>
+      )}
       {expiresAt !== null && (
         <>
-          , until <Time at={expiresAt} />
+          , signs until <Time at={expiresAt} />
         </>
       )}
     </p>
