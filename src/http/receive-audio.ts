@@ -64,7 +64,7 @@ async function receiveRaw(
   return { filename, sourceUrl: null, bodyHash: hash.digest() };
 }
 
-function tooLarge(maxBytes: number): JobError {
+export function tooLarge(maxBytes: number): JobError {
   return new JobError(
     'audio_too_large',
     `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
@@ -137,7 +137,7 @@ async function receivePart(
 }
 
 /** The parser's own errors have no code, unlike those of the system and of Node: the body is no multipart/form-data. */
-async function asMultipart<T>(parse: () => Promise<T>): Promise<T> {
+export async function asMultipart<T>(parse: () => Promise<T>): Promise<T> {
   try {
     return await parse();
   } catch (error) {
@@ -177,7 +177,7 @@ async function receiveUrl(
 }
 
 /** A name to show, never a path to use. */
-function nameOnly(filename: string): string {
+export function nameOnly(filename: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
   return (filename.split(/[\\/]/).at(-1) ?? '').replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 255);
 }

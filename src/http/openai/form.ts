@@ -1,0 +1,120 @@
+// A request in OpenAI's shape as it comes: a form with the file among its fields, in any order, which is written to the disk and
+// never held in memory; or JSON with a short audio in it.
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { MultipartFile } from '@fastify/multipart';
+import type { FastifyRequest } from 'fastify';
+import { HttpError } from '../../errors.ts';
+import { clipped } from '../clip.ts';
+import { type DataAudio, readDataUrl } from '../data-url.ts';
+import { asMultipart, nameOnly, type Received, tooLarge } from '../receive-audio.ts';
+import { unstorable } from '../validation.ts';
+import { addField, type Fields, fieldsOf } from './fields.ts';
+
+export type Form = {
+  fields: Fields;
+  /** Written to the path that was given. */
+  file: Received | null;
+  data: DataAudio | null;
+};
+
+const MOST_FIELDS = 3_000;
+/** Of one field: a sample of a voice in a data: URL has more, and is refused by its name. */
+const FIELD_BYTES = 50_000;
+
+export const NO_FILE =
+  'file is required: send the audio in a multipart part named file, or its address in url';
+
+export function readForm(
+  request: FastifyRequest,
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Form> {
+  if (request.isMultipart()) return asMultipart(() => readParts(request, path, maxBytes, signal));
+  return Promise.resolve(readJson(request.body));
+}
+
+async function readParts(
+  request: FastifyRequest,
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Form> {
+  const fields: Fields = new Map();
+  let file: Received | null = null;
+  const how = {
+    // Some send the part without a file name, which would make it text of a form.
+    isPartAFile: (name: string | undefined, type: string | undefined, filename: string | undefined) =>
+      filename !== undefined || name === 'file' || type === 'application/octet-stream',
+    // +1: a file of exactly the limit is still allowed, and one byte more is seen.
+    limits: { fileSize: maxBytes + 1, files: 1, fields: MOST_FIELDS, fieldSize: FIELD_BYTES },
+    throwFileSizeLimit: false,
+  };
+  for await (const part of request.parts(how)) {
+    if (part.type === 'file') file = await writeFile(part, path, maxBytes, signal);
+    else if (part.valueTruncated)
+      throw invalid(`${clipped(part.fieldname)} must be shorter than ${FIELD_BYTES} bytes`);
+    else addField(fields, part.fieldname, String(part.value));
+  }
+  const trouble = unstorable(Object.fromEntries([...fields].map(([name, all]) => [name, all.map(textOf)])));
+  if (trouble !== null) throw invalid(trouble);
+  return { fields, file, data: null };
+}
+
+const textOf = ({ inner, text }: { inner: string; text: string }) => inner + text;
+
+async function writeFile(
+  part: MultipartFile,
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Received> {
+  if (part.fieldname !== 'file') {
+    part.file.resume();
+    throw invalid(NO_FILE);
+  }
+  const filename = nameOnly(part.filename ?? '') || 'audio';
+  const hash = createHash('sha256').update(`file\0${filename}\0`);
+  await pipeline(
+    part.file,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(path, { mode: 0o600 }),
+    { signal },
+  );
+  if (part.file.truncated || part.file.bytesRead > maxBytes) throw tooLarge(maxBytes);
+  return { filename, sourceUrl: null, bodyHash: hash.digest() };
+}
+
+function readJson(body: unknown): Form {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid(NO_FILE);
+  const { input_audio: audio, ...others } = body as Record<string, unknown>;
+  return { fields: fieldsOf(others), file: null, data: audio === undefined ? null : dataOf(audio) };
+}
+
+function dataOf(audio: unknown): DataAudio {
+  const { data, format } = (audio ?? {}) as { data?: unknown; format?: unknown };
+  if (typeof data !== 'string') throw invalid('input_audio.data is required: base64 of the audio');
+  const type = typeof format === 'string' && /^\w{1,10}$/.test(format) ? format : 'wav';
+  const read = readDataUrl(data.startsWith('data:') ? data : `data:audio/${type};base64,${data}`);
+  if ('problem' in read)
+    throw invalid('input_audio.data must be base64 of at most 700,000 bytes: send a larger file as a form');
+  return read;
+}
+
+const invalid = (sentence: string) => new HttpError('request_invalid', { sentences: [sentence] });
+
+/** What an `Idempotency-Key` stands for: the fields, in whatever order they came, and the audio. */
+export function hashOf({ fields, file, data }: Form): Buffer {
+  const sorted = [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(`openai\0${JSON.stringify(sorted)}\0${data?.short ?? ''}\0`)
+    .update(file?.bodyHash ?? '')
+    .digest();
+}
