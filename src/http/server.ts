@@ -203,7 +203,6 @@ export async function buildServer(given: HttpDeps): Promise<FastifyInstance> {
     });
     fileRoutes(guarded, deps);
     jobRoutes(guarded, deps);
-    await guarded.register(async (routes) => openaiRoutes(routes, deps));
     callbackRoutes(guarded, deps);
     testCallbackRoutes(guarded, deps);
     sentRequestRoutes(guarded, deps);
@@ -220,6 +219,7 @@ export async function buildServer(given: HttpDeps): Promise<FastifyInstance> {
       inboxRoutes(routes, deps);
       inboxRequestRoutes(routes, { ...deps, hub: deps.inboxes?.hub ?? null });
     });
+    await guarded.register(async (routes) => openaiRoutes(routes, deps));
   });
   return server;
 }
