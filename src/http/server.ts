@@ -39,7 +39,7 @@ import { refuseUnknown } from './known.ts';
 import { type Limits, Places, QueueLimit } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
-import { openaiRoutes } from './openai/routes.ts';
+import { type OpenaiDeps, openaiRoutes } from './openai/routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { isUnread, mayBeLarge } from './patience.ts';
 import { isRaw, takeRaw } from './raw-body.ts';
@@ -52,7 +52,7 @@ import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { statsRoutes } from './stats.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
-import { type UploadDeps, uploadRoutes } from './upload.ts';
+import { uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
 
@@ -79,7 +79,7 @@ declare module 'fastify' {
 /** Made here, one for all routes that share it. */
 type Shared = 'places' | 'queueLimit' | 'answers';
 
-export type HttpDeps = Omit<JobDeps & UploadDeps, Shared> &
+export type HttpDeps = Omit<JobDeps & OpenaiDeps, Shared> &
   SigningSecretDeps &
   MetricsDeps &
   HealthDeps &
@@ -88,8 +88,6 @@ export type HttpDeps = Omit<JobDeps & UploadDeps, Shared> &
     shortages: ShortageLog;
     findAccount: FindAccount;
     limits: Limits;
-    /** The speech model: a name, or a folder. */
-    model: string;
     front: FrontLimits;
     bodies?: BodyRoom;
     /** Null: inboxes are turned off. */

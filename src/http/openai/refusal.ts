@@ -54,10 +54,17 @@ export function statusOf(code: HttpErrorCode): number {
   return Object.hasOwn(JOB_ERRORS, code) && (status === 415 || status === 422) ? 400 : status;
 }
 
+const FROM_URL: ReadonlySet<string> = new Set([
+  'audio_unreachable',
+  'audio_http_error',
+  'audio_blocked_address',
+]);
+
 /** The field with which the first sentence begins. */
 function paramOf({ code, sentences: [first = ''] }: HttpError): string | null {
   if (code === 'model_unknown') return 'model';
   if (code === 'language_unsupported') return 'language';
+  if (FROM_URL.has(code)) return 'url';
   if (code.startsWith('audio_') && code !== 'audio_unknown') return 'file';
   const [, field] = /^([\w.]+) (?:must|is|needs|cannot|has)\b/.exec(first) ?? [];
   return field === undefined || field === 'request' || field === 'body' ? null : field;

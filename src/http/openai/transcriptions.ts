@@ -27,6 +27,8 @@ export type TranscriptionDeps = AcceptDeps & {
   answers: AnswerRoom;
   places: Places;
   cancelJob: (accountId: string, id: string) => Promise<JobRow | undefined>;
+  /** Between signs of life in a stream. */
+  heartbeatMs?: number;
 };
 
 /** A request that waits: the job is its own, unless a key lets its client come back for it. */
@@ -34,7 +36,7 @@ type Waiting = Accepted & { request: FastifyRequest; reply: FastifyReply; gone: 
 
 /** Looked at anew so often, in case that nothing is heard. */
 const LOOK_MS = 3_600_000;
-/** Between signs of life in a stream: proxies give up on a silent answer after 60 s, most of them. */
+/** Proxies give up on a silent answer after 60 s, most of them. */
 const HEARTBEAT_MS = 15_000;
 
 export function transcriptionRoutes(server: FastifyInstance, deps: TranscriptionDeps): void {
@@ -178,7 +180,7 @@ async function* events(deps: TranscriptionDeps, waiting: Waiting): AsyncGenerato
     let why: Awaited<ReturnType<typeof wait>> = 'time';
     while (why === 'time') {
       yield ':\n\n';
-      why = await wait(deps, waiting, HEARTBEAT_MS);
+      why = await wait(deps, waiting, deps.heartbeatMs ?? HEARTBEAT_MS);
     }
     if (why === 'gone') return;
     const outline = await outlineOf(deps, waiting);
