@@ -227,6 +227,26 @@ test('callback_url answers at once, and calls back', { timeout: 180_000 }, async
   await receiver.close();
 });
 
+test('in place of a file, url is downloaded, by the rules for every URL', { timeout: 180_000 }, async () => {
+  const host = await startReceiver({
+    respond: () => ({ status: 200, headers: { 'content-type': 'audio/wav' }, body: readFileSync(SHORT) }),
+  });
+  const create = (url: string) =>
+    openai.audio.transcriptions.create({ model: 'whisper-1', url } as never) as Promise<{ text: string }>;
+  expect((await create(`${host.url}/a.wav`)).text).toMatch(/circuits are busy/i);
+  await expect(create('http://169.254.169.254/latest')).rejects.toMatchObject({
+    status: 400,
+    code: 'audio_blocked_address',
+    param: 'url',
+  });
+  await expect(create('file:///etc/passwd')).rejects.toMatchObject({ status: 400, param: 'url' });
+  await expect(create(`${app.url}/file/00000000-0000-4000-8000-000000000000`)).rejects.toMatchObject({
+    status: 400,
+    param: 'url',
+  });
+  await host.close();
+});
+
 test('the file may come in any order and without a name, or in JSON: the answer is the same', {
   timeout: 180_000,
 }, async () => {

@@ -56,7 +56,7 @@ export async function accept(
       }
       gone.throwIfAborted();
       const audioUrl = form.data?.short ?? options.url ?? `${publicUrl()}/file/${uploadId}`;
-      return createJob(deps, request, jobOf(options, audioUrl), keyed);
+      return createJob(deps, request, jobOf(options, audioUrl), keyed).catch(inOtherWords);
     });
     if (answer.repeated) await discard();
     const { id } = JSON.parse(answer.body) as { id: string };
@@ -67,6 +67,13 @@ export async function accept(
     if (shortageOf(error) !== 'database') await discard();
     throw error;
   }
+}
+
+/** The address has another name here. */
+function inOtherWords(error: unknown): never {
+  if (!(error instanceof HttpError) || error.code !== 'request_invalid') throw error;
+  const sentences = error.sentences.map((one) => one.replace(/^audio_url /, 'url '));
+  throw new HttpError('request_invalid', { sentences, cause: error });
 }
 
 /** What is asked for, and what is wrong with it: known before anything is stored. */

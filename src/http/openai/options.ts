@@ -56,7 +56,8 @@ export function readOptions(fields: Fields, own: string): Read {
   reader.chunking();
   reader.unsupported();
   reader.unknown();
-  reader.problems.push(...betweenFields(options, granularities.length > 0));
+  if (format !== 'verbose_json') reader.withoutTimes(granularities);
+  reader.problems.push(...betweenFields(options));
   return {
     options,
     problems: reader.problems,
@@ -65,10 +66,8 @@ export function readOptions(fields: Fields, own: string): Read {
   };
 }
 
-function betweenFields({ format, stream, callbackUrl }: Options, withGranularities: boolean): string[] {
+function betweenFields({ format, stream, callbackUrl }: Options): string[] {
   const problems: string[] = [];
-  if (withGranularities && format !== 'verbose_json')
-    problems.push('timestamp_granularities needs response_format verbose_json: no other has times to show');
   if (stream && (format === 'srt' || format === 'vtt'))
     problems.push(`stream cannot be true with response_format ${format}: captions are made of the whole`);
   if (stream && callbackUrl !== null)
@@ -182,6 +181,16 @@ class Reader {
     const value = Number(text);
     if (!(value >= 0 && value <= 1)) this.problems.push('temperature must be a number from 0 to 1');
     else if (value > 0) this.notes.push('temperature was not read: this model always decodes as with 0');
+  }
+
+  /** Clients send the default of `verbose_json` with every format; who asks for the times of words would miss them. */
+  withoutTimes(granularities: readonly (typeof GRANULARITIES)[number][]): void {
+    if (granularities.includes('word'))
+      this.problems.push(
+        'timestamp_granularities needs response_format verbose_json: no other has times of words',
+      );
+    else if (granularities.length > 0)
+      this.notes.push('timestamp_granularities was not read: response_format is not verbose_json');
   }
 
   /** Speech is always found by its sound, as `auto` asks; how, cannot be told from outside. */
