@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 import type { ShortageLog } from '../shortage-log.ts';
-import { openaiRefusal } from './openai/refusal.ts';
+import { isOpenai, openaiRefusal } from './openai/refusal.ts';
 import { asRefusal, problem } from './problem.ts';
 
 type Refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
@@ -17,7 +17,7 @@ export const refuseWith =
     else shortages.met(error, 'a request');
     if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
     const { url, id } = request;
-    if (/^\/v1(?:\/|$)/.test(url)) {
+    if (isOpenai(url)) {
       const { status, body, retry } = openaiRefusal(refusal ?? new HttpError('internal_error'));
       // Its clients try again by the status alone, unless they are told.
       return reply

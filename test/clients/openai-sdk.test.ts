@@ -134,7 +134,7 @@ test('keywords are words to be recognised; what changes nothing is said', { time
   ]);
 });
 
-test('models: this server’s own and the names that stand for it', async () => {
+test("models: this server's own and the names that stand for it", async () => {
   const ids: string[] = [];
   for await (const model of openai.models.list()) {
     ids.push(model.id);

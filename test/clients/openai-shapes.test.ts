@@ -144,7 +144,7 @@ test('LiteLLM: the upload passed on as it comes, in chunks and without a length 
 });
 
 test.each(['whisper-1', 'gpt-4o-transcribe', 'gpt-4o-transcribe-diarize'])(
-  'Vercel’s AI SDK with %s',
+  "Vercel's AI SDK with %s",
   async (name) => {
     const openai = createOpenAI({ apiKey: API_KEY, baseURL: `${app.url}/v1` });
     const asked = transcribe({ model: openai.transcription(name), audio: clip, maxRetries: 0 });

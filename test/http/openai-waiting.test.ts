@@ -1,9 +1,11 @@
 // OpenAI's shape while its job is not done: who waits, who leaves, who comes back; and what of a refused request is kept.
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobErrorCode } from '../../src/errors.ts';
+import { USUAL_PATIENCE } from '../../src/http/patience.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -302,6 +304,56 @@ test('what is no form and no JSON, and what is neither whole', async () => {
     400,
     expect.stringContaining('input_audio.data must be base64'),
   ]);
+});
+
+test('a file given twice, and more fields than anybody has', async () => {
+  const say = async (add: (form: FormData) => void) => {
+    const form = new FormData();
+    form.append('file', audio(), 'a.wav');
+    add(form);
+    const headers = { authorization: `Bearer ${api.key}` };
+    const response = await fetch(`${url}${PATH}`, { method: 'POST', headers, body: form });
+    return [response.status, ((await response.json()) as { error: { message: string } }).error.message];
+  };
+  expect(await say((form) => form.append('file', audio(), 'b.wav'))).toEqual([
+    400,
+    'file must be given once',
+  ]);
+  const many = (form: FormData) => {
+    for (let i = 0; i <= 150; i++) form.append('keywords[]', String(i));
+  };
+  expect(await say(many)).toEqual([400, 'fields must be no more than 150']);
+  // A sample of a voice is long, and refused for what it is.
+  const sample = `data:audio/wav;base64,${'A'.repeat(100_000)}`;
+  expect(await say((form) => form.append('known_speaker_references[]', sample))).toEqual([
+    400,
+    expect.stringMatching(/^known_speaker_references is not supported/),
+  ]);
+});
+
+test('a body that does not come is refused in the shape of its route', async () => {
+  const hasty = await startApi({
+    front: { connections: 10, patience: { ...USUAL_PATIENCE, bodyMs: 50 } },
+  });
+  const at = await hasty.server.listen({ host: '127.0.0.1', port: 0 });
+  const say = async (path: string) => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(at).port) });
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${hasty.key}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 9000\r\n\r\n--b\r\n`,
+    );
+    let answer = '';
+    for await (const chunk of socket) answer += chunk;
+    return [answer.split('\r\n', 1)[0], JSON.parse(answer.split('\r\n\r\n')[1] ?? '')];
+  };
+  expect(await say(PATH)).toEqual([
+    'HTTP/1.1 408 Request Timeout',
+    { error: expect.objectContaining({ type: 'invalid_request_error', code: 'request_too_slow' }) },
+  ]);
+  expect(await say('/v2/upload')).toEqual([
+    'HTTP/1.1 408 Request Timeout',
+    expect.objectContaining({ statusCode: 408 }),
+  ]);
+  await hasty.stop();
 });
 
 test('limits are those of the account: as many as may wait already wait', async () => {

@@ -19,9 +19,10 @@ export type Form = {
   data: DataAudio | null;
 };
 
-const MOST_FIELDS = 3_000;
-/** Of one field: a sample of a voice in a data: URL has more, and is refused by its name. */
-const FIELD_BYTES = 50_000;
+/** The parser holds all of them until the form has ended: together no more than 1.2 MB. */
+const MOST_FIELDS = 150;
+/** Of one field: the longest that is read is the address of an audio. */
+const FIELD_BYTES = 8_200;
 
 export const NO_FILE =
   'file is required: send the audio in a multipart part named file, or its address in url';
@@ -32,8 +33,16 @@ export function readForm(
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Form> {
-  if (request.isMultipart()) return asMultipart(() => readParts(request, path, maxBytes, signal));
+  if (request.isMultipart())
+    return asMultipart(() => readParts(request, path, maxBytes, signal)).catch(tooMany);
   return Promise.resolve(readJson(request.body));
+}
+
+function tooMany(error: unknown): never {
+  const { code } = error as { code?: unknown };
+  if (code === 'FST_FIELDS_LIMIT') throw invalid(`fields must be no more than ${MOST_FIELDS}`);
+  if (code === 'FST_FILES_LIMIT') throw invalid('file must be given once');
+  throw error;
 }
 
 async function readParts(
@@ -54,7 +63,8 @@ async function readParts(
   };
   for await (const part of request.parts(how)) {
     if (part.type === 'file') file = await writeFile(part, path, maxBytes, signal);
-    else if (part.valueTruncated)
+    // Samples of voices are refused by their name, however long.
+    else if (part.valueTruncated && !part.fieldname.startsWith('known_speaker_'))
       throw invalid(`${clipped(part.fieldname)} must be shorter than ${FIELD_BYTES} bytes`);
     else addField(fields, part.fieldname, String(part.value));
   }

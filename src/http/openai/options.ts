@@ -79,10 +79,9 @@ const DIARIZED =
   '; who speaks is told by POST /v2/pre-recorded with diarization, where each speaker has a channel';
 const NO_SPEAKERS =
   'is not supported: speakers cannot be told by samples of their voices. POST /v2/pre-recorded with diarization tells them by channel';
-/** As many and as long as `custom_vocabulary` of the other shape takes. */
-const MOST_KEYWORDS = 1_000;
+const MOST_KEYWORDS = 100;
 const KEYWORD_CHARACTERS = 100;
-const PROMPT_CHARACTERS = 10_000;
+const PROMPT_CHARACTERS = 4_000;
 
 const KNOWN: ReadonlySet<string> = new Set([
   'model',

@@ -29,6 +29,9 @@ const SAYS: Partial<Record<HttpErrorCode, string>> = {
 /** What may be otherwise at the next try. A job has been tried again before it fails, and its client would only make another. */
 const RETRIED: readonly number[] = [408, 429, 500, 503, 507];
 
+/** Whose clients expect this shape. */
+export const isOpenai = (url: string): boolean => /^\/v1(?:\/|$)/.test(url);
+
 export function openaiRefusal(error: HttpError): Refusal {
   const { code } = error;
   const status = statusOf(code);

@@ -18,11 +18,11 @@ const FRAME = {
   }),
   usage: Usage,
   warnings: Type.Optional(
-    Type.Array(Type.String(), { description: 'What must be known about the words (Ringback’s own).' }),
+    Type.Array(Type.String(), { description: "What must be known about the words (Ringback's own)." }),
   ),
   request_notes: Type.Optional(
     Type.Array(Type.String(), {
-      description: 'What of the request changed nothing, or is not read (Ringback’s own).',
+      description: "What of the request changed nothing, or is not read (Ringback's own).",
     }),
   ),
 };
@@ -72,7 +72,7 @@ const list = (description: string) => Type.Optional(Type.Array(Type.String(), { 
 
 const FIELDS = {
   model: optional(
-    'Any name of a speech model: `whisper-1`, `gpt-4o-transcribe`, …; this server’s own is used.',
+    "Any name of a speech model: `whisper-1`, `gpt-4o-transcribe`, …; this server's own is used.",
   ),
   language: optional('ISO 639-1; left out, it is found out.'),
   languages: list('The same for several.'),
@@ -88,7 +88,7 @@ const FIELDS = {
   stream: Type.Optional(Type.Boolean({ default: false, description: 'The answer as server-sent events.' })),
   chunking_strategy: optional('`auto` or `server_vad`: which is what is done anyway.'),
   url: optional('In place of a file: where the audio is downloaded.'),
-  callback_url: optional('Ringback’s own: answered at once with an id, and called back here.'),
+  callback_url: optional("Ringback's own: answered at once with an id, and called back here."),
 };
 
 const UNUSABLE = (Object.keys(JOB_ERRORS) as HttpErrorCode[]).filter(
@@ -169,7 +169,7 @@ export const ModelSchema = Type.Object(
 export const listOpenaiModels = operation({
   id: 'listOpenaiModels',
   tag,
-  summary: 'The model of this server, and the names of OpenAI’s that stand for it',
+  summary: "The model of this server, and the names of OpenAI's that stand for it",
   answers: {
     200: {
       says: 'All of them.',
