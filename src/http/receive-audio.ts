@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { HttpError, JobError } from '../errors.ts';
 import { formatBytes } from '../units.ts';
@@ -64,7 +65,7 @@ async function receiveRaw(
   return { filename, sourceUrl: null, bodyHash: hash.digest() };
 }
 
-export function tooLarge(maxBytes: number): JobError {
+function tooLarge(maxBytes: number): JobError {
   return new JobError(
     'audio_too_large',
     `The file has more than ${formatBytes(maxBytes)}: send a smaller or compressed one.`,
@@ -117,20 +118,27 @@ async function receivePart(
       sentences: ['audio is required: send the file in a multipart part named audio'],
     });
   }
+  return asMultipart(() => writePart(part, path, { hashed, maxBytes, signal }));
+}
+
+/** The file of a form, under the name that it came with. */
+export async function writePart(
+  part: MultipartFile,
+  path: string,
+  { hashed, maxBytes, signal }: { hashed: boolean; maxBytes: number; signal: AbortSignal },
+): Promise<Received> {
   const filename = nameOnly(part.filename ?? '') || 'audio';
   const hash = createHash('sha256').update(`file\0${filename}\0`);
-  await asMultipart(() =>
-    pipeline(
-      part.file,
-      async function* (chunks: AsyncIterable<Buffer>) {
-        for await (const chunk of chunks) {
-          if (hashed) hash.update(chunk);
-          yield chunk;
-        }
-      },
-      createWriteStream(path, { mode: 0o600 }),
-      { signal },
-    ),
+  await pipeline(
+    part.file,
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        if (hashed) hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(path, { mode: 0o600 }),
+    { signal },
   );
   if (part.file.truncated || part.file.bytesRead > maxBytes) throw tooLarge(maxBytes);
   return { filename, sourceUrl: null, bodyHash: hash.digest() };
@@ -177,7 +185,7 @@ async function receiveUrl(
 }
 
 /** A name to show, never a path to use. */
-export function nameOnly(filename: string): string {
+function nameOnly(filename: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what has to go
   return (filename.split(/[\\/]/).at(-1) ?? '').replaceAll(/[\u0000-\u001f\u007f]/g, '').slice(0, 255);
 }

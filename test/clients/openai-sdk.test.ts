@@ -214,7 +214,7 @@ test('callback_url answers at once, and calls back', { timeout: 180_000 }, async
   const answer = (await openai.audio.transcriptions.create({
     file: file(),
     model: 'whisper-1',
-    callback_url: `${receiver.url}/hooks?key=s3cret`,
+    callback_url: `${receiver.url.replace('//', '//ann:pa55word@')}/hooks?key=s3cret`,
   } as never)) as unknown as { id: string; result_url: string };
   expect(answer.result_url).toBe(`${app.url}/v2/pre-recorded/${answer.id}`);
   const [request] = await receiver.next();
@@ -222,8 +222,11 @@ test('callback_url answers at once, and calls back', { timeout: 180_000 }, async
   expect(body).toMatchObject({ id: answer.id, event: 'success' });
   expect(body.payload.transcription.full_transcript).toMatch(WORDS);
   expect(request?.headers['webhook-signature']).toMatch(/^v1,/);
+  const basic = Buffer.from('ann:pa55word').toString('base64');
+  expect(request?.headers.authorization).toBe(`Basic ${basic}`);
   const record = await app.call('GET', `/v2/pre-recorded/${answer.id}`);
-  expect(record.text).not.toContain('s3cret');
+  expect(record.json.request_params.callback).toBe(true);
+  for (const secret of ['s3cret', 'pa55word', basic]) expect(record.text).not.toContain(secret);
   await receiver.close();
 });
 

@@ -44,7 +44,8 @@ export async function accept(
     if (!isInserted || (await removeUnused(db, uploadId))) await audio.remove(uploadId);
   };
   try {
-    const form = await readForm(request, audio.incoming(uploadId), maxBytes, gone);
+    const how = { hashed: key !== null, maxBytes, signal: gone };
+    const form = await readForm(request, audio.incoming(uploadId), how);
     const options = judged(request, form, deps);
     const keyed = key && { ...key, bodyHash: hashOf(form) };
     request.data = form.data;

@@ -23,4 +23,5 @@ export function fieldsOf(body: Readonly<Record<string, unknown>>): Fields {
   return fields;
 }
 
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+/** A field of a form may have JSON as its type, and is an object then. */
+export const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

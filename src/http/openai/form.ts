@@ -1,16 +1,13 @@
 // A request in OpenAI's shape as it comes: a form with the file among its fields, in any order, which is written to the disk and
 // never held in memory; or JSON with a short audio in it.
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { HttpError } from '../../errors.ts';
 import { clipped } from '../clip.ts';
 import { type DataAudio, readDataUrl } from '../data-url.ts';
-import { asMultipart, nameOnly, type Received, tooLarge } from '../receive-audio.ts';
+import { asMultipart, type Received, writePart } from '../receive-audio.ts';
 import { unstorable } from '../validation.ts';
-import { addField, type Fields, fieldsOf } from './fields.ts';
+import { addField, type Fields, fieldsOf, textOf } from './fields.ts';
 
 export type Form = {
   fields: Fields;
@@ -27,14 +24,10 @@ const FIELD_BYTES = 8_200;
 export const NO_FILE =
   'file is required: send the audio in a multipart part named file, or its address in url';
 
-export function readForm(
-  request: FastifyRequest,
-  path: string,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Form> {
-  if (request.isMultipart())
-    return asMultipart(() => readParts(request, path, maxBytes, signal)).catch(tooMany);
+type How = { hashed: boolean; maxBytes: number; signal: AbortSignal };
+
+export function readForm(request: FastifyRequest, path: string, how: How): Promise<Form> {
+  if (request.isMultipart()) return asMultipart(() => readParts(request, path, how)).catch(tooMany);
   return Promise.resolve(readJson(request.body));
 }
 
@@ -45,61 +38,32 @@ function tooMany(error: unknown): never {
   throw error;
 }
 
-async function readParts(
-  request: FastifyRequest,
-  path: string,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Form> {
+async function readParts(request: FastifyRequest, path: string, how: How): Promise<Form> {
   const fields: Fields = new Map();
   let file: Received | null = null;
-  const how = {
+  const form = {
     // Some send the part without a file name, which would make it text of a form.
     isPartAFile: (name: string | undefined, type: string | undefined, filename: string | undefined) =>
       filename !== undefined || name === 'file' || type === 'application/octet-stream',
     // +1: a file of exactly the limit is still allowed, and one byte more is seen.
-    limits: { fileSize: maxBytes + 1, files: 1, fields: MOST_FIELDS, fieldSize: FIELD_BYTES },
+    limits: { fileSize: how.maxBytes + 1, files: 1, fields: MOST_FIELDS, fieldSize: FIELD_BYTES },
     throwFileSizeLimit: false,
   };
-  for await (const part of request.parts(how)) {
-    if (part.type === 'file') file = await writeFile(part, path, maxBytes, signal);
+  for await (const part of request.parts(form)) {
+    if (part.type === 'file' && part.fieldname !== 'file') {
+      part.file.resume();
+      throw invalid(NO_FILE);
+    } else if (part.type === 'file') file = await writePart(part, path, how);
     // Samples of voices are refused by their name, however long.
     else if (part.valueTruncated && !part.fieldname.startsWith('known_speaker_'))
       throw invalid(`${clipped(part.fieldname)} must be shorter than ${FIELD_BYTES} bytes`);
-    else addField(fields, part.fieldname, String(part.value));
+    else addField(fields, part.fieldname, textOf(part.value));
   }
-  const trouble = unstorable(Object.fromEntries([...fields].map(([name, all]) => [name, all.map(textOf)])));
+  const trouble = unstorable(
+    Object.fromEntries([...fields].map(([name, all]) => [name, all.map(({ inner, text }) => inner + text)])),
+  );
   if (trouble !== null) throw invalid(trouble);
   return { fields, file, data: null };
-}
-
-const textOf = ({ inner, text }: { inner: string; text: string }) => inner + text;
-
-async function writeFile(
-  part: MultipartFile,
-  path: string,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Received> {
-  if (part.fieldname !== 'file') {
-    part.file.resume();
-    throw invalid(NO_FILE);
-  }
-  const filename = nameOnly(part.filename ?? '') || 'audio';
-  const hash = createHash('sha256').update(`file\0${filename}\0`);
-  await pipeline(
-    part.file,
-    async function* (chunks: AsyncIterable<Buffer>) {
-      for await (const chunk of chunks) {
-        hash.update(chunk);
-        yield chunk;
-      }
-    },
-    createWriteStream(path, { mode: 0o600 }),
-    { signal },
-  );
-  if (part.file.truncated || part.file.bytesRead > maxBytes) throw tooLarge(maxBytes);
-  return { filename, sourceUrl: null, bodyHash: hash.digest() };
 }
 
 function readJson(body: unknown): Form {

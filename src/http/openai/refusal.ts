@@ -19,7 +19,8 @@ const CODES: Partial<Record<HttpErrorCode, string>> = {
 /** Sentences that name something of the other shape there. */
 const SAYS: Partial<Record<HttpErrorCode, string>> = {
   key_missing: 'No API key came with this request: send it as "Authorization: Bearer KEY".',
-  key_unknown: 'This API key is not known here, or was revoked.',
+  key_unknown:
+    'This API key is not known here, or was revoked: send one of this server as "Authorization: Bearer KEY".',
   language_unsupported:
     'The model of this server does not speak this language: leave language out, or send one that it speaks.',
   internal_error:

@@ -1,6 +1,7 @@
 // `POST /v1/audio/transcriptions`: OpenAI's shape. Its client waits on the open request for the end of its job; nothing can be
 // sent meanwhile but in a stream of events, so that for long recordings there are `stream` and `callback_url`.
 import { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../../errors.ts';
 import { isUnfinished, type JobRow } from '../../store/jobs.ts';
@@ -34,7 +35,7 @@ export type TranscriptionDeps = AcceptDeps & {
 /** A request that waits: the job is its own, unless a key lets its client come back for it. */
 type Waiting = Accepted & { request: FastifyRequest; reply: FastifyReply; gone: AbortSignal };
 
-/** Looked at anew so often, in case that nothing is heard. */
+/** A timer may have no more than 24 days; nobody waits for so long. */
 const LOOK_MS = 3_600_000;
 /** Proxies give up on a silent answer after 60 s, most of them. */
 const HEARTBEAT_MS = 15_000;
@@ -79,29 +80,28 @@ async function abandon(
   request.log.info({ job: id }, 'job cancelled: its client is gone');
 }
 
-/** What becomes of the wait; `time`: nothing yet. Throws `waiting_ended`. */
-async function wait(
-  deps: TranscriptionDeps,
-  waiting: Waiting,
-  ms: number,
-): Promise<'ended' | 'time' | 'gone'> {
+/** Resolves when the job has ended, or its client is gone; throws `waiting_ended`. */
+async function wait(deps: TranscriptionDeps, waiting: Waiting): Promise<'ended' | 'gone'> {
   const { db, listeners } = deps;
   const { request, id, gone, keyed } = waiting;
-  const why = await listeners.untilEnded(id, {
-    ms,
-    gone,
-    isUnfinished: () => isUnfinished(db, request.account, id),
-  });
-  if (why === 'gone') await abandon(deps, request, waiting);
-  if (why !== 'refused') return why;
-  await abandon(deps, request, waiting);
-  throw new HttpError('waiting_ended', {
-    retryAfterSeconds: 1,
-    ...(keyed && {
-      message:
-        'This server stops, or as many requests wait as may; the transcription goes on: send the request again under the same Idempotency-Key to get its words.',
-    }),
-  });
+  for (;;) {
+    const why = await listeners.untilEnded(id, {
+      ms: LOOK_MS,
+      gone,
+      isUnfinished: () => isUnfinished(db, request.account, id),
+    });
+    if (why === 'ended') return why;
+    if (why === 'time') continue;
+    await abandon(deps, request, waiting);
+    if (why === 'gone') return why;
+    throw new HttpError('waiting_ended', {
+      retryAfterSeconds: 1,
+      ...(keyed && {
+        message:
+          'This server stops, or as many requests wait as may; the transcription goes on: send the request again under the same Idempotency-Key to get its words.',
+      }),
+    });
+  }
 }
 
 /** The job once it has its words; throws why it has none. */
@@ -122,11 +122,7 @@ const there = <T>(part: T | undefined): T => {
 
 async function sendWhenEnded(deps: TranscriptionDeps, waiting: Waiting): Promise<void> {
   const { request, reply } = waiting;
-  for (;;) {
-    const why = await wait(deps, waiting, LOOK_MS);
-    if (why === 'gone') return void reply.hijack();
-    if (why === 'ended') break;
-  }
+  if ((await wait(deps, waiting)) === 'gone') return void reply.hijack();
   const outline = await outlineOf(deps, waiting);
   const { bytes } = outline;
   if (bytes > SMALL_ANSWER && !(await deps.answers.enter(request.account, bytes, reply.raw)))
@@ -177,12 +173,9 @@ async function* events(deps: TranscriptionDeps, waiting: Waiting): AsyncGenerato
   const { request, reply, id, options } = waiting;
   const { account } = request;
   try {
-    let why: Awaited<ReturnType<typeof wait>> = 'time';
-    while (why === 'time') {
-      yield ':\n\n';
-      why = await wait(deps, waiting, deps.heartbeatMs ?? HEARTBEAT_MS);
-    }
-    if (why === 'gone') return;
+    const why = wait(deps, waiting);
+    yield* heartbeat(why, deps.heartbeatMs ?? HEARTBEAT_MS);
+    if ((await why) === 'gone') return;
     const outline = await outlineOf(deps, waiting);
     if (outline.bytes > SMALL_ANSWER && !(await answers.enter(account, outline.bytes, reply.raw))) return;
     const text = there(await readText(db, account, id));
@@ -193,5 +186,19 @@ async function* events(deps: TranscriptionDeps, waiting: Waiting): AsyncGenerato
     if (!refusal) request.log.error({ err: error, path: ROUTE }, 'request failed');
     const { body } = openaiRefusal(refusal ?? new HttpError('internal_error'));
     yield `event: error\ndata: ${JSON.stringify(body)}\n\n`;
+  }
+}
+
+/** Comments, which every reader of events skips, until what is waited for is there or has failed. */
+async function* heartbeat(awaited: Promise<unknown>, ms: number): AsyncGenerator<string> {
+  const over = awaited.then(
+    () => true,
+    () => true,
+  );
+  for (;;) {
+    yield ':\n\n';
+    const pause = new AbortController();
+    const isOver = await Promise.race([over, setTimeout(ms, false, { signal: pause.signal })]);
+    if (isOver) return pause.abort();
   }
 }
