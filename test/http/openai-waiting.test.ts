@@ -356,6 +356,40 @@ test('a body that does not come is refused in the shape of its route', async () 
   await hasty.stop();
 });
 
+test('who leaves in the middle of the file leaves nothing behind', async () => {
+  const before = [await jobs(), (await files()).length];
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+  socket.write(
+    `POST ${PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${api.key}\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 900000\r\n\r\n` +
+      `--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n${'x'.repeat(50_000)}`,
+  );
+  await eventually(
+    async () => (await files()).length,
+    (count) => count === Number(before[1]) + 1,
+  );
+  socket.destroy();
+  await eventually(
+    async () => (await files()).length,
+    (count) => count === before[1],
+  );
+  expect(await jobs()).toBe(before[0]);
+});
+
+test('a browser may send what its client adds, and read what we add', async () => {
+  const asked = await fetch(`${url}${PATH}`, {
+    method: 'OPTIONS',
+    headers: {
+      origin: 'https://app.example.org',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,x-stainless-lang',
+    },
+  });
+  expect(asked.status).toBe(204);
+  const allowed = asked.headers.get('access-control-allow-headers')?.split(',');
+  expect(allowed).toEqual(expect.arrayContaining(['authorization', '*']));
+  expect(asked.headers.get('access-control-expose-headers')).toContain('x-ringback-transcription');
+});
+
 test('limits are those of the account: as many as may wait already wait', async () => {
   const full = await startApi({
     limits: { requestsPerMinute: 6, queuedJobs: 1, uploads: 1, requestBytes: 1_000_000 },
