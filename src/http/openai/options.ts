@@ -39,7 +39,7 @@ export function readOptions(fields: Fields, own: string): Read {
   const reader = new Reader(fields);
   const model = reader.one('model');
   const granularities = reader.words('timestamp_granularities', GRANULARITIES);
-  const format = reader.words('response_format', FORMATS, DIARIZED)[0] ?? 'json';
+  const format = reader.word('response_format', FORMATS, DIARIZED) ?? 'json';
   const options: Options = {
     model,
     format,
@@ -129,9 +129,13 @@ class Reader {
         this.problems.push(`${name} must be one of the following values: ${known.join(', ')}${cure}`);
       else found.push(word);
     }
-    if (name === 'response_format' && new Set(found).size > 1)
-      this.problems.push(`${name} must be given once`);
     return found;
+  }
+
+  word<Word extends string>(name: string, known: readonly Word[], cure: string): Word | null {
+    const [first = null, ...others] = this.words(name, known, cure);
+    if (others.some((word) => word !== first)) this.problems.push(`${name} must be given once`);
+    return first;
   }
 
   flag(name: string): boolean {
@@ -141,7 +145,7 @@ class Reader {
     return false;
   }
 
-  /** `language`, or `languages` of the newer models; of both, each. Whether the model speaks them, the job finds out. */
+  /** `language`, and `languages` of the newer models, together. Whether this server's model speaks them, the job finds out. */
   languages(): string[] {
     const codes = ['language', 'languages'].flatMap((name) =>
       this.list(name).map((text) => {
