@@ -48,7 +48,8 @@ function errorsPage(): string {
 
 # Errors
 
-Every error answer has the hosted API's body; \`error.reason\` is the code below, \`error.code\` its integer:
+Every error answer has the hosted API's body; \`error.reason\` is the code below, \`error.code\` its integer. Under \`/v1\` they have
+[that of OpenAI](openai.md#errors).
 
 \`\`\`json
 { "timestamp": "…", "path": "/v2/pre-recorded", "request_id": "G-3f9ad01c", "statusCode": 400,

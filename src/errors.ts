@@ -158,6 +158,21 @@ export const HTTP_ERRORS = {
     integer: 408,
     says: 'The request did not come: of its body, at least 1,000 bytes a second have to.',
   },
+  model_unknown: {
+    status: 404,
+    integer: 404,
+    says: 'There is no such speech model: GET /v1/models lists those that there are.',
+  },
+  translation_unsupported: {
+    status: 400,
+    integer: 400,
+    says: 'This server transcribes and does not translate: POST /v1/audio/transcriptions gives the words in the language in which they are said.',
+  },
+  waiting_ended: {
+    status: 503,
+    integer: 503,
+    says: 'This server stops, or as many requests wait as may: send the request again.',
+  },
   headers_too_large: {
     status: 431,
     integer: 431,

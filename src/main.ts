@@ -264,6 +264,7 @@ async function start(
       audio,
       log,
       version,
+      model: settings.model,
       publicUrl,
       callback,
       maxBytes: settings.maxAudioBytes,

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { API_KEY } from './rig/app.ts';
 import { eventually } from './rig/eventually.ts';
 import { type Served, serve } from './rig/process.ts';
 import { type Receiver, startReceiver } from './rig/receiver.ts';
@@ -139,3 +140,47 @@ test('SIGTERM waits for the answer of a callback under way: it is called once, a
   expect(json.items).toMatchObject([{ state: 'delivered', attempts: [{ number: 1, status: 200 }] }]);
   expect(receiver.requests).toHaveLength(1);
 }, 120_000);
+
+test.each(['SIGKILL', 'SIGTERM'] as const)(
+  "%s under a request in OpenAI's shape: the same request under the same key gets the words of the same job",
+  { timeout: 240_000 },
+  async (signal) => {
+    const speech = samplesOf(CLIP);
+    const long = wav(joined(speech, silence(1), speech, silence(1), speech));
+    const ask = async () => {
+      const form = new FormData();
+      form.append('file', new Blob([Buffer.from(long)]), 'clip.wav');
+      const headers = { authorization: `Bearer ${API_KEY}`, 'idempotency-key': signal };
+      const response = await fetch(`${server.url}/v1/audio/transcriptions`, {
+        method: 'POST',
+        headers,
+        body: form,
+      });
+      const text = await response.text();
+      return { status: response.status, id: response.headers.get('x-ringback-transcription'), text };
+    };
+    server = await serve(folder);
+    const first = ask().catch((error: Error) => error.name);
+    const { json } = await eventually(
+      () => server.call('GET', '/v2/pre-recorded'),
+      (list) => list.json.items[0]?.status === 'processing',
+    );
+    const [{ id }] = json.items;
+    server.child.kill(signal);
+    // Who is killed says nothing; who stops says when to come again.
+    if (signal === 'SIGKILL') expect(await first).toBe('TypeError');
+    else
+      expect(await first).toMatchObject({
+        status: 503,
+        id,
+        text: expect.stringContaining('under the same Idempotency-Key'),
+      });
+    await server.exited;
+
+    server = await serve(folder);
+    const second = await ask();
+    expect(second).toMatchObject({ status: 200, id });
+    expect(JSON.parse(second.text).text.match(/ask not what your country/gi)).toHaveLength(3);
+    expect((await server.call('GET', '/v2/pre-recorded')).json.items).toHaveLength(1);
+  },
+);

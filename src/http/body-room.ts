@@ -31,10 +31,15 @@ export class BodyRoom {
     if (response.destroyed) giveUp();
     try {
       const leave = await this.#places.enter(account, waiting.signal);
-      response.once('close', leave);
-      return leave;
+      const done = () => {
+        response.off('close', done);
+        leave();
+      };
+      response.once('close', done);
+      return done;
     } finally {
       clearTimeout(timer);
+      response.off('close', giveUp);
     }
   }
 }

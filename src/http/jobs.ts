@@ -1,15 +1,12 @@
 // `/v2/pre-recorded` and its older twin `/v2/transcription`: create, look up, delete, fetch the audio.
-import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { withoutSecrets } from '../callback-headers.ts';
 import { HttpError } from '../errors.ts';
 import { plainNumbers } from '../exact-json.ts';
 import { withoutNulls } from '../nulls.ts';
-import { type AudioFolder, findAudio } from '../store/audio.ts';
+import type { AudioFolder } from '../store/audio.ts';
 import type { TellingDb } from '../store/database.ts';
-import type { Answer, KeyedRequest } from '../store/idempotency.ts';
 import {
   BATCH_BYTES,
   findRecord,
@@ -18,17 +15,15 @@ import {
   readListed,
   readResult,
 } from '../store/job-list.ts';
-import { jobRecord, ownFileId } from '../store/job-record.ts';
-import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
-import { metadataOf } from '../store/metadata.ts';
+import { jobRecord } from '../store/job-record.ts';
+import { deleteJob, findJob, isUnfinished, type JobRow } from '../store/jobs.ts';
 import type { Json } from '../store/schema.ts';
-import type { Submit } from '../store/submissions.ts';
-import { AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
+import { type AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
+import { type CreateDeps, createJob } from './create-job.ts';
 import { isDataUrl, readDataUrl } from './data-url.ts';
 import { sendAudio } from './files.ts';
 import { answerOnce, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import { JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
-import { type Limits, QueueLimit } from './limits.ts';
+import { JobRequest } from './job-request.ts';
 import { readListQuery } from './list-query.ts';
 import type { Listeners } from './listeners.ts';
 import { isUuid } from './params.ts';
@@ -36,30 +31,20 @@ import { mayBeLarge } from './patience.ts';
 import { getJobFile } from './schemas/audio.ts';
 import * as schemas from './schemas/job.ts';
 import { settle } from './tolerance.ts';
-import { storeData, type UploadDeps } from './upload.ts';
 import { readWait } from './wait.ts';
 
-export type JobDeps = UploadDeps & {
+export type JobDeps = CreateDeps & {
   db: TellingDb;
-  submit: Submit;
   /** The job as it is now, cancelled or ended before; undefined: there is no such job. */
   cancelJob: (accountId: string, id: string) => Promise<JobRow | undefined>;
   audio: AudioFolder;
-  judge: { audio: JudgeUrl; callback: JudgeUrl };
-  publicUrl: () => string;
   listeners: Listeners;
-  limits: Pick<Limits, 'queuedJobs'>;
+  answers: AnswerRoom;
 };
 
-const NO_UPLOAD = 'audio_url must name an uploaded file: there is none with this id';
-
 export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
-  const queueLimit = new QueueLimit(deps.limits.queuedJobs, (accountId, most) =>
-    countQueued(deps.db, accountId, most),
-  );
-  const answers = new AnswerRoom();
   for (const base of ['/v2/pre-recorded', '/v2/transcription'])
-    server.register(async (routes) => family(routes, { ...deps, queueLimit, answers }), { prefix: base });
+    server.register(async (routes) => family(routes, deps), { prefix: base });
   server.post<{ Params: { id: string } }>(
     '/api/transcriptions/:id/cancel',
     { schema: schemas.cancelJob },
@@ -74,62 +59,20 @@ export function jobRoutes(server: FastifyInstance, deps: JobDeps): void {
   );
 }
 
-function family(
-  routes: FastifyInstance,
-  deps: JobDeps & { queueLimit: QueueLimit; answers: AnswerRoom },
-): void {
-  const { db, submit, queueLimit, answers, audio, judge, publicUrl, listeners } = deps;
+function family(routes: FastifyInstance, deps: JobDeps): void {
+  const { db, answers, audio, publicUrl, listeners } = deps;
   routes.post('/', { schema: schemas.createJob, preValidation: readAsMeant }, async (request, reply) => {
     const key = idempotencyKey(request, routes.prefix);
     const keyed = key && { ...key, bodyHash: await hashJson(request.sent) };
     // Before the rules: what the first request was measured by may have changed since.
-    const answer = await answerOnce(db, keyed, () => create(request, keyed));
+    const asked = {
+      sent: request.sent as Record<string, Json>,
+      body: request.body as JobRequest,
+      prefix: routes.prefix,
+    };
+    const answer = await answerOnce(db, keyed, () => createJob(deps, request, asked, keyed));
     return sendAnswer(reply, answer);
   });
-
-  async function create(request: FastifyRequest, keyed: KeyedRequest | null): Promise<Answer> {
-    const sent = request.sent as Record<string, Json>;
-    const metadata = metadataOf(sent);
-    // Measured as it is kept: a long number is a short one once JavaScript has read it.
-    const body = { ...(request.body as JobRequest), ...(metadata && { custom_metadata: metadata }) };
-    const uploadId = ownFileId(body.audio_url);
-    const upload = uploadId === null ? undefined : await findAudio(db, request.account, uploadId);
-    // Our own upload is read from the disk: its URL is never called, so it may name any host.
-    const { callback, problems } = readJobRequest(
-      body,
-      upload || request.data ? { ...judge, audio: () => null } : judge,
-    );
-    if (uploadId !== null && !upload && new URL(body.audio_url).origin === new URL(publicUrl()).origin)
-      problems.push(NO_UPLOAD);
-    if (problems.length > 0) throw new HttpError('request_invalid', { sentences: problems });
-
-    const dataId = request.data && (await storeData(request, request.data, deps));
-    const audioUrl = dataId === null ? body.audio_url : `${publicUrl()}/file/${dataId}`;
-    const id = randomUUID();
-    const job = {
-      id,
-      accountId: request.account,
-      audioUrl,
-      audioId: dataId ?? upload?.id ?? null,
-      // A copy of a hundred thousand fields takes 150 ms: only where one is changed.
-      request: withoutSecrets(sent.audio_url === audioUrl ? sent : { ...sent, audio_url: audioUrl }),
-      customMetadata: metadata,
-      callback,
-      notes:
-        dataId === null ? request.notes : ['audio_url was stored as an upload', ...(request.notes ?? [])],
-    };
-    const result_url = `${publicUrl()}${routes.prefix}/${id}`;
-    const answer = { status: 201, body: JSON.stringify({ id, result_url }) };
-    try {
-      await queueLimit.admit(request.account, () => submit({ job, keep: keyed && { keyed, answer } }));
-    } catch (error) {
-      if ((error as { code?: unknown }).code === 'audio_gone')
-        throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });
-      throw error;
-    }
-    request.log.info({ job: id, callback: job.callback !== null }, 'job accepted');
-    return answer;
-  }
 
   routes.get('/', { schema: schemas.listJobs }, async (request, reply) => {
     const { filter, withResults, problems } = readListQuery(request.query as Record<string, unknown>);
@@ -228,7 +171,7 @@ async function readAsMeant(request: FastifyRequest): Promise<void> {
   const turn = mayBeLarge(request.headers) ? () => setImmediate() : async () => {};
   await turn();
   const { request: meant, unread, notes } = settle(sent as Record<string, unknown>, JobRequest);
-  request.notes = notes;
+  request.notes = request.data ? ['audio_url was stored as an upload', ...notes] : notes;
   await turn();
   if (meant !== sent) request.body = withoutNulls(plainNumbers(meant));
   request.sent = meant;

@@ -23,12 +23,15 @@ const MOST_WAITING = 10_000;
 /** Events kept for those who come back; twice as many at times. */
 const KEPT = 1_000;
 
+/** `refused`: the server stops, or as many wait as may. */
+export type Woken = 'ended' | 'time' | 'gone' | 'refused';
+
 type Kept = { number: number; accountId: string; text: string };
 
 export class Listeners {
   readonly #options: ListenersOptions;
   /** By job: what to call when it ends. */
-  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #waiting = new Map<string, Set<(why: Woken) => void>>();
   #waitingCount = 0;
   readonly #streams = new Map<string, Set<EventStream>>();
   /** Names this process's numbering: ids of another, or from before a gap, cannot be gone on from. */
@@ -60,25 +63,28 @@ export class Listeners {
   }
 
   /**
-   * Resolves when the job has ended, `ms` are over, or `gone` (the client) or the server stops. `isUnfinished` is asked
-   * once we listen: what ends from then on is heard.
+   * Resolves with the reason when the job has ended, `ms` are over, or `gone` (the client) or the server stops.
+   * `isUnfinished` is asked once we listen: what ends from then on is heard.
    */
   async untilEnded(
     id: string,
     { ms, gone, isUnfinished }: { ms: number; gone: AbortSignal; isUnfinished: () => Promise<boolean> },
-  ): Promise<void> {
-    if (this.#draining || this.#waitingCount >= MOST_WAITING || gone.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
+  ): Promise<Woken> {
+    if (gone.aborted) return 'gone';
+    if (this.#draining || this.#waitingCount >= MOST_WAITING) return 'refused';
+    const { promise, resolve } = Promise.withResolvers<Woken>();
     const others = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, others.add(resolve));
     this.#waitingCount++;
     this.#poll ??= setInterval(() => void this.#lookAgain(), this.#options.pollMs ?? POLL_MS);
-    const timer = setTimeout(resolve, ms);
-    gone.addEventListener('abort', () => resolve(), { once: true });
+    const timer = setTimeout(resolve, ms, 'time');
+    const leave = () => resolve('gone');
+    gone.addEventListener('abort', leave, { once: true });
     try {
-      if (await isUnfinished()) await promise;
+      return (await isUnfinished()) ? await promise : 'ended';
     } finally {
       clearTimeout(timer);
+      gone.removeEventListener('abort', leave);
       others.delete(resolve);
       if (others.size === 0 && this.#waiting.get(id) === others) this.#waiting.delete(id);
       this.#waitingCount--;
@@ -118,12 +124,12 @@ export class Listeners {
   /** Everyone is answered at once from now on. */
   drain(): void {
     this.#draining = true;
-    for (const id of [...this.#waiting.keys()]) this.#wake(id);
+    for (const id of [...this.#waiting.keys()]) this.#wake(id, 'refused');
     for (const streams of [...this.#streams.values()]) for (const stream of [...streams]) stream.end();
   }
 
-  #wake(id: string): void {
-    for (const resolve of this.#waiting.get(id) ?? []) resolve();
+  #wake(id: string, why: Woken = 'ended'): void {
+    for (const resolve of this.#waiting.get(id) ?? []) resolve(why);
   }
 
   async #lookAgain(): Promise<void> {

@@ -24,6 +24,9 @@ const WAIT_MS = 800;
 /** However large the tables, counting takes no more than one second in so many. */
 const SHARE = 50;
 
+/** Routes whose requests are open for as long as a job takes, or their client likes. */
+const LONG: ReadonlySet<string> = new Set(['/api/events', '/v1/audio/transcriptions']);
+
 export function metricsRoutes(
   server: FastifyInstance,
   { db, listeners, log, queueDepth, database }: MetricsDeps & { database: DatabaseProbe },
@@ -48,7 +51,10 @@ export function metricsRoutes(
     labelNames: ['outcome'],
     registers,
   });
-  const waiting = gauge('ringback_waiting_requests', 'Requests with ?wait that wait, in this process');
+  const waiting = gauge(
+    'ringback_waiting_requests',
+    'Requests that wait for the end of a job, in this process',
+  );
   const streams = gauge('ringback_event_streams', 'Open event streams, in this process');
   const durations = new Histogram({
     name: 'ringback_http_request_duration_seconds',
@@ -61,8 +67,7 @@ export function metricsRoutes(
   server.addHook('onResponse', async (request, reply) => {
     // With and without a trailing slash it is one route.
     const route = request.routeOptions.url?.replace(/(.)\/$/, '$1') ?? 'none';
-    if (route === '/api/events' || (request.query as { wait?: unknown } | undefined)?.wait !== undefined)
-      return;
+    if (LONG.has(route) || (request.query as { wait?: unknown } | undefined)?.wait !== undefined) return;
     const status = `${Math.floor(reply.statusCode / 100)}xx`;
     durations.observe({ method: request.method, route, status }, reply.elapsedTime / 1_000);
   });

@@ -8,7 +8,12 @@ import { described, TAGS } from './schemas/operation.ts';
 import { getDocument } from './schemas/server.ts';
 
 const TWIN = '/v2/transcription';
-const CALLBACK_URL = '{$request.body#/callback_config/url}';
+/** Which requests cause one, and where in their bodies it is told to go. */
+const CALLBACKS = {
+  '/v2/pre-recorded': '{$request.body#/callback_config/url}',
+  [TWIN]: '{$request.body#/callback_config/url}',
+  '/v1/audio/transcriptions': '{$request.body#/callback_url}',
+};
 
 /** Before the routes: it hears of each as it is registered. */
 export async function describeRoutes(server: FastifyInstance, version: string): Promise<void> {
@@ -78,9 +83,9 @@ function finished<T extends object>(document: T): T {
     paths: Record<string, Record<string, Tree>>;
     components: Tree;
   };
-  for (const base of ['/v2/pre-recorded', TWIN]) {
-    const operation = tree.paths[base]?.post;
-    if (operation) operation.callbacks = { transcription: { [CALLBACK_URL]: { post: CALLBACK_REQUEST } } };
+  for (const [path, url] of Object.entries(CALLBACKS)) {
+    const operation = tree.paths[path]?.post;
+    if (operation) operation.callbacks = { transcription: { [url]: { post: CALLBACK_REQUEST } } };
   }
   const schemas: Tree = {};
   tree.paths = hoisted(tree.paths, schemas) as typeof tree.paths;

@@ -74,6 +74,7 @@ export function watchBody(
   const stop = () => {
     clearInterval(timer);
     socket.off('resume', restart);
+    response.off('close', stop);
   };
   request.once('end', stop);
   response.once('close', stop);

@@ -3,7 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { HttpError, type HttpErrorCode } from '../errors.ts';
+import { ERRORS, HttpError, type HttpErrorCode } from '../errors.ts';
+import { isOpenai, openaiRefusal } from './openai/refusal.ts';
 import { problem } from './problem.ts';
 
 export const newRequestId = (): string => `G-${randomBytes(4).toString('hex')}`;
@@ -30,7 +31,9 @@ export function refuseMalformed(error: Error & { code?: string }, socket: Socket
 }
 
 function refusal(error: HttpError, url: string) {
-  const shown = problem(error, { url, id: newRequestId() }, new Date());
+  const { status, body: shown } = isOpenai(url)
+    ? openaiRefusal(error)
+    : { status: ERRORS[error.code].status, body: problem(error, { url, id: newRequestId() }, new Date()) };
   const body = JSON.stringify(shown);
   const headers = {
     'content-type': 'application/json; charset=utf-8',
@@ -38,5 +41,5 @@ function refusal(error: HttpError, url: string) {
     'access-control-allow-origin': '*',
     connection: 'close',
   };
-  return { status: shown.statusCode, headers, body };
+  return { status, headers, body };
 }

@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { MultipartFile } from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { HttpError, JobError } from '../errors.ts';
 import { formatBytes } from '../units.ts';
@@ -120,18 +121,25 @@ async function receivePart(
       sentences: ['audio is required: send the file in a multipart part named audio'],
     });
   }
+  return asMultipart(() => writePart(part, path, { hashed, maxBytes, signal }));
+}
+
+/** The file of a form, under the name that it came with. */
+export async function writePart(
+  part: MultipartFile,
+  path: string,
+  { hashed, maxBytes, signal }: { hashed: boolean; maxBytes: number; signal: AbortSignal },
+): Promise<Received> {
   const filename = nameOnly(part.filename ?? '') || 'audio';
   const hash = hashed ? hashOf(filename) : null;
   // The parser itself stops at the limit, and takes the rest of the body.
-  const bytes = await asMultipart(() =>
-    writeHashed(part.file, path, { hash, most: Number.POSITIVE_INFINITY, signal }),
-  );
+  const bytes = await writeHashed(part.file, path, { hash, most: Number.POSITIVE_INFINITY, signal });
   if (bytes > maxBytes) throw tooLarge(maxBytes);
   return { filename, sourceUrl: null, bodyHash: hash?.digest() ?? null };
 }
 
 /** The parser's own errors have no code, unlike those of the system and of Node: the body is no multipart/form-data. */
-async function asMultipart<T>(parse: () => Promise<T>): Promise<T> {
+export async function asMultipart<T>(parse: () => Promise<T>): Promise<T> {
   try {
     return await parse();
   } catch (error) {

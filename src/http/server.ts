@@ -6,7 +6,6 @@ import rateLimit from '@fastify/rate-limit';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
-  type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
@@ -15,7 +14,9 @@ import { changesNumbers, readNumbers } from '../exact-json.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
+import { countQueued } from '../store/jobs.ts';
 import { inTurns } from '../turns.ts';
+import { AnswerRoom } from './answer-room.ts';
 import { auditRoutes } from './audit.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { BodyRoom } from './body-room.ts';
@@ -36,22 +37,23 @@ import { inboxesOff, inboxRoutes } from './inboxes.ts';
 import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { refuseUnknown } from './known.ts';
-import type { Limits } from './limits.ts';
+import { type Limits, Places, QueueLimit } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
+import { type OpenaiDeps, openaiRoutes } from './openai/routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { isUnread, mayBeLarge } from './patience.ts';
-import { asRefusal, problem } from './problem.ts';
 import { isRaw, takeRaw } from './raw-body.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
+import { refuseWith } from './refuse.ts';
 import { replayRoutes } from './replays.ts';
 import { searchRoutes } from './search.ts';
 import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { statsRoutes } from './stats.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
-import { type UploadDeps, uploadRoutes } from './upload.ts';
+import { uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
 
@@ -75,8 +77,10 @@ declare module 'fastify' {
   }
 }
 
-export type HttpDeps = JobDeps &
-  UploadDeps &
+/** Made here, one for all routes that share it. */
+type Shared = 'places' | 'queueLimit' | 'answers';
+
+export type HttpDeps = Omit<JobDeps & OpenaiDeps, Shared> &
   SigningSecretDeps &
   MetricsDeps &
   HealthDeps &
@@ -96,13 +100,15 @@ export type HttpDeps = JobDeps &
 const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET,HEAD,PUT,PATCH,POST,DELETE',
+  // The star does not stand for `authorization`, but for the dozen headers that OpenAI's client adds in a browser.
   'access-control-allow-headers':
-    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id',
+    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id,*',
   'access-control-expose-headers':
-    'retry-after,idempotent-replayed,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset',
+    'retry-after,idempotent-replayed,x-request-id,x-should-retry,x-ringback-transcription,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset',
 } as const;
 
-export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
+export async function buildServer(given: HttpDeps): Promise<FastifyInstance> {
+  const deps = withShared(given);
   const refuse = refuseWith(deps.shortages);
   const server = Fastify({
     loggerInstance: deps.log,
@@ -213,8 +219,19 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
       inboxRoutes(routes, deps);
       inboxRequestRoutes(routes, { ...deps, hub: deps.inboxes?.hub ?? null });
     });
+    await guarded.register(async (routes) => openaiRoutes(routes, deps));
   });
   return server;
+}
+
+function withShared(deps: HttpDeps) {
+  const { uploads, queuedJobs } = deps.limits;
+  return {
+    ...deps,
+    places: new Places(uploads, 'uploads_too_many'),
+    queueLimit: new QueueLimit(queuedJobs, (accountId, most) => countQueued(deps.db, accountId, most)),
+    answers: new AnswerRoom(),
+  };
 }
 
 /**
@@ -253,22 +270,6 @@ function originForm(target: string): string {
   const { pathname, search } = new URL(target);
   return pathname.startsWith('/') ? `${pathname}${search}` : target;
 }
-
-type Refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply;
-
-const refuseWith =
-  (shortages: ShortageLog): Refuse =>
-  (error, request, reply) => {
-    // The front was faster: it refused a body that came too slowly.
-    if (reply.raw.headersSent) return reply.hijack();
-    const refusal = asRefusal(error);
-    if (!refusal) request.log.error({ err: error, path: request.routeOptions.url }, 'request failed');
-    else shortages.met(error, 'a request');
-    if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds);
-    const { url, id } = request;
-    const body = problem(refusal ?? new HttpError('internal_error'), { url, id }, new Date());
-    return reply.code(body.statusCode).send(body);
-  };
 
 /**
  * JSON, or nothing: clients that send `content-type: application/json` with every request send it with an empty DELETE as

@@ -9,7 +9,7 @@ import { type AudioFolder, insertAudio, type NewAudio } from '../store/audio.ts'
 import type { Db } from '../store/database.ts';
 import type { DataAudio } from './data-url.ts';
 import { answerOnce, earlierAnswer, hashJson, idempotencyKey, sendAnswer } from './idempotency.ts';
-import { type Limits, Places } from './limits.ts';
+import type { Places } from './limits.ts';
 import { isFile, type ReceiveDeps, type Received, receiveAny } from './receive-audio.ts';
 import { type Upload, uploadAudio } from './schemas/audio.ts';
 
@@ -27,11 +27,11 @@ export type UploadDeps = ReceiveDeps & {
   /** Of a file, as its bytes say, beside what its name says. */
   extension: (path: string, named: string) => Promise<string>;
   publicUrl: () => string;
-  limits: Pick<Limits, 'uploads'>;
+  places: Places;
 };
 
 /** An upload is kept once it is measured. */
-type Measured = NewAudio & { duration: number; channels: number };
+export type Measured = NewAudio & { duration: number; channels: number };
 
 const ROUTE = '/v2/upload';
 /** To measure a file of less than a megabyte. */
@@ -40,8 +40,7 @@ const DATA_MS = 60_000;
 const LEFT = 'the client hung up before its upload was answered';
 
 export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
-  const { db, audio, publicUrl, room } = deps;
-  const places = new Places(deps.limits.uploads, 'uploads_too_many');
+  const { db, audio, publicUrl, room, places } = deps;
   server.post(ROUTE, { schema: uploadAudio }, (request, reply) => {
     const gone = goneSignal(request, reply);
     return places
@@ -99,7 +98,7 @@ export function uploadRoutes(server: FastifyInstance, deps: UploadDeps): void {
  * measured, and one that was gone before we looked. Whoever ends only their own direction of the connection is gone as
  * well: Node closes it then, and nothing tells such a client from one that left.
  */
-function goneSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+export function goneSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
   const leave = () => gone.abort(new HttpError('request_invalid', { sentences: [LEFT] }));
   if (reply.raw.destroyed || request.raw.socket.destroyed) leave();
@@ -113,7 +112,7 @@ function goneSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
  * What `work` gives, or at once the reason of the signal: a place ends with its client, while the work that the signal
  * ends as well may take a while to stop.
  */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () => reject(signal.reason);
     if (signal.aborted) leave();
@@ -143,7 +142,7 @@ export async function storeData(
 }
 
 /** Measures what was received and makes it durable. */
-async function keep(
+export async function keep(
   request: FastifyRequest,
   id: string,
   { filename, sourceUrl }: Received,

@@ -118,6 +118,16 @@ export async function insertAudio(
   });
 }
 
+/** Removes the row of an upload that no job uses; false: one does, and its file has to stay. */
+export async function removeUnused(db: Db, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('audio')
+    .where('id', '=', id)
+    .where((e) => e.not(e.exists(e.selectFrom('job').select('id').where('job.audio_id', '=', id))))
+    .executeTakeFirst();
+  return numDeletedRows === 1n;
+}
+
 export function findAudio(db: Db, accountId: string, id: string): Promise<AudioRow | undefined> {
   return db
     .selectFrom('audio')

@@ -77,7 +77,14 @@ test('every page with commands is run, or named with the reason', async () => {
   const found: string[] = [];
   for (const page of pages) if (blocksOf(await pageOf(page)).length > 0) found.push(page);
   expect(found.sort()).toEqual(
-    ['README.md', 'docs/api.md', 'docs/callbacks.md', 'docs/inboxes.md', ...NOT_RUN.keys()].sort(),
+    [
+      'README.md',
+      'docs/api.md',
+      'docs/callbacks.md',
+      'docs/inboxes.md',
+      'docs/openai.md',
+      ...NOT_RUN.keys(),
+    ].sort(),
   );
 });
 
@@ -193,7 +200,7 @@ test('docs/inboxes.md: listen --forward, and the calls of the API', { timeout: 1
   await app.stop();
 });
 
-test.each(['docs/api.md', 'docs/callbacks.md'])(
+test.each(['docs/api.md', 'docs/callbacks.md', 'docs/openai.md'])(
   '%s: what is called answers',
   { timeout: 120_000 },
   async (page) => {

@@ -218,13 +218,42 @@ test('real answers are as it says, of every operation', async () => {
   judge('/api/search', 'GET', await raw('/api/search?q=hooks'));
   await ask('GET', '/api/signing-secrets');
   await ask('POST', '/api/signing-secrets/rotate', '', { overlap_seconds: 0 });
+  await openaiShape();
   for (const path of ['/health', '/healthz', '/readyz', '/openapi.json']) await ask('GET', path);
 
   const all = Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    Object.entries(item).map(([method, { responses }]) => {
+      const refusedAlways = Object.keys(responses).every((status) => status >= '400');
+      return `${method.toUpperCase()} ${path}${refusedAlways ? ' 400' : ''}`;
+    }),
   );
   expect(all.filter((operation) => !judged.has(operation))).toEqual([]);
 }, 240_000);
+
+async function openaiShape(): Promise<void> {
+  const post = async (path: string, fields: Record<string, string>) => {
+    const form = new FormData();
+    form.set('file', new Blob([clip]), 'clip.wav');
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
+    const headers = { authorization: `Bearer ${API_KEY}` };
+    const response = await fetch(`${app.url}${path}`, { method: 'POST', headers, body: form });
+    judge(path, 'POST', { status: response.status, text: await response.text() });
+  };
+  const path = '/v1/audio/transcriptions';
+  const verbose = { response_format: 'verbose_json', temperature: '0.5' };
+  await post(path, { model: 'whisper-1', prompt: 'A recording.' });
+  await post(path, { ...verbose, 'timestamp_granularities[]': 'word' });
+  await post(path, verbose);
+  await post(path, { callback_url: `${receiver.url}/hooks` });
+  await post(path, { language: 'de' });
+  await post(path, { model: 'gpt-4' });
+  expect(judged).toContain(`POST ${path} 400`);
+  expect(judged).toContain(`POST ${path} 404`);
+  await post('/v1/audio/translations', { model: 'whisper-1' });
+  await ask('GET', '/v1/models');
+  judge('/v1/models/{model}', 'GET', await raw('/v1/models/whisper-1'));
+  judge('/v1/models/{model}', 'GET', await raw('/v1/models/gpt-4'));
+}
 
 async function inboxes(): Promise<void> {
   const inbox = await ask('POST', '/api/inboxes', '', {

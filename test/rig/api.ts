@@ -97,6 +97,7 @@ export async function startApi(
     audio,
     log,
     version: '0.0.0',
+    model: 'moonshine-base',
     publicUrl: () => 'https://stt.example.org',
     callback: CALLBACK,
     inboxes: { hub, waitMs: 5_000, checkSignature: async () => null },

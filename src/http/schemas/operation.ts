@@ -14,10 +14,17 @@ export const TAGS = {
   Events: 'What changes, as it changes.',
   Inboxes: 'Receivers of the server itself: to try things out, and to be forwarded.',
   Keys: 'The API keys of this account.',
+  OpenAI: 'The shape of OpenAI, for clients that speak it: the words in the answer, or called back.',
   Server: 'Health and this document, without a key.',
 } as const;
 
-type Answer = { says: string; schema?: TSchema; mediaType?: string };
+type Answer = {
+  says: string;
+  schema?: TSchema;
+  mediaType?: string;
+  /** Where another form may be asked for: by media type. */
+  others?: Readonly<Record<string, TSchema>>;
+};
 
 export type Operation = {
   /** Its name in the document and in generated clients. */
@@ -33,6 +40,8 @@ export type Operation = {
   answers: Readonly<Record<number, Answer>>;
   /** Beside what every route may answer. */
   refusals?: readonly HttpErrorCode[];
+  /** Where refusals have another body, and another status by code, than all others. */
+  refused?: { schema: TSchema; statusOf: (code: HttpErrorCode) => number };
   keyless?: true;
   /** The request that this one's job will cause: what the receiver sees. */
   callback?: true;
@@ -110,22 +119,27 @@ function mediaTypes(schemas: Readonly<Record<string, TSchema>>) {
   return Object.fromEntries(Object.entries(schemas).map(([type, schema]) => [type, { schema }]));
 }
 
-function shown({ says, schema, mediaType = 'application/json' }: Answer) {
+function shown({ says, schema, mediaType = 'application/json', others }: Answer) {
   return schema
-    ? { description: says, content: mediaTypes({ [mediaType]: schema }) }
+    ? { description: says, content: mediaTypes({ [mediaType]: schema, ...others }) }
     : { description: says, type: 'null' };
 }
 
+const HOUSE = { schema: Problem, statusOf: (code: HttpErrorCode) => ERRORS[code].status };
+
 /** By status, each with the codes it may carry and their sentences. */
-function refusals({ refusals = [], keyless }: Operation) {
+function refusals({ refusals = [], keyless, refused = HOUSE }: Operation) {
   const codes: HttpErrorCode[] = [...new Set(refusals), 'internal_error'];
   if (!keyless)
     codes.push('key_missing', 'key_unknown', 'requests_too_many', 'not_ready', 'overloaded', 'disk_full');
-  const byStatus = Object.groupBy(codes, (code) => ERRORS[code].status);
+  const byStatus = Object.groupBy(codes, refused.statusOf);
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, group = []]) => [
       status,
-      shown({ says: group.map((code) => `\`${code}\`: ${ERRORS[code].says}`).join('\n\n'), schema: Problem }),
+      shown({
+        says: group.map((code) => `\`${code}\`: ${ERRORS[code].says}`).join('\n\n'),
+        schema: refused.schema,
+      }),
     ]),
   );
 }
