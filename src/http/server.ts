@@ -53,6 +53,7 @@ import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
+import { type WebhookDeps, webhookRoutes } from './webhooks.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -79,7 +80,8 @@ export type HttpDeps = JobDeps &
   SigningSecretDeps &
   MetricsDeps &
   HealthDeps &
-  TestCallbackDeps & {
+  TestCallbackDeps &
+  WebhookDeps & {
     log: FastifyBaseLogger;
     shortages: ShortageLog;
     findAccount: FindAccount;
@@ -203,6 +205,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);
     searchRoutes(guarded, deps);
+    webhookRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
     keyRoutes(guarded, deps);
     eventRoutes(guarded, deps);
