@@ -26,6 +26,9 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const id of made) await app.call('DELETE', `/api/webhooks/${id}`);
+  // Behind jobs that nobody waits for, the next test's would have to wait.
+  const { json } = await app.call('GET', '/v2/pre-recorded?status=queued&status=processing&limit=100');
+  for (const { id } of json.items) await app.call('POST', `/api/transcriptions/${id}/cancel`);
   await receiver.close();
 });
 

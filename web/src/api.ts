@@ -9,11 +9,13 @@ import { keysOf } from '../../src/client/keys.ts';
 import { searchOf } from '../../src/client/search.ts';
 import { statsOf } from '../../src/client/stats.ts';
 import { transcriptionsOf } from '../../src/client/transcriptions.ts';
+import { webhooksOf } from '../../src/client/webhooks.ts';
 import type { Upload } from '../../src/http/schemas/audio.ts';
 import type { Callback, CallbackQuery } from '../../src/http/schemas/callback.ts';
 import type { Endpoint, EndpointQuery } from '../../src/http/schemas/endpoint.ts';
 import type { JobPage, JobQuery } from '../../src/http/schemas/job.ts';
 import type { Replay } from '../../src/http/schemas/replay.ts';
+import type { Webhook } from '../../src/http/schemas/webhook.ts';
 
 export type Api = ReturnType<typeof openApi>;
 
@@ -37,6 +39,11 @@ export function openApi(key: string) {
       ...replaysOf(connection),
       page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
         connection.json<Page<Replay>>('GET', '/api/replays', { query, signal, has: 'items' }),
+    },
+    webhooks: {
+      ...webhooksOf(connection),
+      page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
+        connection.json<Page<Webhook>>('GET', '/api/webhooks', { query, signal, has: 'items' }),
     },
     endpoints: {
       ...endpointsOf(connection),

@@ -13,6 +13,7 @@ import { Overview } from './views/overview.tsx';
 import { Replays } from './views/replays.tsx';
 import { Transcription } from './views/transcription.tsx';
 import { Transcriptions } from './views/transcriptions.tsx';
+import { Webhooks } from './views/webhooks.tsx';
 
 export type Place = { name: string; label: string; icon: IconName };
 
@@ -26,6 +27,7 @@ export const FIRST_PLACES: readonly Place[] = [
 
 /** On a phone behind "More". */
 export const MORE_PLACES: readonly Place[] = [
+  { name: 'webhooks', label: 'Webhooks', icon: 'webhooks' },
   { name: 'replays', label: 'Replays', icon: 'replays' },
   { name: 'account', label: 'Account', icon: 'account' },
 ];
@@ -36,6 +38,7 @@ const LISTS: Readonly<Record<string, (route: Route) => VNode>> = {
   transcriptions: (route) => <Transcriptions route={route} />,
   callbacks: (route) => <Callbacks route={route} />,
   endpoints: (route) => <Endpoints route={route} />,
+  webhooks: () => <Webhooks />,
   replays: (route) => <Replays route={route} />,
   account: () => <Account />,
 };
@@ -45,6 +48,7 @@ const ONES: Readonly<Record<string, (id: string, route: Route) => VNode>> = {
   transcriptions: (id) => (id === 'new' ? <NewTranscription /> : <Transcription key={id} id={id} />),
   callbacks: (id) => <Callback key={id} id={id} />,
   endpoints: (id) => <Endpoint key={id} id={id} />,
+  webhooks: (id) => <Webhooks key={id} only={id} />,
 };
 
 export const FIRST_PLACE = 'overview';

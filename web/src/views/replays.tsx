@@ -1,4 +1,9 @@
-import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../../../src/delivery.ts';
+import {
+  DELIVERY_EVENTS,
+  DELIVERY_STATES,
+  type DeliveryEvent,
+  type DeliveryState,
+} from '../../../src/delivery.ts';
 import type { Replay, ReplayRequest } from '../../../src/http/schemas/replay.ts';
 import { useApi } from '../context.ts';
 import { Confirm } from '../elements/confirm.tsx';
@@ -132,7 +137,7 @@ function NewReplay({ query, onMade }: { query: URLSearchParams; onMade: () => vo
             tells of
             <select name="event">
               <option value="">any event</option>
-              {EVENTS.map((event) => (
+              {DELIVERY_EVENTS.map((event) => (
                 <option key={event}>{event}</option>
               ))}
             </select>
@@ -172,7 +177,7 @@ function readRequest(form: FormData): ReplayRequest {
     filter: {
       ...(states.length > 0 && { state: states }),
       ...(text('endpoint') !== '' && { endpoint: text('endpoint') }),
-      ...(text('event') !== '' && { event: text('event') as Event }),
+      ...(text('event') !== '' && { event: text('event') as DeliveryEvent }),
       ...instant('created_after'),
       ...instant('created_before'),
     },
