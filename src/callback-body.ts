@@ -6,7 +6,9 @@ import { JOB_ERRORS, type JobErrorCode } from './errors.ts';
 export type CallbackOutcome =
   /** `result` is the exact JSON of `GET /v2/pre-recorded/{id}`'s `result`: spliced in byte for byte. */
   | { readonly event: 'success'; readonly result: Buffer }
-  | { readonly event: 'error'; readonly code: JobErrorCode; readonly message: string };
+  | { readonly event: 'error' | 'cancelled'; readonly code: JobErrorCode; readonly message: string }
+  /** These, and `cancelled`, are told to webhooks alone. */
+  | { readonly event: 'created' | 'started' };
 
 export type CallbackBodyOptions = {
   /** Of the transcription job. */
@@ -29,10 +31,11 @@ export function renderCallbackBody(options: CallbackBodyOptions): Buffer[] {
   const event = format === 'gladia' ? `transcription.${outcome.event}` : outcome.event;
   const first = `{${field('id', id)},${field('event', event)}`;
   const last = customMetadata ? `,${field('custom_metadata', customMetadata)}}` : '}';
-  if (outcome.event === 'error') {
+  if ('code' in outcome) {
     const code = format === 'gladia' ? JOB_ERRORS[outcome.code].integer : outcome.code;
     return [Buffer.from(`${first},${field('error', { code, message: outcome.message })}${last}`)];
   }
+  if (!('result' in outcome)) return [Buffer.from(first + last)];
   if (form === 'full') return [Buffer.from(`${first},"payload":`), outcome.result, Buffer.from(last)];
   const where = [field('result_url', resultUrl), field('payload_bytes', outcome.result.length)];
   if (reason) where.push(field('reason', reason));

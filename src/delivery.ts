@@ -8,9 +8,15 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number];
 export const METHODS = ['POST', 'PUT'] as const;
 export type Method = (typeof METHODS)[number];
 
-/** What the callback tells. */
+/** What a job's callback tells. */
 export const EVENTS = ['success', 'error'] as const;
 export type Event = (typeof EVENTS)[number];
+
+/** What a delivery tells: webhooks hear of more than a job's own callback does (webhook.ts). */
+export const DELIVERY_EVENTS = [...EVENTS, 'created', 'started', 'cancelled', 'endpoint.disabled'] as const;
+export type DeliveryEvent = (typeof DELIVERY_EVENTS)[number];
+/** Those of a transcription. */
+export type JobEvent = Exclude<DeliveryEvent, 'endpoint.disabled'>;
 
 /** `full` carries the payload, `reference` only the URL to fetch it from. */
 export const DELIVERY_FORMS = ['full', 'reference'] as const;
@@ -95,8 +101,9 @@ export type CallbackFilter = {
   state?: DeliveryState[];
   /** An endpoint's id. */
   endpoint?: string;
-  event?: Event;
+  event?: DeliveryEvent;
   transcription_id?: string;
+  webhook_id?: string;
   /** ISO 8601; this instant included. */
   created_after?: string;
   /** ISO 8601; this instant excluded. */

@@ -147,6 +147,12 @@ export const HTTP_ERRORS = {
     integer: 409,
     says: 'This account has 50 inboxes, as many as it may: delete one first.',
   },
+  webhook_unknown: { status: 404, integer: 404, says: 'There is no such webhook.' },
+  webhooks_too_many: {
+    status: 409,
+    integer: 409,
+    says: 'This account has 20 webhooks, as many as it may: delete one first.',
+  },
   inbox_busy: {
     status: 503,
     integer: 503,

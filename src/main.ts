@@ -9,10 +9,10 @@ import type { Logger } from 'pino';
 import { createAddons } from './addons/addons.ts';
 import type { LanguageModel } from './addons/chat.ts';
 import { usesStorage } from './agreement.ts';
-import { accountSecrets } from './deliver/account-secrets.ts';
 import { WORST_OFFSET_MS } from './deliver/clock.ts';
 import { firstWaitMs } from './deliver/schedule.ts';
 import { earlierSecret } from './deliver/secrets.ts';
+import { signersOn } from './deliver/signers.ts';
 import { startDeliver } from './deliver/start.ts';
 import { descriptorLimit, shareOfDescriptors } from './descriptors.ts';
 import { DiskFloor } from './disk-floor.ts';
@@ -53,7 +53,7 @@ import { migrate } from './store/migrate.ts';
 import { countWaiting } from './store/next-job.ts';
 import { forgetOthers, printOf, register } from './store/processes.ts';
 import { startRetention } from './store/retention.ts';
-import { inheritSecret, secretsInForceOf } from './store/signing-secrets.ts';
+import { inheritSecret } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
 import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
@@ -340,16 +340,7 @@ async function start(
       outbound,
       log,
       shortages,
-      secretsOf: accountSecrets({
-        serverSecrets: signingSecrets,
-        list: (accounts) => secretsInForceOf(own.db, accounts, signingSecrets.length > 0),
-        now: () => performance.now(),
-        onChange: (changed) =>
-          db.teller.hear((news) => {
-            if (news.kind === 'secrets') changed(news.accountId);
-            if (news.kind === 'missed') changed(null);
-          }),
-      }),
+      secretsOf: signersOn(own.db, signingSecrets),
       version,
       schedule: settings.retrySchedule,
       deadlineMs: settings.callbackTimeoutMs,

@@ -1,6 +1,6 @@
 // What a test callback says: a short transcript in the shape of a real one, or the failure that is met most often. Pure.
 import type { CallbackOutcome } from './callback-body.ts';
-import type { Event } from './delivery.ts';
+import type { JobEvent } from './delivery.ts';
 
 const WORDS = [
   ['This', 0.1, 0.3],
@@ -10,7 +10,14 @@ const WORDS = [
   [' callback.', 0.88, 1.52],
 ] as const;
 
-export function sampleOutcome(event: Event): CallbackOutcome {
+export function sampleOutcome(event: JobEvent): CallbackOutcome {
+  if (event === 'created' || event === 'started') return { event };
+  if (event === 'cancelled')
+    return {
+      event,
+      code: 'cancelled',
+      message: 'This is a test: the transcription was cancelled on request.',
+    };
   if (event === 'error')
     return {
       event,

@@ -8,7 +8,7 @@ import type { Client } from '../../src/client/client.ts';
 import { JobError } from '../../src/errors.ts';
 import type { Database } from '../../src/store/database.ts';
 import { finishJob, type JobEnd, type Started, startJob } from '../../src/store/jobs.ts';
-import { renderDelivery } from '../../src/transcribe/callback.ts';
+import { renderEnd } from '../../src/transcribe/callback.ts';
 import { renderResult } from '../../src/transcribe/result.ts';
 import { KINDS, type Kind, type Receivers } from './receivers.ts';
 import { spoken } from './spoken.ts';
@@ -78,7 +78,7 @@ async function endOf({ publicUrl }: Filling, job: Started, number: number): Prom
     const error = { code, message };
     return {
       ending: { filename: null, duration: null, channels: null, error },
-      delivery: renderDelivery(settings, job, { error }),
+      ...renderEnd(settings, job, { error }),
     };
   }
   const { transcript, envelopes } = await heardOf(job.request, number % TALKS);
@@ -90,7 +90,7 @@ async function endOf({ publicUrl }: Filling, job: Started, number: number): Prom
   });
   return {
     ending: { filename: `call-${String(number).padStart(4, '0')}.wav`, duration, channels: 2, result },
-    delivery: renderDelivery(settings, job, { result }),
+    ...renderEnd(settings, job, { result }),
   };
 }
 

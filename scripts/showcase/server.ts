@@ -12,7 +12,7 @@ import { startEmbedded } from '../../src/store/embedded.ts';
 import { addEndpoints, exhaust, type Filling, fill, settled, spread } from './fill.ts';
 import { addInbox } from './inbox.ts';
 import { giveUp } from './old-failures.ts';
-import { startReceivers } from './receivers.ts';
+import { KINDS, type Receivers, startReceivers } from './receivers.ts';
 
 const CLIP = fileURLToPath(new URL('../../test/fixtures/jfk.wav', import.meta.url));
 /** Of the jobs, those that stay as new as they are. */
@@ -77,6 +77,7 @@ export async function startShowcase({ jobs, endpoints, port = 0 }: ShowcaseOptio
     const url = last.url as string;
     const client = createClient({ url, key });
     await addInbox(client);
+    await addWebhooks(client, receivers);
     return { url, key, client, stop };
   } catch (error) {
     await stop();
@@ -90,4 +91,25 @@ async function fillingOf({ database, receivers, url, key }: Ground): Promise<Fil
   const client = createClient({ url, key });
   const { audio_url: audioUrl } = await client.audio.upload(CLIP);
   return { client, database, receivers, publicUrl: url, audioUrl };
+}
+
+/** After the jobs: they would be told of to nobody that the charts show. */
+async function addWebhooks({ webhooks }: Client, { urlOf }: Receivers): Promise<void> {
+  const [kind] = KINDS;
+  if (!kind) return;
+  const { id } = await webhooks.create({
+    url: urlOf(kind),
+    events: ['transcription.success', 'transcription.error', 'endpoint.disabled'],
+    description: 'Every result into the archive',
+    payload: 'full',
+    headers: { authorization: 'Bearer showcase' },
+  });
+  await webhooks.test(id);
+  await webhooks.create({
+    url: urlOf(kind),
+    events: ['transcription.created'],
+    description: 'Counts what one customer sends',
+    metadata: { customer: kind.customer },
+    enabled: false,
+  });
 }

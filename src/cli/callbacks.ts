@@ -12,7 +12,7 @@ import type {
   ReplayPreview,
   ReplayRequest,
 } from '../client/client.ts';
-import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../delivery.ts';
+import { DELIVERY_EVENTS, DELIVERY_STATES, type DeliveryEvent, type DeliveryState } from '../delivery.ts';
 import { addListFlags, type Columns, type ListFlags, printList } from './list.ts';
 import { positive } from './numbers.ts';
 import { told } from './replays.ts';
@@ -25,7 +25,8 @@ type Narrowed = {
   state?: DeliveryState[];
   endpoint?: string;
   transcription?: string;
-  event?: Event;
+  event?: DeliveryEvent;
+  webhook?: string;
   createdAfter?: string;
   createdBefore?: string;
 };
@@ -35,7 +36,8 @@ function narrowed(command: Command): Command {
     .addOption(new Option('--state <names...>', 'only those in one of these').choices([...DELIVERY_STATES]))
     .option('--endpoint <id>', 'only those of this endpoint')
     .option('--transcription <id>', 'only those of this transcription')
-    .addOption(new Option('--event <name>', 'only those that tell of it').choices([...EVENTS]))
+    .option('--webhook <id>', 'only those of this webhook')
+    .addOption(new Option('--event <name>', 'only those that tell of it').choices([...DELIVERY_EVENTS]))
     .option('--created-after <time>', 'from this instant on, such as 2026-11-22T09:30:00Z')
     .option('--created-before <time>', 'before this instant');
 }
@@ -43,12 +45,13 @@ function narrowed(command: Command): Command {
 /** In the words of the API. */
 async function filterOf(
   client: Client,
-  { state, endpoint, transcription, event, createdAfter, createdBefore }: Narrowed,
+  { state, endpoint, transcription, webhook, event, createdAfter, createdBefore }: Narrowed,
 ) {
   return {
     ...(state && { state }),
     ...(endpoint && { endpoint: await idOf(client, 'endpoint', endpoint) }),
     ...(transcription && { transcription_id: await idOf(client, 'transcription', transcription) }),
+    ...(webhook && { webhook_id: await idOf(client, 'webhook', webhook) }),
     ...(event && { event }),
     ...(createdAfter && { created_after: createdAfter }),
     ...(createdBefore && { created_before: createdBefore }),

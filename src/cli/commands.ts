@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   transcriptions: async () => (await import('./transcriptions.ts')).transcriptionsCommand(),
   callbacks: async () => (await import('./callbacks.ts')).callbacksCommand(),
   endpoints: async () => (await import('./endpoints.ts')).endpointsCommand(),
+  webhooks: async () => (await import('./webhooks.ts')).webhooksCommand(),
   replays: async () => (await import('./replays.ts')).replaysCommand(),
   inboxes: async () => (await import('./inboxes.ts')).inboxesCommand(),
   secrets: async () => (await import('./secrets.ts')).secretsCommand(),

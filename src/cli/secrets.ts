@@ -30,7 +30,7 @@ export function secretsCommand(): Command {
     .addCommand(rotate);
 }
 
-function overlap(given: string): number {
+export function overlap(given: string): number {
   const seconds = Number(given);
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > 604_800)
     throw new InvalidArgumentError('give whole seconds, from 0 to 604800 (a week)');

@@ -8,14 +8,17 @@ export const isWholeId = (given: unknown): given is string => typeof given === '
 
 const FEW = 20;
 
-type Kind = 'transcription' | 'callback' | 'endpoint' | 'replay';
+type Kind = 'transcription' | 'callback' | 'endpoint' | 'replay' | 'webhook';
 
 /** The id that `given` stands for; throws a sentence when that is none or several. */
 export async function idOf(client: Client, kind: Kind, given: string): Promise<string> {
   if (isWholeId(given)) return given;
   if (!/^[0-9a-f][0-9a-f-]{3,}$/i.test(given))
     throw unclear(`${given} is no id: give it as listed, or its first four digits or more`);
-  const found = kind === 'replay' ? await replaysLike(client, given) : await searched(client, kind, given);
+  const found =
+    kind === 'replay' || kind === 'webhook'
+      ? await listedLike(client[`${kind}s`], given)
+      : await searched(client, kind, given);
   const [only] = found;
   if (!only) throw unclear(`there is no ${kind} whose id begins with ${given}`);
   if (found.length > 1)
@@ -31,9 +34,12 @@ async function searched(client: Client, kind: Kind, given: string): Promise<stri
 }
 
 /** There are few, and no search knows them. */
-async function replaysLike(client: Client, given: string): Promise<string[]> {
+async function listedLike(
+  { list }: { list: () => AsyncIterable<{ id: string }> },
+  given: string,
+): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { id } of client.replays.list()) if (id.startsWith(given.toLowerCase())) ids.push(id);
+  for await (const { id } of list()) if (id.startsWith(given.toLowerCase())) ids.push(id);
   return ids;
 }
 

@@ -11,6 +11,7 @@ import { auditOf, keysOf } from './keys.ts';
 import { searchOf } from './search.ts';
 import { statsOf } from './stats.ts';
 import { transcriptionsOf } from './transcriptions.ts';
+import { webhooksOf } from './webhooks.ts';
 
 export { parseExact } from '../exact-json.ts';
 export type { JobRequest } from '../http/job-request.ts';
@@ -41,6 +42,13 @@ export type { Replay, ReplayPreview, ReplayRequest } from '../http/schemas/repla
 export type { SentRequest } from '../http/schemas/sent-request.ts';
 export type { Rotation, SigningSecret } from '../http/schemas/signing-secret.ts';
 export type { Stats, StatsQuery } from '../http/schemas/stats.ts';
+export type {
+  NewWebhook,
+  Webhook,
+  WebhookChange,
+  WebhookTest,
+  WebhookWithSecret,
+} from '../http/schemas/webhook.ts';
 export type { AudioSource, UploadOptions } from './audio.ts';
 export type { CallOptions, ConnectionOptions as ClientOptions } from './connection.ts';
 export { type Reason, RingbackError } from './error.ts';
@@ -58,6 +66,7 @@ export function createClient(options: ConnectionOptions) {
     audio: audioOf(connection),
     transcriptions: transcriptionsOf(connection),
     callbacks: callbacksOf(connection),
+    webhooks: webhooksOf(connection),
     replays: replaysOf(connection),
     endpoints: endpointsOf(connection),
     hosts: hostsOf(connection),

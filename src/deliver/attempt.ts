@@ -8,18 +8,18 @@ import { HIDDEN_BYTES } from '../outbound/round-trip.ts';
 import { shortageOf } from '../shortage.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
-import type { SecretsOf } from './account-secrets.ts';
 import type { HealthOutcome } from './breaker.ts';
 import type { HostOutcome } from './host-breaker.ts';
 import { type AttemptOutcome, notSent, post } from './post.ts';
 import { prepare } from './prepare.ts';
 import { nextAttempt } from './schedule.ts';
+import type { SignerOf } from './signers.ts';
 import { type Verdict, verdict } from './verdict.ts';
 
 export type AttemptDeps = {
   outbound: Outbound;
-  /** `whsec_…` of this account; each signs. */
-  secretsOf: SecretsOf;
+  /** `whsec_…` of this account, or of its webhook; each signs. */
+  secretsOf: SignerOf;
   /** A body that did not come along with its claim; null once the delivery is ours no more. */
   readBody: (claimed: Claimed) => Promise<Buffer | null>;
   /** Milliseconds before each attempt. */
@@ -57,8 +57,8 @@ export async function attempt(
   const result = await sent(deps, claimed, signal, isWanted);
   if (result === null) return null;
   const { startedAt, outcome } = result;
-  // An error has no payload to leave out: its only form is what a receiver called too large.
-  const form = claimed.event === 'error' ? 'reference' : claimed.form;
+  // All but a success have no payload to leave out: their only form is what a receiver called too large.
+  const form = claimed.event === 'success' ? claimed.form : 'reference';
   // One look at the wall clock per attempt: should it step in between, a Retry-After date is judged by the right time.
   const answeredAt = new Date(startedAt.getTime() + outcome.durationMs);
   const judged = verdict({ outcome, form, packed: claimed.gzip, now: answeredAt });
@@ -114,7 +114,7 @@ async function sent(
     if (body === null) return null;
     gzippedBody = claimed.gzip ? await gzipped(body) : null;
     // Last: reading and packing 20 MB takes its time, and a rotation meanwhile is in force.
-    secrets = await deps.secretsOf(claimed.accountId);
+    secrets = await deps.secretsOf(claimed.accountId, claimed.webhookId);
   } catch (error) {
     if (shortageOf(error) === null) throw error;
     return { startedAt: deps.now(), outcome: notSent(failureOf(error, null)) };
@@ -228,7 +228,8 @@ export function decide(
 
 /** Of what was sent, and not of what was sent before it: a reference may have been asked for, and an error has one form. */
 function tooLarge({ event, bytes }: Pick<Claimed, 'event' | 'bytes'>): string {
-  const what = event === 'error' ? 'an error event' : 'the reference form';
+  const what =
+    event === 'success' ? 'the reference form' : event === 'error' ? 'an error event' : `the event ${event}`;
   return `the receiver answered 413 to ${what} of ${bytes} bytes, and there is no smaller form: raise its body limit`;
 }
 
@@ -236,7 +237,7 @@ function wasCutInSending(
   { form, event, bytes }: Pick<Claimed, 'form' | 'event' | 'bytes'>,
   { failedIn, errorClass }: Pick<AttemptOutcome, 'failedIn' | 'errorClass'>,
 ): boolean {
-  if (form === 'reference' || event === 'error' || bytes <= TOO_SLOW_TO_SEND_BYTES) return false;
+  if (form === 'reference' || event !== 'success' || bytes <= TOO_SLOW_TO_SEND_BYTES) return false;
   // Of a larger one nobody knows whether it was still on its way when it seemed sent.
   const wasOnItsWay = failedIn === 'send' || (failedIn === 'firstByte' && bytes > HIDDEN_BYTES);
   return wasOnItsWay && (errorClass === 'timeout' || errorClass === 'reset');

@@ -3,6 +3,7 @@ import { startChore } from '../chore.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { clockOffset } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
+import { tellDisabled } from '../store/disabled-endpoints.ts';
 import { addTallies } from '../store/endpoints.ts';
 import { addOutcomes } from '../store/figures.ts';
 import { remindHosts, settleHosts } from '../store/hosts.ts';
@@ -40,6 +41,8 @@ const PLACES = 8_192;
 /** Bytes of their large bodies in memory; one account alone comes to half of it. */
 const BODY_BYTES = 256 * 2 ** 20;
 const SETTLE_MS = 1_000;
+/** A receiver that is gone was failing for days, or has said so: a second more tells nobody later. */
+const TELL_MS = 1_000;
 const REMIND_MS = 15_000;
 const COUNT_MS = 2_000;
 const CLOCK_MS = 15_000;
@@ -129,6 +132,9 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   const settle = startChore('settle hosts', SETTLE_MS, log, async () => {
     await settleHosts(db);
   });
+  const tell = startChore('tell of disabled endpoints', TELL_MS, log, async () => {
+    await tellDisabled(db);
+  });
   const writeCounts = async () => {
     await addTallies(db, tally.take());
     await addOutcomes(db, outcomes.take());
@@ -139,7 +145,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
   return async () => {
     deaf();
     await stopReplays();
-    await Promise.all([remind.stop(), settle.stop(), checkClock.stop()]);
+    await Promise.all([remind.stop(), settle.stop(), tell.stop(), checkClock.stop()]);
     await dispatcher.stop(deps.graceMs);
     await count.stop();
     await writeCounts();

@@ -20,7 +20,7 @@ export function judgeFilter(filter: CallbackFilter): string[] {
   const problems: string[] = [];
   if (Object.keys(filter).length === 0)
     problems.push('filter.state is required when nothing else narrows the filter: name at least the states');
-  for (const name of ['endpoint', 'transcription_id'] as const)
+  for (const name of ['endpoint', 'transcription_id', 'webhook_id'] as const)
     if (filter[name] !== undefined && !isUuid(filter[name]))
       problems.push(`filter.${name} must be an id (UUID)`);
   return [...problems, ...judgeTimes(filter, 'filter.')];

@@ -1,6 +1,6 @@
 // Did they get it? Deliveries in pages or of a job, every attempt of each; sending again, and cancelling.
 import type { FastifyInstance } from 'fastify';
-import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../delivery.ts';
+import { DELIVERY_EVENTS, DELIVERY_STATES, type DeliveryEvent, type DeliveryState } from '../delivery.ts';
 import { HttpError } from '../errors.ts';
 import { cancelByFilter, cancelDelivery } from '../store/cancel-deliveries.ts';
 import type { Db, TellingDb } from '../store/database.ts';
@@ -138,9 +138,10 @@ function readCallbackQuery(query: Query): {
   };
   const endpointId = id('endpoint');
   const jobId = id('transcription_id');
+  const webhookId = id('webhook_id');
   const event = text('event');
-  if (event !== undefined && !EVENTS.includes(event as Event))
-    problems.push(`event must be one of the following values: ${EVENTS.join(', ')}`);
+  if (event !== undefined && !DELIVERY_EVENTS.includes(event as DeliveryEvent))
+    problems.push(`event must be one of the following values: ${DELIVERY_EVENTS.join(', ')}`);
   const [created_after, created_before] = [text('created_after'), text('created_before')];
   const times = { ...(created_after && { created_after }), ...(created_before && { created_before }) };
   const wrong = judgeTimes(times, '');
@@ -151,7 +152,8 @@ function readCallbackQuery(query: Query): {
       ...(states.length > 0 && { states: states as DeliveryState[] }),
       ...(endpointId !== undefined && { endpointId }),
       ...(jobId !== undefined && { jobId }),
-      ...(event !== undefined && { event: event as Event }),
+      ...(webhookId !== undefined && { webhookId }),
+      ...(event !== undefined && { event: event as DeliveryEvent }),
       ...(plain.created_after !== undefined && { createdAfter: plain.created_after }),
       ...(plain.created_before !== undefined && { createdBefore: plain.created_before }),
       ...(after && { after }),

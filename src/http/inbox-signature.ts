@@ -1,4 +1,4 @@
-// Whether what came to an inbox is signed by its account. By node:crypto, like the signing itself: the official library
+// Whether what came to an inbox is signed by its account, or by one of the account's webhooks. By node:crypto, like the signing itself: the official library
 // would hold the event loop for a fifth of a second over 5 MB.
 import type { IncomingHttpHeaders } from 'node:http';
 import { promisify } from 'node:util';
@@ -7,6 +7,7 @@ import { INBOX_LIMITS } from '../inbox.ts';
 import { sign } from '../signature.ts';
 import type { Db } from '../store/database.ts';
 import { secretsInForceOf } from '../store/signing-secrets.ts';
+import { webhookSecretsOf } from '../store/webhook-secrets.ts';
 
 const TOLERANCE_S = 5 * 60;
 const unpack = promisify(gunzip);
@@ -28,7 +29,11 @@ export function signatureChecker(db: Db, serverSecrets: readonly string[]) {
     const json = await unpacked(headers['content-encoding'], body);
     if (json === null) return null;
     const own = (await secretsInForceOf(db, [accountId], serverSecrets.length > 0)).get(accountId) ?? [];
-    const secrets = [...own.map(({ secret }) => secret), ...serverSecrets];
+    const secrets = [
+      ...own.map(({ secret }) => secret),
+      ...serverSecrets,
+      ...(await webhookSecretsOf(db, accountId)),
+    ];
     const genuine = new Set(sign(secrets, id, seconds, json).split(' '));
     return listed.split(' ').some((one) => genuine.has(one)) ? 'valid' : 'invalid';
   };

@@ -10,20 +10,21 @@ export function sampleRow(
 ): EndedRow {
   const audioUrl = 'https://cdn.example.org/sample.wav';
   const now = new Date();
-  const failed = outcome.event === 'error';
+  const failed = 'code' in outcome;
+  const done = 'result' in outcome;
   return {
     id,
-    state: failed ? 'error' : 'done',
+    state: failed ? 'error' : done ? 'done' : outcome.event === 'started' ? 'processing' : 'queued',
     created_at: now,
-    completed_at: now,
+    completed_at: failed || done ? now : null,
     error_code: failed ? outcome.code : null,
     error_message: failed ? outcome.message : null,
     audio_url: audioUrl,
     audio_id: null,
     request: { audio_url: audioUrl, callback: true, custom_metadata: customMetadata as Record<string, Json> },
     request_notes: null,
-    filename: failed ? null : 'sample.wav',
-    duration: failed ? null : 1.6,
-    channels: failed ? null : 1,
+    filename: done ? 'sample.wav' : null,
+    duration: done ? 1.6 : null,
+    channels: done ? 1 : null,
   };
 }

@@ -56,6 +56,7 @@ import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
 import { uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
+import { type WebhookDeps, webhookRoutes } from './webhooks.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -84,7 +85,8 @@ export type HttpDeps = Omit<JobDeps & OpenaiDeps, Shared> &
   SigningSecretDeps &
   MetricsDeps &
   HealthDeps &
-  TestCallbackDeps & {
+  TestCallbackDeps &
+  WebhookDeps & {
     log: FastifyBaseLogger;
     shortages: ShortageLog;
     findAccount: FindAccount;
@@ -210,6 +212,7 @@ export async function buildServer(given: HttpDeps): Promise<FastifyInstance> {
     endpointRoutes(guarded, deps);
     hostRoutes(guarded, deps);
     searchRoutes(guarded, deps);
+    webhookRoutes(guarded, deps);
     signingSecretRoutes(guarded, deps);
     keyRoutes(guarded, deps);
     auditRoutes(guarded, deps);

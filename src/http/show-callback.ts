@@ -10,6 +10,7 @@ export function showDelivery(row: DeliveryRow): schemas.Callback {
   return {
     id: row.id,
     transcription_id: row.job_id,
+    webhook_id: row.webhook_id,
     endpoint_id: row.present_endpoint_id,
     url: maskedUrl(row.url),
     method: row.method,

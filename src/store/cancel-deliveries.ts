@@ -101,6 +101,8 @@ export async function cancelByFilter(
   };
   if (filter.transcription_id !== undefined)
     await cancelAll((trx) => openOf(trx, sql`job_id = ${filter.transcription_id}`, fits));
+  else if (filter.webhook_id !== undefined)
+    await cancelAll((trx) => openOf(trx, sql`webhook_id = ${filter.webhook_id}`, fits));
   else if (filter.endpoint !== undefined)
     await cancelAll((trx) => openAt(trx, [filter.endpoint as string], fits));
   else
@@ -118,6 +120,15 @@ export function cancelAt(
   options: { reason: string; untilMs: number; fits?: RawBuilder<unknown> },
 ): Promise<CancelledMany> {
   return cancelInBatches(db, (trx) => openAt(trx, endpointIds, options.fits ?? sql`true`), options);
+}
+
+/** All of this webhook. */
+export function cancelOfWebhook(
+  db: TellingDb,
+  webhookId: string,
+  options: { reason: string; untilMs: number },
+): Promise<CancelledMany> {
+  return cancelInBatches(db, (trx) => openOf(trx, sql`webhook_id = ${webhookId}`, sql`true`), options);
 }
 
 async function cancelInBatches(
@@ -161,7 +172,10 @@ async function openAt(
 
 async function openOf(trx: Trx, which: RawBuilder<unknown>, fits: RawBuilder<unknown>): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
-    SELECT id FROM delivery WHERE ${which} AND ${isOpen} AND ${fits} LIMIT ${BATCH}`.execute(trx);
+    SELECT id FROM delivery
+    WHERE ${which} AND state IN ('pending', 'delivering') AND ${isOpen} AND ${fits} LIMIT ${BATCH}`.execute(
+    trx,
+  );
   return rows.map(({ id }) => id);
 }
 
@@ -178,12 +192,13 @@ async function* endpointsOf(db: Db, accountId: string): AsyncGenerator<string[]>
 }
 
 function fitting(filter: CallbackFilter): RawBuilder<unknown> {
-  const { state, endpoint, event, transcription_id, created_after, created_before } = filter;
+  const { state, endpoint, event, transcription_id, webhook_id, created_after, created_before } = filter;
   const conditions = [
     state && sql`state = ANY(${state}::text[])`,
     endpoint !== undefined && sql`endpoint_id = ${endpoint}`,
     event && sql`event = ${event}`,
     transcription_id !== undefined && sql`job_id = ${transcription_id}`,
+    webhook_id !== undefined && sql`webhook_id = ${webhook_id}`,
     created_after !== undefined && sql`created_at >= ${created_after}::timestamptz`,
     created_before !== undefined && sql`created_at < ${created_before}::timestamptz`,
   ].filter((condition) => condition !== undefined && condition !== false);

@@ -12,7 +12,8 @@ type Changed = {
 export type JobChange = Changed & { kind: 'job'; status: JobState };
 export type DeliveryChange = Changed & {
   kind: 'delivery';
-  jobId: string;
+  /** Null: it tells of no job. */
+  jobId: string | null;
   state: DeliveryState;
   attempts: number;
 };

@@ -3,12 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { CallbackHeaders } from '../callback-headers.ts';
-import type { DeliveryForm, DeliveryState, Event, Method } from '../delivery.ts';
+import type { DeliveryEvent, DeliveryForm, DeliveryState, Method } from '../delivery.ts';
 import { cancelDeliveriesWhere } from './cancel-deliveries.ts';
 import { deliveryChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx } from './database.ts';
 import { notBefore, whyNot } from './endpoint-health.ts';
-import { markDue } from './endpoints.ts';
+import { markAllDue, markDue } from './endpoints.ts';
 import { findRecord, type RecordRow } from './job-list.ts';
 import { olderThan, type Place, placeAt } from './place.ts';
 import type { Json, Schema } from './schema.ts';
@@ -24,10 +24,13 @@ export type Bodies = {
 
 export type NewDelivery = (Bodies | { bodiesOf: (ended: EndedRow) => Bodies }) & {
   accountId: string;
-  jobId: string;
+  /** Null: it tells of no job. */
+  jobId: string | null;
+  /** Absent: it is the job's own callback. */
+  webhookId?: string;
   url: string;
   method: Method;
-  event: Event;
+  event: DeliveryEvent;
   form: DeliveryForm;
   /** The body travels gzipped; false by default. */
   gzip?: boolean;
@@ -41,7 +44,19 @@ export type NewDelivery = (Bodies | { bodiesOf: (ended: EndedRow) => Bodies }) &
 
 /** Part of the transaction that ends the job: the delivery and its endpoint's due time exist with the result or not at all. */
 export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Promise<string> {
-  const endpointId = await markDue(trx, delivery.accountId, delivery.url, delivery.waitMs);
+  const [id = ''] = await openDeliveries(trx, [delivery]);
+  return id;
+}
+
+/** Several at once: of the job itself, and of the webhooks that hear of it. */
+export async function openDeliveries(trx: TellingTrx, deliveries: readonly NewDelivery[]): Promise<string[]> {
+  const endpoints = await markAllDue(trx, deliveries);
+  const ids: string[] = [];
+  for (const delivery of deliveries) ids.push(await insertDelivery(trx, delivery, endpoints(delivery)));
+  return ids;
+}
+
+async function insertDelivery(trx: TellingTrx, delivery: NewDelivery, endpointId: string): Promise<string> {
   const id = randomUUID();
   const { fullBody, referenceBody } = await bodiesOf(trx, delivery);
   const { change } = await trx
@@ -50,6 +65,7 @@ export async function openDelivery(trx: TellingTrx, delivery: NewDelivery): Prom
       id,
       account_id: delivery.accountId,
       job_id: delivery.jobId,
+      webhook_id: delivery.webhookId ?? null,
       endpoint_id: endpointId,
       url: delivery.url,
       method: delivery.method,
@@ -84,9 +100,17 @@ export type EndedRow = Omit<RecordRow, 'result'>;
 /** Some tell the record, which is not known before the job has ended: by now it has. */
 async function bodiesOf(trx: TellingTrx, delivery: NewDelivery): Promise<Bodies> {
   if (!('bodiesOf' in delivery)) return delivery;
-  const row = await findRecord(trx, delivery.accountId, delivery.jobId, -1);
-  if (!row) throw new Error(`job ${delivery.jobId} ends and has no row`);
-  return delivery.bodiesOf(row);
+  return delivery.bodiesOf(await recordOf(trx, delivery));
+}
+
+/** The record of the job that something is told of, as this transaction leaves it. */
+export async function recordOf(
+  trx: TellingTrx,
+  { accountId, jobId }: Pick<NewDelivery, 'accountId' | 'jobId'>,
+): Promise<EndedRow> {
+  const row = jobId === null ? undefined : await findRecord(trx, accountId, jobId, -1);
+  if (!row) throw new Error(`job ${jobId} is told of and has no row`);
+  return row;
 }
 
 export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body'> & {
@@ -111,6 +135,7 @@ const SHOWN = [
   'id',
   'account_id',
   'job_id',
+  'webhook_id',
   'endpoint_id',
   'url',
   'method',
@@ -170,7 +195,8 @@ export type DeliveryFilter = {
   states?: readonly DeliveryState[];
   jobId?: string;
   endpointId?: string;
-  event?: Event;
+  webhookId?: string;
+  event?: DeliveryEvent;
   /** ISO 8601: this instant included; this instant excluded. */
   createdAfter?: string;
   createdBefore?: string;
@@ -185,6 +211,7 @@ export function listDeliveries(db: Db, accountId: string, filter: DeliveryFilter
   if (filter.states) query = query.where('state', 'in', filter.states);
   if (filter.jobId) query = query.where('job_id', '=', filter.jobId);
   if (filter.endpointId) query = query.where('endpoint_id', '=', filter.endpointId);
+  if (filter.webhookId) query = query.where('webhook_id', '=', filter.webhookId);
   if (filter.event) query = query.where('event', '=', filter.event);
   if (filter.createdAfter)
     query = query.where('created_at', '>=', sql<Date>`${filter.createdAfter}::timestamptz`);

@@ -34,6 +34,28 @@ export async function markDue(
   return id;
 }
 
+type Owed = { accountId: string; url: string; waitMs: number };
+
+/**
+ * The endpoints of several deliveries, each once, and in one order for everybody: two transactions that make the same two due
+ * must not wait for one another. Returns what tells the endpoint of each.
+ */
+export async function markAllDue(
+  trx: TellingTrx,
+  owed: readonly Owed[],
+): Promise<(one: Pick<Owed, 'accountId' | 'url'>) => string> {
+  const nameOf = ({ accountId, url }: Pick<Owed, 'accountId' | 'url'>) => `${accountId} ${endpointUrl(url)}`;
+  const earliest = new Map<string, Owed>();
+  for (const one of owed) {
+    const other = earliest.get(nameOf(one));
+    if (!other || one.waitMs < other.waitMs) earliest.set(nameOf(one), one);
+  }
+  const ids = new Map<string, string>();
+  for (const [name, { accountId, url, waitMs }] of [...earliest].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    ids.set(name, await markDue(trx, accountId, url, waitMs));
+  return (one) => ids.get(nameOf(one)) as string;
+}
+
 async function makeDue(
   trx: Trx,
   { accountId, named, due }: { accountId: string; named: string; due: RawBuilder<unknown> },
@@ -82,6 +104,7 @@ export function enableEndpoint(db: TellingDb, accountId: string, id: string): Pr
       .set({
         disabled_at: null,
         disabled_reason: null,
+        disabled_untold: false,
         breaker: 'closed',
         failures: 0,
         refusals: 0,

@@ -5,12 +5,15 @@ import type { Callback } from '../delivery.ts';
 import type { JobErrorCode } from '../errors.ts';
 import { plainNumbers } from '../exact-json.ts';
 import { MAX_RUNS } from '../job.ts';
+import type { Subscriber } from '../webhook.ts';
 import type { NewAudio } from './audio.ts';
 import { jobChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx, Trx } from './database.ts';
-import { cancelDeliveries, type NewDelivery, openDelivery } from './deliveries.ts';
+import { cancelDeliveries, type NewDelivery, openDeliveries } from './deliveries.ts';
 import { metadataOf } from './metadata.ts';
 import type { Json, Schema } from './schema.ts';
+import { heardBy } from './webhook-match.ts';
+import { type Heard, openJobNotices } from './webhook-notices.ts';
 
 export type JobRow = Selectable<Schema['job']>;
 
@@ -60,18 +63,24 @@ export async function startJobs(
     })
     .where('id', '=', sql<string>`ANY(${chosen.map(({ id }) => id)}::uuid[])`)
     .returningAll()
-    .returning([jobChange, sql<Date>`now()`.as('claimed_at')])
+    .returning([jobChange, heardBy('started'), sql<Date>`now()`.as('claimed_at')])
     .execute();
   const byId = new Map(rows.map((row) => [row.id, row]));
-  return chosen.flatMap(({ id, state }) => {
+  const heard: Heard[] = [];
+  const all = chosen.flatMap(({ id, state }) => {
     const row = byId.get(id);
     if (!row) return [];
-    const { change, ...started } = row;
+    const { change, subscribers, ...started } = row;
     const { request, ...shown } = endable(started);
+    // Once: one that was put back and begins again has begun before.
+    if (row.run === 1)
+      heard.push({ id, accountId: row.account_id, customMetadata: shown.custom_metadata, subscribers });
     // One that was downloaded and waited for a place is processing as before: nobody is told.
     if (state === 'queued') trx.changed.push(change);
     return [{ ...shown, request: plainNumbers(request) }];
   });
+  await openJobNotices(trx, { event: 'started' }, heard);
+  return all;
 }
 
 /** The lease of a downloaded job that waits for a place: nobody works on it, and nothing runs out. */
@@ -196,23 +205,30 @@ export type Ending = {
 } & ({ result: Buffer } | { error: JobFailure });
 
 type JobFailure = { code: JobErrorCode; message: string };
+/** What its end owes those who hear of it. */
+type Owed = {
+  /** Its own callback. */
+  delivery: NewDelivery | null;
+  /** To a webhook that hears of it; absent where none can. */
+  forWebhook?: (subscriber: Subscriber) => NewDelivery;
+};
 /** Why it ends without a result, and its error callback. */
-export type JobFailed = { error: JobFailure; delivery: NewDelivery | null };
+export type JobFailed = Owed & { error: JobFailure };
 
-export type JobEnd = { ending: Ending; delivery: NewDelivery | null };
+export type JobEnd = Owed & { ending: Ending };
 
 /** `already`: this very run's end is in the row, by a commit whose answer was lost. `lost`: another run has the job. */
 export type Finished = 'written' | 'already' | 'lost';
 
 /**
- * Writes the end, opens the callback and marks its endpoint due in ONE transaction, once, however often it is asked for.
+ * Writes the end, opens the deliveries and marks their endpoints due in ONE transaction, once, however often it is asked for.
  * Everything was rendered before: a transaction is no place for long work.
  */
 export async function finishJob(
   db: TellingDb,
   id: string,
   run: number,
-  { ending, delivery }: JobEnd,
+  { ending, ...owed }: JobEnd,
 ): Promise<Finished> {
   return db.commit(async (trx): Promise<Finished> => {
     const owned = await trx
@@ -226,7 +242,7 @@ export async function finishJob(
     const end = 'result' in ending ? 'done' : 'error';
     if (owned.state !== 'processing') return owned.state === end ? 'already' : 'lost';
     if (owned.fetched) await settleFetched(trx, owned.audio_id, ending);
-    await endJob(trx, id, { state: end, ...columnsOf(ending) }, delivery);
+    await endJob(trx, id, { state: end, ...columnsOf(ending) }, owed);
     return 'written';
   });
 }
@@ -245,28 +261,31 @@ function failedBy({ code, message }: JobFailure) {
 /** The columns of an end that every end sets; its result, of megabytes, is none of them. */
 const ENDED = ['state', 'audio_id', 'lease_until', 'completed_at', 'error_code', 'error_message'] as const;
 
-/** Every job ends here, in the transaction that has locked it: its row, those told of it, and its callback. */
+/** Every job ends here, in the transaction that has locked it: its row, those told of it, its callback and its webhooks. */
 async function endJob(
   trx: TellingTrx,
   id: string,
   end: UpdateObject<Schema, 'job'>,
-  delivery: NewDelivery | null,
+  { delivery, forWebhook }: Owed,
 ): Promise<Pick<JobRow, (typeof ENDED)[number]>> {
-  const { change, ...ended } = await trx
+  const event = end.state === 'done' ? 'success' : end.error_code === 'cancelled' ? 'cancelled' : 'error';
+  const { change, subscribers, ...ended } = await trx
     .updateTable('job')
     .set({ ...end, lease_until: null, completed_at: sql`now()` })
     .where('id', '=', id)
     .returning(ENDED)
-    .returning(jobChange)
+    .returning([jobChange, heardBy(event)])
     .executeTakeFirstOrThrow();
   trx.changed.push(change);
-  if (delivery) await openDelivery(trx, delivery);
+  if (subscribers !== null && !forWebhook) throw new Error(`job ${id} ends without a word for its webhooks`);
+  const owed = forWebhook ? (subscribers ?? []).map(forWebhook) : [];
+  await openDeliveries(trx, delivery ? [delivery, ...owed] : owed);
   return ended;
 }
 
 /** The same for one that ends without a result. */
-export function failJob(trx: TellingTrx, id: string, { error, delivery }: JobFailed) {
-  return endJob(trx, id, { state: 'error', ...failedBy(error) }, delivery);
+export function failJob(trx: TellingTrx, id: string, { error, ...owed }: JobFailed) {
+  return endJob(trx, id, { state: 'error', ...failedBy(error) }, owed);
 }
 
 /** What was downloaded is measured now; of a job that failed it goes, and its file is the caller's to remove. */
@@ -329,7 +348,8 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
   return db.commit(async (trx) => {
     const job = await trx
       .selectFrom('job')
-      .select(['state', 'audio_id'])
+      .select(['state', 'audio_id', 'request'])
+      .select(heardBy('cancelled'))
       .where('account_id', '=', accountId)
       .where('id', '=', id)
       .forUpdate()
@@ -337,6 +357,7 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
     if (!job) return 'unknown';
     if (job.state === 'processing') return 'unfinished';
     await cancelDeliveries(trx, id, 'the transcription was deleted');
+    if (job.state === 'queued') await tellDeleted(trx, { id, accountId, ...job });
     await trx.deleteFrom('job').where('id', '=', id).execute();
     if (job.audio_id === null) return { audioId: null };
     const shared = await trx
@@ -349,6 +370,17 @@ export function deleteJob(db: TellingDb, accountId: string, id: string): Promise
     await trx.deleteFrom('audio').where('id', '=', job.audio_id).execute();
     return { audioId: job.audio_id };
   });
+}
+
+/** It was to be done, and will not be: who heard that it was made hears of that. */
+async function tellDeleted(
+  trx: TellingTrx,
+  { request, ...job }: Omit<Heard, 'customMetadata'> & Pick<JobRow, 'request'>,
+): Promise<void> {
+  const message = 'The transcription was deleted before it began.';
+  await openJobNotices(trx, { event: 'cancelled', code: 'cancelled', message }, [
+    { ...job, customMetadata: metadataOf(request) },
+  ]);
 }
 
 /** Runs whose lease ran out (the process died): back to the queue, or out of chances. */

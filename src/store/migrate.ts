@@ -22,6 +22,7 @@ import * as cancel from './migrations/0016_cancel.ts';
 import * as endpointRemoval from './migrations/0017_endpoint_removal.ts';
 import * as inbox from './migrations/0018_inbox.ts';
 import * as callbackHeaders from './migrations/0019_callback_headers.ts';
+import * as webhook from './migrations/0020_webhook.ts';
 import * as audit from './migrations/0021_audit.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -44,6 +45,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0017_endpoint_removal': endpointRemoval,
   '0018_inbox': inbox,
   '0019_callback_headers': callbackHeaders,
+  '0020_webhook': webhook,
   '0021_audit': audit,
 };
 

@@ -16,6 +16,8 @@ export type News =
   | { kind: 'called_off'; endpointId: string; deliveryId: string }
   /** What signs for the account has changed. */
   | { kind: 'secrets'; accountId: string }
+  /** What signs for this webhook has changed. */
+  | { kind: 'webhook_secrets'; webhookId: string }
   /** A request came to this inbox, or the answer that one waits for. */
   | { kind: 'inbox_request' | 'inbox_answer'; inboxId: string; number: number }
   /** It was deleted. */
@@ -55,7 +57,7 @@ type Parts =
       accountId: string,
       id: string,
       at: number,
-      jobId: string,
+      jobId: string | null,
       state: DeliveryChange['state'],
       attempts: number,
     ]
@@ -63,6 +65,7 @@ type Parts =
   | ['enabled', endpointId: string, hostId: string, at: number]
   | ['called_off', endpointId: string, deliveryId: string]
   | ['secrets', accountId: string]
+  | ['webhook_secrets', webhookId: string]
   | ['inbox_request' | 'inbox_answer', inboxId: string, number: number]
   | ['inbox_gone', inboxId: string]
   | [Hint['kind']];
@@ -82,6 +85,8 @@ function toParts(news: News): Parts {
       return ['called_off', news.endpointId, news.deliveryId];
     case 'secrets':
       return ['secrets', news.accountId];
+    case 'webhook_secrets':
+      return ['webhook_secrets', news.webhookId];
     case 'inbox_request':
     case 'inbox_answer':
       return [news.kind, news.inboxId, news.number];
@@ -115,6 +120,8 @@ function fromParts(parts: Parts): News {
     }
     case 'secrets':
       return { kind: 'secrets', accountId: parts[1] };
+    case 'webhook_secrets':
+      return { kind: 'webhook_secrets', webhookId: parts[1] };
     case 'inbox_request':
     case 'inbox_answer':
       return { kind: parts[0], inboxId: parts[1], number: parts[2] };

@@ -11,7 +11,7 @@ export type RecordBodyOptions = Omit<CallbackBodyOptions, 'format' | 'customMeta
 /** `format: record`: the body of `GET /v2/pre-recorded/{id}` and the event; in parts, as the other. */
 export function renderRecordBody({ row, outcome, form, resultUrl, reason }: RecordBodyOptions): Buffer[] {
   const first = `{${field('event', outcome.event)},${recordHead(row).slice(1)}`;
-  if (outcome.event === 'error') return [Buffer.from(`${first}"result":null}`)];
+  if (!('result' in outcome)) return [Buffer.from(`${first}"result":null}`)];
   if (form === 'full') return [Buffer.from(`${first}"result":`), outcome.result, Buffer.from('}')];
   const where = [field('result_url', resultUrl), field('payload_bytes', outcome.result.length)];
   if (reason) where.push(field('reason', reason));

@@ -183,7 +183,8 @@ async function readPage(trx: Trx, replay: Running): Promise<Page> {
       AND created_at <= ${replay.until}::timestamptz
       AND created_at >= coalesce(${filter.created_after ?? null}::timestamptz, '-infinity')
       AND created_at < coalesce(${filter.created_before ?? null}::timestamptz, 'infinity')
-      AND job_id = coalesce(${filter.transcription_id ?? null}::uuid, job_id)
+      ${filter.transcription_id === undefined ? sql`` : sql`AND job_id = ${filter.transcription_id}`}
+      ${filter.webhook_id === undefined ? sql`` : sql`AND webhook_id = ${filter.webhook_id}`}
     ORDER BY created_at, id LIMIT ${SCAN}`;
   // A full page ends the scan early, and the place is its end; otherwise the place is the scan's end, if it had to end.
   const { rows } = await sql<Omit<Page, 'last'>>`

@@ -11,6 +11,7 @@ import type { Db, TellingDb, Trx } from './database.ts';
 import { sweepRemoved } from './endpoint-removal.ts';
 import { removeOrphans } from './orphans.ts';
 import { giveUpWaiting, removeEmptyHosts, removeIdleEndpoints } from './retention-endpoints.ts';
+import { sweepWebhooks } from './webhooks.ts';
 
 export type RetentionDeps = {
   db: TellingDb;
@@ -23,7 +24,7 @@ export type RetentionDeps = {
 const HOUR_MS = 3_600_000;
 /** Looking through the whole folder is for the rare crash; it need not be often. */
 const ORPHANS_EVERY_MS = 6 * HOUR_MS;
-/** Endpoints that their owner has removed, and that something was still being sent to. */
+/** Endpoints and webhooks that their owner has removed, and that something was still being sent to. */
 const SWEEP_EVERY_MS = 15_000;
 
 /** Removes at once, then every hour, or ten times within a retention that is shorter. */
@@ -38,8 +39,9 @@ export function startRetention(deps: RetentionDeps): () => Promise<void> {
     await removeOrphans(deps, stopping.signal);
     orphansDue = performance.now() + ORPHANS_EVERY_MS;
   });
-  const sweep: Chore = startChore('removed endpoints', SWEEP_EVERY_MS, deps.log, async () => {
+  const sweep: Chore = startChore('removed endpoints and webhooks', SWEEP_EVERY_MS, deps.log, async () => {
     await sweepRemoved(deps.db);
+    await sweepWebhooks(deps.db);
   });
   return async () => {
     stopping.abort();

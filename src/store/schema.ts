@@ -5,10 +5,10 @@ import type { CallbackHeaders } from '../callback-headers.ts';
 import type {
   CallbackFilter,
   CallbackFormat,
+  DeliveryEvent,
   DeliveryForm,
   DeliveryState,
   EndpointState,
-  Event,
   HostState,
   Method,
   ReplayState,
@@ -17,6 +17,7 @@ import type {
 import type { JobErrorCode } from '../errors.ts';
 import type { InboxRequestState, ToldAnswer } from '../inbox.ts';
 import type { JobState } from '../job.ts';
+import type { WebhookEvent, WebhookPayload } from '../webhook.ts';
 
 /** A number that JavaScript would write otherwise is an object of `JSON.rawJSON` (exact-json.ts). */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -141,6 +142,8 @@ export type Schema = {
     disabled_reason: string | null;
     /** By its owner: seen by nobody any more, and gone once what is being sent there has ended. */
     removed_at: Date | null;
+    /** Disabled by its answers, and the webhooks that hear of it have no delivery yet. */
+    disabled_untold: Generated<boolean>;
   };
   endpoint_hour: {
     endpoint_id: string;
@@ -151,12 +154,15 @@ export type Schema = {
   delivery: {
     id: string;
     account_id: string;
-    job_id: string;
+    /** Null: it tells of no job, but of an endpoint. */
+    job_id: string | null;
+    /** Of a webhook that may be gone; null: it is the job's own callback, or a test of one. */
+    webhook_id: string | null;
     /** Of an endpoint that may be gone. */
     endpoint_id: string;
     url: string;
     method: Method;
-    event: Event;
+    event: DeliveryEvent;
     form: DeliveryForm;
     /** The form asked for: a resend starts with it again. */
     asked_form: DeliveryForm;
@@ -191,6 +197,36 @@ export type Schema = {
     secret: string;
     origin: 'account' | 'rotation';
     created_at: Generated<Date>;
+    expires_at: Date | null;
+  };
+  webhook: {
+    id: Generated<string>;
+    account_id: string;
+    url: string;
+    /** Secret: shown to nobody. */
+    headers: JSONColumnType<CallbackHeaders> | null;
+    events: WebhookEvent[];
+    /** What the metadata of a job must contain, as it was given; null: any. */
+    metadata: JSONColumnType<Record<string, Json>> | null;
+    /** The same as the match asks it (metadata.ts). */
+    conditions: JSONColumnType<Json[][]> | null;
+    description: Generated<string>;
+    payload: WebhookPayload;
+    format: CallbackFormat;
+    enabled: Generated<boolean>;
+    created_at: Generated<Date>;
+    updated_at: Generated<Date>;
+    /** By its owner: seen by nobody any more, and gone once nothing of it waits. */
+    deleted_at: Date | null;
+  };
+  webhook_secret: {
+    id: Generated<string>;
+    webhook_id: string;
+    secret: string;
+    /** Its owner asked for it; false: it came with the webhook. */
+    rotated: boolean;
+    created_at: Generated<Date>;
+    /** Null: signs for good. */
     expires_at: Date | null;
   };
   attempt: {

@@ -26,7 +26,7 @@ export type Asked = { accountId: string; text: string; limit: number };
 const NEWEST = 20_000;
 
 const JOB = sql`'transcription' AS kind, id, coalesce(filename, audio_url) AS name, state, created_at,
-  (SELECT state FROM delivery WHERE job_id = job.id ORDER BY created_at DESC LIMIT 1) AS callback_state`;
+  (SELECT state FROM delivery WHERE job_id = job.id AND webhook_id IS NULL ORDER BY created_at DESC LIMIT 1) AS callback_state`;
 const DELIVERY = sql`'callback' AS kind, id, url AS name, state, created_at, NULL AS callback_state`;
 
 /** Ids from `0c5b…` up to its last: a text that is the beginning of one; null where it is of none. */

@@ -2,6 +2,7 @@
 // may be sent. Those of requests that come at the same time share a transaction.
 import { sql } from 'kysely';
 import type { Callback } from '../delivery.ts';
+import type { Subscriber } from '../webhook.ts';
 import { Batches } from './batches.ts';
 import { type JobChange, jobChange } from './changes.ts';
 import type { TellingDb, TellingTrx } from './database.ts';
@@ -9,6 +10,8 @@ import { type Answer, type KeyedRequest, KeyTaken, keepAnswers } from './idempot
 import { indexed } from './metadata.ts';
 import { prepared } from './prepared.ts';
 import type { Json } from './schema.ts';
+import { heardBy } from './webhook-match.ts';
+import { openJobNotices } from './webhook-notices.ts';
 
 export type NewJob = {
   id: string;
@@ -92,19 +95,27 @@ function commitAll(db: TellingDb, rows: readonly Row[]): Promise<void> {
 }
 
 async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> {
-  const { rows: inserted } = await sql<{ change: JobChange }>`${prepared('insert_jobs')}
+  const { rows: inserted } = await sql<{
+    change: JobChange;
+    subscribers: Subscriber[] | null;
+  }>`${prepared('insert_jobs')}
     INSERT INTO job (id, account_id, audio_url, audio_id, request, custom_metadata, callback_url, callback_method,
       callback_form, callback_gzip, callback_headers, callback_format, request_notes)
     SELECT * FROM json_to_recordset(${`[${rows.map(({ json }) => json).join(',')}]`}::json) AS new (
       id uuid, account_id uuid, audio_url text, audio_id uuid, request json, custom_metadata jsonb, callback_url text,
       callback_method text, callback_form text, callback_gzip boolean,
       callback_headers json, callback_format text, request_notes json)
-    RETURNING ${jobChange}`
+    RETURNING ${jobChange}, ${heardBy('created')}`
     .execute(trx)
     .catch((error: { constraint?: unknown }) => {
       throw error.constraint === 'job_audio_id_fkey' ? new AudioGone({ cause: error }) : error;
     });
   trx.changed.push(...inserted.map(({ change }) => change));
+  const jobs = new Map(rows.map(({ job }) => [job.id, job]));
+  const heard = inserted.flatMap(({ change: { id, accountId }, subscribers }) =>
+    subscribers ? [{ id, accountId, subscribers, customMetadata: jobs.get(id)?.customMetadata ?? null }] : [],
+  );
+  await openJobNotices(trx, { event: 'created' }, heard);
 }
 
 function rowOf({ job, keep }: Submission): Row {

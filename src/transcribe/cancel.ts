@@ -2,7 +2,7 @@
 import { cancelJob } from '../store/cancel.ts';
 import type { TellingDb } from '../store/database.ts';
 import type { JobRow } from '../store/jobs.ts';
-import { type CallbackSettings, renderDelivery } from './callback.ts';
+import { type CallbackSettings, renderEnd } from './callback.ts';
 
 const ERROR = { code: 'cancelled', message: 'The transcription was cancelled on request.' } as const;
 
@@ -20,7 +20,7 @@ export async function cancelTranscription(
 ): Promise<JobRow | undefined> {
   const cancelled = await cancelJob(db, accountId, id, (job) => ({
     error: ERROR,
-    delivery: renderDelivery(callback, job, { error: ERROR }),
+    ...renderEnd(callback, job, { error: ERROR }),
   }));
   if (cancelled && cancelled.audioId !== null) await audio.remove(cancelled.audioId);
   return cancelled?.job;

@@ -10,7 +10,7 @@ import type { ShortageLog } from '../shortage-log.ts';
 import type { AudioFolder, NewAudio } from '../store/audio.ts';
 import type { Database } from '../store/database.ts';
 import { finishJob, handBackJob, type JobEnd, parkFetched, runsOf, type Started } from '../store/jobs.ts';
-import { type CallbackSettings, renderDelivery } from './callback.ts';
+import { type CallbackSettings, renderEnd } from './callback.ts';
 import { type DownloadDeps, downloadAudio } from './download.ts';
 import type { HeldRuns } from './held-runs.ts';
 import { renderResult } from './result.ts';
@@ -210,13 +210,13 @@ async function renderDone(
   const { audioDuration: duration, channels } = transcript;
   return {
     ending: { filename, duration, channels, result },
-    delivery: renderDelivery(callback, job, { result }),
+    ...renderEnd(callback, job, { result }),
   };
 }
 
 function renderFailure({ callback }: HandlerDeps, job: Started, error: Failure): JobEnd {
   return {
     ending: { filename: null, duration: null, channels: null, error },
-    delivery: renderDelivery(callback, job, { error }),
+    ...renderEnd(callback, job, { error }),
   };
 }

@@ -5,7 +5,7 @@ import { SharedPool } from '../shared-pool.ts';
 import { shortageOf } from '../shortage.ts';
 import { expireRuns, runsOf } from '../store/jobs.ts';
 import { type NextJob, type Stage, startSeveral } from '../store/next-job.ts';
-import { renderDelivery } from './callback.ts';
+import { renderEnd } from './callback.ts';
 import { diedEachTime, type HandlerDeps, handleJob } from './handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from './held-runs.ts';
 import { StageWorker } from './stage.ts';
@@ -82,7 +82,7 @@ const SETTLED_MS = JOB_LEASE_MS / 2;
 async function reconcileJobs({ db, callback, log }: TranscribeDeps): Promise<void> {
   const { requeued, failed } = await expireRuns(db, (job) => {
     const error = diedEachTime(runsOf(job));
-    return { error, delivery: renderDelivery(callback, job, { error }) };
+    return { error, ...renderEnd(callback, job, { error }) };
   });
   if (requeued + failed > 0) log.warn({ requeued, failed }, 'jobs were put right');
 }

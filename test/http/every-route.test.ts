@@ -97,6 +97,12 @@ beforeAll(async () => {
     body: { name: SECRET, forward: true },
   });
   mine.inbox = inbox.json.id;
+  const webhook = await api.call({
+    method: 'POST',
+    url: '/api/webhooks',
+    body: { url: `https://${SECRET}.example.org`, events: ['transcription.created'], description: SECRET },
+  });
+  mine.webhook = webhook.json.id;
   await receive(
     api.db,
     inbox.json.id,
@@ -122,7 +128,7 @@ const knowsQuery = (schema?: FastifySchema) => schema?.documented?.query?.proper
 function bodyOf({ url, schema }: (typeof routes)[number]): object {
   const all = {
     audio_url: `https://stt.example.org/file/${mine.audio}`,
-    event: 'success',
+    event: url.startsWith('/api/webhooks') ? 'transcription.created' : 'success',
     inbox: mine.inbox,
     filter: { state: ['failed'], endpoint: mine.endpoint },
   };

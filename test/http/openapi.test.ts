@@ -203,6 +203,7 @@ test('real answers are as it says, of every operation', async () => {
     await ask('DELETE', `${base}/{id}`, failed.id);
   }
   await inboxes();
+  await webhooks();
   const key = await ask('POST', '/api/keys', '', { name: 'ci' });
   await ask('GET', '/api/keys');
   await ask('DELETE', '/api/keys/{id}', key.id);
@@ -253,6 +254,26 @@ async function openaiShape(): Promise<void> {
   await ask('GET', '/v1/models');
   judge('/v1/models/{model}', 'GET', await raw('/v1/models/whisper-1'));
   judge('/v1/models/{model}', 'GET', await raw('/v1/models/gpt-4'));
+}
+
+async function webhooks(): Promise<void> {
+  const { id } = await ask('POST', '/api/webhooks', '', {
+    url: `${receiver.url}/standing?key=s3cret`,
+    events: ['endpoint.disabled', 'transcription.success'],
+    headers: { 'x-token': 's3cret' },
+    metadata: { order: 'none' },
+  });
+  await ask('POST', '/api/webhooks', '', { url: 'nowhere', events: [] });
+  expect(judged).toContain('POST /api/webhooks 400');
+  await ask('GET', '/api/webhooks');
+  await ask('GET', '/api/webhooks/{id}', id);
+  await ask('PATCH', '/api/webhooks/{id}', id, { metadata: null, description: 'for the tests' });
+  const test = await ask('POST', '/api/webhooks/{id}/test', id, {});
+  expect(test).toMatchObject({ webhook_id: id, transcription_id: null, event: 'endpoint.disabled' });
+  await ask('POST', '/api/webhooks/{id}/secret/rotate', id, { overlap_seconds: 0 });
+  await ask('DELETE', '/api/webhooks/{id}', id);
+  await ask('GET', '/api/webhooks/{id}', id);
+  expect(judged).toContain('GET /api/webhooks/{id} 404');
 }
 
 async function inboxes(): Promise<void> {

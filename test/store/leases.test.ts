@@ -347,7 +347,7 @@ test('a claim carries no large body; it is read when it is sent, and no more onc
     .select('job_id')
     .where('id', '=', second.id)
     .executeTakeFirstOrThrow();
-  await db.commit((trx) => cancelDeliveries(trx, job_id, 'the transcription was deleted'));
+  await db.commit((trx) => cancelDeliveries(trx, job_id as string, 'the transcription was deleted'));
   expect(await readBody(db, second)).toBeNull();
 });
 

@@ -89,7 +89,8 @@ test('a round of retention', async () => {
 test('lists, figures, and what the reconcilers and waiting requests ask', async () => {
   const { db } = database;
   const [some] = await listDeliveries(db, account, { limit: 1 });
-  const { job_id: job, endpoint_id: endpoint } = some as NonNullable<typeof some>;
+  const { job_id, endpoint_id: endpoint } = some as NonNullable<typeof some>;
+  const job = job_id as string;
   const judged = await faults(db, async () => {
     await listJobs(db, account, { offset: 0, limit: 21 });
     await listJobs(db, account, { offset: 0, limit: 21, states: ['queued', 'processing'] });

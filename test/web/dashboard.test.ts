@@ -438,6 +438,7 @@ describe.skipIf(!hasBrowser)(`in a browser (needs ${CHROMIUM})`, { timeout: 180_
         [`callbacks/${callback}`, '.attempt'],
         ['endpoints', 'tbody tr'],
         [`endpoints/${endpoint}`, 'tbody tr'],
+        ['webhooks', 'form'],
         ['replays', 'form'],
         ['account', 'tbody tr'],
       ];

@@ -10,12 +10,14 @@ import { auditOf, keysOf } from '../../src/client/keys.ts';
 import { searchOf } from '../../src/client/search.ts';
 import { statsOf } from '../../src/client/stats.ts';
 import { transcriptionsOf } from '../../src/client/transcriptions.ts';
+import { webhooksOf } from '../../src/client/webhooks.ts';
 import type { Upload } from '../../src/http/schemas/audio.ts';
 import type { Callback, CallbackQuery } from '../../src/http/schemas/callback.ts';
 import type { Endpoint, EndpointQuery } from '../../src/http/schemas/endpoint.ts';
 import type { Inbox, InboxRequest } from '../../src/http/schemas/inbox.ts';
 import type { JobPage, JobQuery } from '../../src/http/schemas/job.ts';
 import type { Replay } from '../../src/http/schemas/replay.ts';
+import type { Webhook } from '../../src/http/schemas/webhook.ts';
 
 export type Api = ReturnType<typeof openApi>;
 
@@ -40,6 +42,11 @@ export function openApi(key: string, onRefused: (why: unknown) => void = () => {
       ...replaysOf(connection),
       page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
         connection.json<Page<Replay>>('GET', '/api/replays', { query, signal, has: 'items' }),
+    },
+    webhooks: {
+      ...webhooksOf(connection),
+      page: (query: { limit?: number; after?: string }, signal: AbortSignal) =>
+        connection.json<Page<Webhook>>('GET', '/api/webhooks', { query, signal, has: 'items' }),
     },
     endpoints: {
       ...endpointsOf(connection),

@@ -15,6 +15,7 @@ import { Overview } from './views/overview.tsx';
 import { Replays } from './views/replays.tsx';
 import { Transcription } from './views/transcription.tsx';
 import { Transcriptions } from './views/transcriptions.tsx';
+import { Webhooks } from './views/webhooks.tsx';
 
 export type Place = { name: string; label: string; icon: IconName };
 
@@ -29,6 +30,7 @@ export const FIRST_PLACES: readonly Place[] = [
 /** On a phone behind "More". */
 export const MORE_PLACES: readonly Place[] = [
   { name: 'inboxes', label: 'Inboxes', icon: 'inboxes' },
+  { name: 'webhooks', label: 'Webhooks', icon: 'webhooks' },
   { name: 'replays', label: 'Replays', icon: 'replays' },
   { name: 'account', label: 'Account', icon: 'account' },
 ];
@@ -40,6 +42,7 @@ const LISTS: Readonly<Record<string, (route: Route) => VNode>> = {
   callbacks: (route) => <Callbacks route={route} />,
   endpoints: (route) => <Endpoints route={route} />,
   inboxes: () => <Inboxes />,
+  webhooks: () => <Webhooks />,
   replays: (route) => <Replays route={route} />,
   account: () => <Account />,
 };
@@ -50,6 +53,7 @@ const ONES: Readonly<Record<string, (id: string, route: Route) => VNode>> = {
   callbacks: (id) => <Callback key={id} id={id} />,
   inboxes: (id) => <Inbox key={id} id={id} />,
   endpoints: (id) => <Endpoint key={id} id={id} />,
+  webhooks: (id) => <Webhooks key={id} only={id} />,
 };
 
 export const FIRST_PLACE = 'overview';

@@ -1,6 +1,13 @@
 // Callbacks: how their deliveries are shown, and the request itself as a receiver sees it.
 import { type Static, Type } from 'typebox';
-import { DELIVERY_FORMS, DELIVERY_STATES, EVENTS, METHODS, TRIGGERS } from '../../delivery.ts';
+import {
+  DELIVERY_EVENTS,
+  DELIVERY_FORMS,
+  DELIVERY_STATES,
+  EVENTS,
+  METHODS,
+  TRIGGERS,
+} from '../../delivery.ts';
 import { JOB_ERRORS, type JobErrorCode } from '../../errors.ts';
 import { CallbackExtras } from './callback-extras.ts';
 import { CallbackFilter } from './callback-filter.ts';
@@ -49,17 +56,25 @@ export type Attempt = Static<typeof Attempt>;
 
 const shown = {
   id: Type.String({ format: 'uuid', description: 'The `webhook-id` of its requests.' }),
-  transcription_id: Type.String({ format: 'uuid' }),
+  transcription_id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], {
+    description: 'Null: it tells of an endpoint.',
+  }),
+  webhook_id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], {
+    description: "Null: it is a transcription's own callback.",
+  }),
   endpoint_id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()], {
     description: 'Null once the endpoint was removed; sent again, it has a new one.',
   }),
   url: Type.String({ description: 'Its query is not shown: secrets ride there.' }),
   method: Type.Enum([...METHODS]),
-  event: Type.Enum([...EVENTS]),
+  event: Type.Enum([...DELIVERY_EVENTS], {
+    description:
+      "Of a job's own callback `success` or `error`; of a webhook any of its events, without `transcription.`.",
+  }),
   form: Type.Enum([...DELIVERY_FORMS]),
   test: Type.Boolean({
     description:
-      'Sent by `POST /api/callbacks/test`: its words are a sample, and no transcription has its id.',
+      'Sent by `POST /api/callbacks/test` or by the test of a webhook: its words are a sample, and no transcription has its id.',
   }),
   bytes: Type.Union([Type.Integer(), Type.Null()], { description: 'Null once the body was removed.' }),
   state: Type.Enum([...DELIVERY_STATES]),
@@ -98,7 +113,8 @@ export const CallbackQuery = Type.Object({
   state: Type.Optional(Type.Array(Type.Enum([...DELIVERY_STATES]), { description: 'May be repeated.' })),
   endpoint: Type.Optional(Type.String({ format: 'uuid' })),
   transcription_id: Type.Optional(Type.String({ format: 'uuid' })),
-  event: Type.Optional(Type.Enum([...EVENTS])),
+  webhook_id: Type.Optional(Type.String({ format: 'uuid' })),
+  event: Type.Optional(Type.Enum([...DELIVERY_EVENTS])),
   created_after: Type.Optional(Type.String({ description: 'ISO 8601 with a zone: this instant included.' })),
   created_before: Type.Optional(Type.String({ description: 'ISO 8601 with a zone: this instant excluded.' })),
   ...PageQuery.properties,

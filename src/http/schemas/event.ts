@@ -13,7 +13,7 @@ export type JobEvent = Static<typeof JobEvent>;
 export const DeliveryEvent = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
-    transcription_id: Type.String({ format: 'uuid' }),
+    transcription_id: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
     state: Type.Enum([...DELIVERY_STATES]),
     attempt_count: Type.Integer({ minimum: 0 }),
   },

@@ -9,6 +9,7 @@ import { Problem } from './problem.ts';
 export const TAGS = {
   Transcriptions: 'Audio in, words out: the hosted API, word for word.',
   Callbacks: 'Did they get it? Every delivery with every attempt, and sending again.',
+  Webhooks: 'Standing subscriptions: hear of every transcription of the account.',
   Endpoints: 'Where callbacks go, and how it answers.',
   'Signing secrets': 'What signs callbacks (Standard Webhooks).',
   Events: 'What changes, as it changes.',

@@ -1,6 +1,11 @@
 // Which callbacks are to be sent again: counted first, and sent when that is confirmed.
 import { useRef, useState } from 'preact/hooks';
-import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../../../src/delivery.ts';
+import {
+  DELIVERY_EVENTS,
+  DELIVERY_STATES,
+  type DeliveryEvent,
+  type DeliveryState,
+} from '../../../src/delivery.ts';
 import type { ReplayPreview, ReplayRequest } from '../../../src/http/schemas/replay.ts';
 import { useApi } from '../context.ts';
 import { useAction, useLoaded } from '../live.ts';
@@ -71,7 +76,7 @@ export function NewReplay({ query, onMade }: { query: URLSearchParams; onMade: (
             tells of
             <select name="event">
               <option value="">any event</option>
-              {EVENTS.map((event) => (
+              {DELIVERY_EVENTS.map((event) => (
                 <option key={event}>{event}</option>
               ))}
             </select>
@@ -135,7 +140,7 @@ function readRequest(form: FormData): ReplayRequest {
     filter: {
       ...(states.length > 0 && { state: states }),
       ...(text('endpoint') !== '' && { endpoint: text('endpoint') }),
-      ...(text('event') !== '' && { event: text('event') as Event }),
+      ...(text('event') !== '' && { event: text('event') as DeliveryEvent }),
       ...instant('created_after'),
       ...instant('created_before'),
     },

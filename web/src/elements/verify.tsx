@@ -54,7 +54,7 @@ export function Verify({ sent, body }: { sent: SentRequest; body: Uint8Array }) 
           <input name="signature" required placeholder="v1,…" autoComplete="off" />
         </label>
         <label>
-          Secret of the receiver; empty: this account’s
+          Secret of the receiver (a webhook has its own); empty: this account’s
           <input name="secret" type="password" placeholder="whsec_…" autoComplete="off" />
         </label>
         <div class="actions">

@@ -110,12 +110,24 @@ function About({ of }: { of: CallbackWithAttempts }) {
           'Transcription',
           of.test ? (
             'none: it is a test'
+          ) : of.transcription_id === null ? (
+            'none: it tells of an endpoint'
           ) : (
             <a key="job" href={link(['transcriptions', of.transcription_id])}>
               {shortId(of.transcription_id)}
             </a>
           ),
         ],
+        ...(of.webhook_id === null
+          ? []
+          : [
+              [
+                'Webhook',
+                <a key="webhook" href={link(['webhooks', of.webhook_id])}>
+                  {shortId(of.webhook_id)}
+                </a>,
+              ] as const,
+            ]),
         [
           'Endpoint',
           of.endpoint_id === null ? (

@@ -1,4 +1,9 @@
-import { DELIVERY_STATES, type DeliveryState, EVENTS, type Event } from '../../../src/delivery.ts';
+import {
+  DELIVERY_EVENTS,
+  DELIVERY_STATES,
+  type DeliveryEvent,
+  type DeliveryState,
+} from '../../../src/delivery.ts';
 import { useApi } from '../context.ts';
 import { CallbackTable } from '../elements/callback-table.tsx';
 import { Choices } from '../elements/choices.tsx';
@@ -11,9 +16,13 @@ import { listQuery } from '../list-query.ts';
 import { useLoaded } from '../live.ts';
 import { link, type Route } from '../route.ts';
 
-const EVENT_WORDS: Readonly<Record<Event, string>> = {
+const EVENT_WORDS: Readonly<Record<DeliveryEvent, string>> = {
   success: 'of a transcript',
   error: 'of an error',
+  created: 'of a new transcription',
+  started: 'of a start',
+  cancelled: 'of a cancellation',
+  'endpoint.disabled': 'of a disabled endpoint',
 };
 
 export function Callbacks({ route }: { route: Route }) {
@@ -21,7 +30,8 @@ export function Callbacks({ route }: { route: Route }) {
   const query = listQuery(route);
   const state = query.get('state') as DeliveryState | null;
   const endpoint = query.get('endpoint');
-  const event = query.get('event') as Event | null;
+  const event = query.get('event') as DeliveryEvent | null;
+  const webhook = query.get('webhook');
   const made = query.get('made');
   const after = query.get('after');
   const { value, problem } = useLoaded({
@@ -33,6 +43,7 @@ export function Callbacks({ route }: { route: Route }) {
           limit: query.rows,
           ...(state !== null && { state: [state] }),
           ...(endpoint !== null && { endpoint }),
+          ...(webhook !== null && { webhook_id: webhook }),
           ...(event !== null && { event }),
           ...(since !== undefined && { created_after: since }),
           ...(after !== null && { after }),
@@ -61,7 +72,7 @@ export function Callbacks({ route }: { route: Route }) {
           label="Event"
           value={event}
           any="any event"
-          values={EVENTS.map((event) => [event, EVENT_WORDS[event]] as const)}
+          values={DELIVERY_EVENTS.map((event) => [event, EVENT_WORDS[event]] as const)}
           onChange={(event) => query.change({ event })}
         />
         <FilterTime value={made} onChange={(made) => query.change({ made })} />
@@ -70,6 +81,12 @@ export function Callbacks({ route }: { route: Route }) {
         <p>
           Of <a href={link(['endpoints', endpoint])}>one endpoint</a>.{' '}
           <a href={query.to({ endpoint: undefined })}>Show those of all</a>
+        </p>
+      )}
+      {webhook !== null && (
+        <p>
+          Of <a href={link(['webhooks', webhook])}>one webhook</a>.{' '}
+          <a href={query.to({ webhook: undefined })}>Show those of all</a>
         </p>
       )}
       <Problem problem={problem} />
