@@ -23,8 +23,6 @@ export const WEBHOOK_LIMITS = {
   /** Of one account: each may be owed a delivery by every job. */
   webhooks: 20,
   descriptionCharacters: 500,
-  /** Of the metadata filter, as JSON: as many as metadata itself may have. */
-  metadataCharacters: 2_000,
 } as const;
 
 /** A webhook that hears of an event, as far as its delivery needs it. */

@@ -37,10 +37,7 @@ export function readMetadataQuery(
     if (name === NAME) readJson(value, asked, problems);
     else readBrackets(name, value, asked, problems);
   }
-  const { values, depth } = measure(asked);
-  if (JSON.stringify(asked).length > CHARACTERS) problems.push(TOO_LONG);
-  if (values > VALUES) problems.push(`${NAME} must contain no more than ${VALUES} values`);
-  if (depth > DEPTH) problems.push(`${NAME} must not be nested deeper than ${DEPTH} levels`);
+  problems.push(...tooMuch(NAME, asked));
   const trouble = unstorable(asked, NAME);
   if (trouble !== null) problems.push(trouble);
   if (problems.length > before || Object.keys(asked).length === 0) return undefined;
@@ -48,6 +45,17 @@ export function readMetadataQuery(
   if (conditions === null)
     problems.push(`${NAME} must ask for less at once: a list in it has elements with too many values`);
   return conditions ?? undefined;
+}
+
+/** What is more than a filter may ask: each of its values is compared with every job that it is asked of. */
+export function tooMuch(name: string, filter: Json): string[] {
+  const problems: string[] = [];
+  const { values, depth } = measure(filter);
+  if (JSON.stringify(filter).length > CHARACTERS)
+    problems.push(`${name} must be shorter than or equal to ${CHARACTERS} characters as JSON`);
+  if (values > VALUES) problems.push(`${name} must contain no more than ${VALUES} values`);
+  if (depth > DEPTH) problems.push(`${name} must not be nested deeper than ${DEPTH} levels`);
+  return problems;
 }
 
 function readJson(value: unknown, asked: Bag, problems: string[]): void {

@@ -3,8 +3,8 @@ import { type CallbackHeaders, readCallbackHeaders } from '../callback-headers.t
 import { type MetadataConditions, metadataConditions } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
 import type { WebhookFields, WebhookRow } from '../store/webhooks.ts';
-import { WEBHOOK_LIMITS } from '../webhook.ts';
 import type { JudgeUrl } from './job-request.ts';
+import { tooMuch } from './metadata-query.ts';
 import type { WebhookChange } from './schemas/webhook.ts';
 
 type Target = { url: string; headers: CallbackHeaders | null };
@@ -68,11 +68,9 @@ function readTarget(
 }
 
 function readMetadata(given: Record<string, Json>, problems: string[]): MetadataConditions | null {
-  const { metadataCharacters: most } = WEBHOOK_LIMITS;
-  if (JSON.stringify(given).length > most) {
-    problems.push(`metadata must be shorter than or equal to ${most} characters as JSON`);
-    return null;
-  }
+  const trouble = tooMuch('metadata', given);
+  problems.push(...trouble);
+  if (trouble.length > 0) return null;
   const conditions = metadataConditions(given);
   if (conditions === null)
     problems.push('metadata must ask for less at once: a list in it has elements with too many values');

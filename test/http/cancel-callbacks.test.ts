@@ -105,7 +105,7 @@ test('a filter that is empty, unknown or malformed is refused, as that of a repl
     ],
     [
       { filter: { staet: ['pending'] } },
-      'filter.staet is not a known field; known are state, endpoint, event, transcription_id, created_after, created_before',
+      'filter.staet is not a known field; known are state, endpoint, event, transcription_id, webhook_id, created_after, created_before',
     ],
     [{ filter: { state: ['pending'] }, rate: 5 }, 'rate is not a known field; known are filter'],
     [{ filter: { endpoint: 'x' } }, 'filter.endpoint must be an id (UUID)'],

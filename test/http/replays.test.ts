@@ -79,7 +79,7 @@ test('what would replay something else than was meant is refused, each by its pa
     ],
     [
       { filter: { staet: ['failed'] } },
-      'filter.staet is not a known field; known are state, endpoint, event, transcription_id, created_after, created_before',
+      'filter.staet is not a known field; known are state, endpoint, event, transcription_id, webhook_id, created_after, created_before',
     ],
     [{ filter: { state: ['failed'] }, speed: 1 }, 'speed is not a known field; known are filter, rate'],
     [{ filter: { state: [] } }, 'filter.state must contain at least 1 elements'],

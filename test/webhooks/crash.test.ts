@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { finishJob, startJob } from '../../src/store/jobs.ts';
+import { finishJob, handBackJob, startJob } from '../../src/store/jobs.ts';
 import { renderEnd } from '../../src/transcribe/callback.ts';
 import { startApi } from '../rig/api.ts';
 import { eventually } from '../rig/eventually.ts';
@@ -85,6 +85,38 @@ test('the end of a job and all its deliveries are one transaction: where the sec
     expect(await finishJob(api.db, job.id, job.run, { ending, ...rendered })).toBe('written');
     expect(await finishJob(api.db, job.id, job.run, { ending, ...rendered })).toBe('already');
     expect(await look()).toEqual(['error', 2]);
+  } finally {
+    await api.stop();
+  }
+});
+
+test('a job that is put back and begins again is told as started once, and one made twice under a key as created once', async () => {
+  const api = await startApi();
+  try {
+    await api.call({
+      method: 'POST',
+      url: '/api/webhooks',
+      body: {
+        url: 'https://a.example.org/hooks',
+        events: ['transcription.created', 'transcription.started'],
+      },
+    });
+    const submit = () =>
+      api.call({
+        method: 'POST',
+        url: '/v2/pre-recorded',
+        body: { audio_url: 'https://cdn.example.org/a.mp3' },
+        headers: { 'idempotency-key': 'once' },
+      });
+    const { json } = await submit();
+    expect((await submit()).json.id).toBe(json.id);
+    for (const run of [1, 2]) {
+      const job = await startJob(api.db, json.id, 60_000);
+      expect(job?.run).toBe(run);
+      await handBackJob(api.db, { id: json.id, run });
+    }
+    const { items } = (await api.call({ url: '/api/callbacks' })).json;
+    expect(items.map(({ event }: { event: string }) => event).sort()).toEqual(['created', 'started']);
   } finally {
     await api.stop();
   }

@@ -98,6 +98,11 @@ test.each([
   [{ url: 'https://a.example.org', events, payload: 'half' }, 'payload'],
   [{ url: 'https://a.example.org', events, retries: 3 }, 'retries'],
   [{ url: 'https://a.example.org', events, metadata: { long: 'x'.repeat(2_000) } }, 'metadata'],
+  [{ url: 'https://a.example.org', events, metadata: { many: Array(60).fill(1) } }, 'metadata must contain'],
+  [
+    { url: 'https://a.example.org', events, metadata: JSON.parse(`${'{"a":'.repeat(12)}1${'}'.repeat(12)}`) },
+    'metadata must not be nested',
+  ],
 ])('%j is refused, and the sentence names %s', async (body, field) => {
   const { status, json } = await ask('POST', '/api/webhooks', body);
   expect(status).toBe(400);

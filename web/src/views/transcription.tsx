@@ -173,6 +173,7 @@ function Callbacks({ id }: { id: string }) {
         <article key={callback.id}>
           <p>
             <State of={callback.state} /> {callback.method} <span class="url">{callback.url}</span>{' '}
+            {callback.webhook_id !== null && <span class="hint">webhook, {callback.event} </span>}
             <a href={link(['callbacks', callback.id])}>open</a>
           </p>
           {callback.reason !== null && <p>{callback.reason}</p>}
