@@ -81,7 +81,8 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 
 /**
  * Milliseconds to wait by a Retry-After value, at most 24 h: seconds, or one of the three dates of RFC 9110 §5.6.7; the usual
- * one also as mail programs write it (`1 Jan`, `+0000`). A time in the past is 0. Null when there is none or it makes no sense (Date.parse is not used: it takes "5 apples").
+ * one also as mail programs write it (`1 Jan`, `+0000`). A time in the past is 0. Null when there is none or it
+ * makes no sense (Date.parse is not used: it takes "5 apples").
  */
 export function parseRetryAfter(value: string | null, now: Date): number | null {
   const text = value?.trim() ?? '';
