@@ -39,7 +39,7 @@ export function nextHealth(
   { begunAt, now }: Span,
 ): EndpointHealth {
   if (health.state === 'disabled') return health;
-  if (health.countsFrom !== null && begunAt < health.countsFrom) return health;
+  if (isOfBefore(health, begunAt)) return health;
   switch (outcome) {
     case 'neither':
       return health;
@@ -66,6 +66,11 @@ export function nextHealth(
     default:
       return outcome satisfies never;
   }
+}
+
+/** An attempt begun before its owner enabled it, or before it recovered: it tells nothing of the time from there on. */
+export function isOfBefore({ countsFrom }: EndpointHealth, begunAt: Date): boolean {
+  return countsFrom !== null && begunAt < countsFrom;
 }
 
 /** It works. After an answer to its probe it is approached slowly. */

@@ -18,11 +18,13 @@ import type {
   RecordedHealths,
   Told,
 } from '../store/leases.ts';
+import { isOfOneRow } from '../store/one-row.ts';
 import type { Landed } from './attempt.ts';
 import { CalledOff } from './called-off.ts';
 import { Capacity, type Place, type Receiver } from './capacity.ts';
 import { firstRoom, HeldEndpoint, type Wanted } from './held.ts';
 import { Hosts } from './hosts.ts';
+import { smaller } from './refused-record.ts';
 
 export type DispatcherStore = {
   claimEndpoints(options: ClaimOptions): Promise<ClaimResult>;
@@ -492,6 +494,11 @@ export class Dispatcher {
         return;
       } catch (error) {
         this.#options.log.warn({ err: error, attempts: batch.length }, 'could not record attempts');
+        const parts = isOfOneRow(error) ? smaller(batch) : [];
+        if (parts.length > 0) {
+          for (const part of parts) await this.#record(part, healths);
+          return;
+        }
         if (this.#cutOff.signal.aborted) return;
         await new Promise((resolve) => setTimeout(resolve, wait));
       }

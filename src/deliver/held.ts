@@ -2,7 +2,7 @@
 import type { EndpointHealth } from '../delivery.ts';
 import type { Claimed, LeasedEndpoint } from '../store/leases.ts';
 import type { Landed } from './attempt.ts';
-import { enabled, nextHealth, paused, rampBudget } from './breaker.ts';
+import { enabled, isOfBefore, nextHealth, paused, rampBudget } from './breaker.ts';
 import { laneOf, type Receiver } from './capacity.ts';
 import type { Host } from './hosts.ts';
 import type { UsualTime } from './usual-time.ts';
@@ -39,6 +39,8 @@ export class HeldEndpoint {
   readonly host: Host;
   readonly #usual: UsualTime;
   readonly #concurrency: number;
+  /** As the lease has it; and as it is, closed before its time or not. */
+  readonly #leaseEnds: number;
   #sliceEnds: number;
   /** When a delivery of it was last claimed or answered (performance.now). */
   #busyAt: number;
@@ -60,6 +62,7 @@ export class HeldEndpoint {
     this.#busyAt = at;
     this.token = leased.token;
     this.health = leased.health;
+    this.#leaseEnds = sliceEnds;
     this.#sliceEnds = sliceEnds;
     this.#concurrency = concurrency;
     this.#budgetFrom = rampBudget(this.health, now) ?? 0;
@@ -141,9 +144,13 @@ export class HeldEndpoint {
     this.#taken++;
   }
 
-  /** Its owner wants it called again: what the attempts under way will tell is of the time before. */
+  /**
+   * Its owner wants it called again: what the attempts under way will tell is of the time before. What waits does not wait for
+   * these: one that hangs would hold it up for as long as it may take.
+   */
   enabled(at: Date): void {
     this.health = enabled(at);
+    this.#sliceEnds = this.#leaseEnds;
     this.unwritten = false;
     this.#budgetFrom = 0;
     this.#taken = 0;
@@ -177,7 +184,7 @@ export class HeldEndpoint {
     this.host.landed(host, { begunAt, now });
     const before = this.health;
     this.health = nextHealth(this.health, health, { begunAt, now });
-    if (pauseMs !== null) {
+    if (pauseMs !== null && !isOfBefore(this.health, begunAt)) {
       this.health = paused(this.health, new Date(now.getTime() + pauseMs));
       // Given back at once: the next look is at the end of the pause.
       this.close();

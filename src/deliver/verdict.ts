@@ -80,8 +80,9 @@ export function verdict({ outcome, form, packed, now }: VerdictOptions): Verdict
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 /**
- * Milliseconds to wait by a Retry-After value, at most 24 h: seconds, or one of the three dates of RFC 9110 §5.6.7. A
- * time in the past is 0. Null when there is none or it makes no sense (Date.parse is not used: it takes "5 apples").
+ * Milliseconds to wait by a Retry-After value, at most 24 h: seconds, or one of the three dates of RFC 9110 §5.6.7; the usual
+ * one also as mail programs write it (`1 Jan`, `+0000`). A time in the past is 0. Null when there is none or it
+ * makes no sense (Date.parse is not used: it takes "5 apples").
  */
 export function parseRetryAfter(value: string | null, now: Date): number | null {
   const text = value?.trim() ?? '';
@@ -91,7 +92,9 @@ export function parseRetryAfter(value: string | null, now: Date): number | null 
 }
 
 function parseHttpDate(text: string, now: Date): number | null {
-  const fixed = /^[a-z]{3}, (\d{2}) ([a-z]{3}) (\d{4,9}) (\d{2}):(\d{2}):(\d{2}) GMT$/i.exec(text);
+  const fixed = /^[a-z]{3}, (\d{1,2}) ([a-z]{3}) (\d{4,9}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC|\+0000)$/i.exec(
+    text,
+  );
   const rfc850 = /^[a-z]{6,9}, (\d{2})-([a-z]{3})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT$/i.exec(text);
   const asctime = /^[a-z]{3} ([a-z]{3}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4,9})$/i.exec(text);
   const fields = fixed

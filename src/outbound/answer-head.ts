@@ -43,7 +43,8 @@ export function parseHead(text: string, status: number): AnswerHead {
   let oddFraming = !isStrict && /\r(?!\n)|\0/.test(text);
   const lines = text.split('\n');
   for (let index = 1; index < lines.length - 1; index++) {
-    const line = (lines[index] ?? '').replace(/\r$/, '');
+    // RFC 9110 5.5: a NUL or a CR inside a value is read as a space. No database keeps a NUL in a text.
+    const line = (lines[index] ?? '').replace(/\r$/, '').replace(/[\0\r]/g, ' ');
     const colon = line.indexOf(':');
     if (last !== null && (line.startsWith(' ') || line.startsWith('\t'))) {
       // obs-fold: the value goes on.

@@ -114,7 +114,8 @@ export class AnswerReader {
       const end = endOfHead(this.#pending);
       if (end < 0 && this.#pending.length <= MAX_HEADER_BYTES) return;
       if (end < 0 || end > MAX_HEADER_BYTES) {
-        this.#headRead(this.#pending.toString('latin1', 0, MAX_HEADER_BYTES));
+        // Of a 1xx there is no answer yet, whatever its head says.
+        if (isFinal(this.#status ?? 0)) this.#headRead(this.#pending.toString('latin1', 0, MAX_HEADER_BYTES));
         throw new AnswerError('HEAD_OVERFLOW', 'the head is too long');
       }
       const status = this.#status ?? 0;

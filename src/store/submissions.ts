@@ -8,6 +8,7 @@ import { type JobChange, jobChange } from './changes.ts';
 import type { TellingDb, TellingTrx } from './database.ts';
 import { type Answer, type KeyedRequest, KeyTaken, keepAnswers } from './idempotency.ts';
 import { indexed } from './metadata.ts';
+import { isOfOneRow } from './one-row.ts';
 import { prepared } from './prepared.ts';
 import type { Json } from './schema.ts';
 import { heardBy } from './webhook-match.ts';
@@ -73,17 +74,12 @@ async function commitEach(db: TellingDb, rows: readonly Row[]): Promise<unknown[
     await commitAll(db, rows);
     return rows.map(() => null);
   } catch (error) {
-    if (rows.length === 1 || !isOfOneRow(error)) return rows.map(() => error);
+    const isOne = error instanceof AudioGone || error instanceof KeyTaken || isOfOneRow(error);
+    if (rows.length === 1 || !isOne) return rows.map(() => error);
     const middle = rows.length >> 1;
     const [first, second] = [rows.slice(0, middle), rows.slice(middle)];
     return [...(await commitEach(db, first)), ...(await commitEach(db, second))];
   }
-}
-
-/** SQLSTATE classes of data and of constraints. */
-function isOfOneRow(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return error instanceof AudioGone || error instanceof KeyTaken || /^2[23]/.test(String(code));
 }
 
 function commitAll(db: TellingDb, rows: readonly Row[]): Promise<void> {

@@ -169,6 +169,28 @@ test('disabled and enabled while attempts hang: that they time out is of the tim
   hold.resolve(undefined);
 }, 30_000);
 
+test('disabled and enabled while an attempt hangs: the others do not wait for it, nor for the pause that it asks for', async () => {
+  const hold = Promise.withResolvers<void>();
+  receiver.setResponse(async ({ path }) => {
+    if (!path.includes('hangs')) return { status: 200 };
+    await hold.promise;
+    return { status: 429, headers: { 'retry-after': '600' } };
+  });
+  await open(['hangs']);
+  await receiver.next();
+  const { id } = (await endpoint()) ?? {};
+  await disableEndpoint(database.db, account, id as string, 'disabled by its owner');
+  await open(['first']);
+  await enableEndpoint(database.db, account, id as string);
+  await eventually(states, ({ delivered }) => delivered === 1, DEADLINE_MS / 2);
+  expect(await states()).toEqual({ delivered: 1, delivering: 1 });
+  hold.resolve();
+  await eventually(states, ({ pending }) => pending === 1);
+  await open(['second']);
+  await eventually(states, ({ delivered }) => delivered === 2);
+  expect(await endpoint()).toMatchObject({ paused_until: null, failures: 0 });
+}, 20_000);
+
 test.for([['by this process'], ['by another process']])(
   'jobs deleted %s while their callbacks are claimed ahead: nothing begins after it, and no record says both',
   async ([who]) => {

@@ -104,6 +104,8 @@ describe('parseRetryAfter', () => {
     ['120s', null],
     ['5 apples', null],
     ['Sun, 22 Nov 2026 09:00:30 GMT', 30_000],
+    ['Sun, 22 Nov 2026 09:00:30 +0000', 30_000],
+    ['Tue, 1 Dec 2026 09:00:30 GMT', DAY],
     ['Sunday, 22-Nov-26 09:00:30 GMT', 30_000],
     ['Sun Nov 22 09:00:30 2026', 30_000],
     ['Sunday, 06-Nov-94 08:49:37 GMT', 0],

@@ -120,6 +120,24 @@ const SOCKETS: SocketCase[] = [
     kind: 'retry',
   },
   {
+    name: 'sends 103 with a head too large to read',
+    onSocket: onRequest((socket) => {
+      socket.write(`HTTP/1.1 103 Early Hints\r\n${'link: <a>\r\n'.repeat(2_000)}`);
+    }),
+    // A 103 is no answer: a record of status 103 would say that there was one.
+    expected: { status: null, errorClass: 'too_large_headers' },
+    kind: 'retry',
+  },
+  {
+    name: 'puts a NUL into a header',
+    onSocket: onRequest((socket) => {
+      socket.write('HTTP/1.1 302 Found\r\nlocation: /a\0b\r\ncontent-length: 0\r\n\r\n');
+    }),
+    // As RFC 9110 5.5 has it. PostgreSQL keeps no NUL in a text, and one such answer stopped the recording of all.
+    expected: { status: 302, location: '/a b' },
+    kind: 'retry',
+  },
+  {
     name: 'sends 103 twice, then answers',
     onSocket: onRequest((socket) => {
       socket.write(
