@@ -1,6 +1,7 @@
 // A due delivery as the HTTP request of one attempt. Pure: the same delivery, attempt and second give the same request.
 import { type CallbackHeaders, headersFor } from '../callback-headers.ts';
 import { sign } from '../signature.ts';
+import type { TraceContext } from '../trace.ts';
 
 export type PreparableDelivery = {
   /** The `webhook-id`: the same on every attempt and resend. */
@@ -31,6 +32,8 @@ export type PrepareOptions = {
   /** The worker's clock: receivers compare it with theirs. */
   now: Date;
   version: string;
+  /** That the receiver may continue; absent: none. */
+  trace?: TraceContext | null;
 };
 
 /**
@@ -38,14 +41,17 @@ export type PrepareOptions = {
  * body, and the official libraries verify text only.
  */
 export function prepare(options: PrepareOptions): PreparedRequest {
-  const { delivery, attempt, secrets, now, version } = options;
+  const { delivery, attempt, secrets, now, version, trace = null } = options;
+  const own = headersFor(delivery.url, delivery.headers ?? null);
   const timestamp = Math.floor(now.getTime() / 1000);
   return {
     url: delivery.url,
     method: delivery.method,
     headers: {
       'user-agent': `Ringback/${version}`,
-      ...headersFor(delivery.url, delivery.headers ?? null),
+      // An owner who names a trace means that one: two halves of different traces would be none.
+      ...('traceparent' in own ? {} : trace),
+      ...own,
       'content-type': 'application/json',
       ...(delivery.gzippedBody ? { 'content-encoding': 'gzip' } : {}),
       'webhook-id': delivery.id,

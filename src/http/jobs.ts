@@ -23,6 +23,7 @@ import { countQueued, deleteJob, findJob, isUnfinished, type JobRow } from '../s
 import { metadataOf } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
 import type { Submit } from '../store/submissions.ts';
+import { traceIdOf } from '../trace.ts';
 import { AnswerRoom, SMALL_ANSWER } from './answer-room.ts';
 import { isDataUrl, readDataUrl } from './data-url.ts';
 import { sendAudio } from './files.ts';
@@ -115,6 +116,7 @@ function family(
       request: withoutSecrets(sent.audio_url === audioUrl ? sent : { ...sent, audio_url: audioUrl }),
       customMetadata: metadata,
       callback,
+      trace: request.trace,
       notes:
         dataId === null ? request.notes : ['audio_url was stored as an upload', ...(request.notes ?? [])],
     };
@@ -127,7 +129,10 @@ function family(
         throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });
       throw error;
     }
-    request.log.info({ job: id, callback: job.callback !== null }, 'job accepted');
+    request.log.info(
+      { job: id, callback: callback !== null, account: request.account, trace: traceIdOf(request.trace) },
+      'job accepted',
+    );
     return answer;
   }
 

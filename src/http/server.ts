@@ -15,6 +15,7 @@ import { changesNumbers, readNumbers } from '../exact-json.ts';
 import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
+import type { Tracing } from '../trace.ts';
 import { inTurns } from '../turns.ts';
 import { authenticate, type FindAccount } from './auth.ts';
 import { BodyRoom } from './body-room.ts';
@@ -50,6 +51,7 @@ import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { statsRoutes } from './stats.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
+import { traceRequests } from './traces.ts';
 import { type UploadDeps, uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
@@ -81,6 +83,7 @@ export type HttpDeps = JobDeps &
   HealthDeps &
   TestCallbackDeps & {
     log: FastifyBaseLogger;
+    tracing: Tracing;
     shortages: ShortageLog;
     findAccount: FindAccount;
     limits: Limits;
@@ -96,7 +99,7 @@ const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET,HEAD,PUT,PATCH,POST,DELETE',
   'access-control-allow-headers':
-    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id',
+    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id,traceparent,tracestate',
   'access-control-expose-headers':
     'retry-after,idempotent-replayed,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset',
 } as const;
@@ -128,6 +131,7 @@ export async function buildServer(deps: HttpDeps): Promise<FastifyInstance> {
   server.decorateRequest('exactText', null);
   server.decorateRequest('bodyIsRead', null);
 
+  traceRequests(server, deps.tracing);
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(CORS);
     // Before its body is waited for.

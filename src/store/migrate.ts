@@ -22,6 +22,7 @@ import * as cancel from './migrations/0016_cancel.ts';
 import * as endpointRemoval from './migrations/0017_endpoint_removal.ts';
 import * as inbox from './migrations/0018_inbox.ts';
 import * as callbackHeaders from './migrations/0019_callback_headers.ts';
+import * as telemetry from './migrations/0022_telemetry.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -43,6 +44,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0017_endpoint_removal': endpointRemoval,
   '0018_inbox': inbox,
   '0019_callback_headers': callbackHeaders,
+  '0022_telemetry': telemetry,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

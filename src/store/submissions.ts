@@ -2,6 +2,7 @@
 // may be sent. Those of requests that come at the same time share a transaction.
 import { sql } from 'kysely';
 import type { Callback } from '../delivery.ts';
+import type { TraceContext } from '../trace.ts';
 import { Batches } from './batches.ts';
 import { type JobChange, jobChange } from './changes.ts';
 import type { TellingDb, TellingTrx } from './database.ts';
@@ -20,6 +21,8 @@ export type NewJob = {
   callback: Callback | null;
   /** What was made of the request; absent: nothing. */
   notes?: readonly string[] | null;
+  /** Of the request; absent: none. */
+  trace?: TraceContext | null;
 };
 
 export type Submission = { job: NewJob; keep: { keyed: KeyedRequest; answer: Answer } | null };
@@ -94,11 +97,11 @@ function commitAll(db: TellingDb, rows: readonly Row[]): Promise<void> {
 async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> {
   const { rows: inserted } = await sql<{ change: JobChange }>`${prepared('insert_jobs')}
     INSERT INTO job (id, account_id, audio_url, audio_id, request, custom_metadata, callback_url, callback_method,
-      callback_form, callback_gzip, callback_headers, callback_format, request_notes)
+      callback_form, callback_gzip, callback_headers, callback_format, request_notes, trace)
     SELECT * FROM json_to_recordset(${`[${rows.map(({ json }) => json).join(',')}]`}::json) AS new (
       id uuid, account_id uuid, audio_url text, audio_id uuid, request json, custom_metadata jsonb, callback_url text,
       callback_method text, callback_form text, callback_gzip boolean,
-      callback_headers json, callback_format text, request_notes json)
+      callback_headers json, callback_format text, request_notes json, trace json)
     RETURNING ${jobChange}`
     .execute(trx)
     .catch((error: { constraint?: unknown }) => {
@@ -123,6 +126,7 @@ function rowOf({ job, keep }: Submission): Row {
     callback_headers: job.callback?.headers ?? undefined,
     callback_format: job.callback?.format ?? undefined,
     request_notes: job.notes?.length ? job.notes : undefined,
+    trace: job.trace ?? undefined,
   });
   return { job, keep, json };
 }

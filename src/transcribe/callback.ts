@@ -5,6 +5,7 @@ import type { JobErrorCode } from '../errors.ts';
 import { type Bodies, JOB_RESULT, type NewDelivery } from '../store/deliveries.ts';
 import { renderRecordBody } from '../store/record-body.ts';
 import type { Json } from '../store/schema.ts';
+import type { TraceContext } from '../trace.ts';
 
 export type CallbackSettings = {
   format: CallbackFormat;
@@ -18,6 +19,7 @@ type Job = {
   account_id: string;
   custom_metadata: Record<string, Json> | null;
   callback: Callback | null;
+  trace?: TraceContext | null;
 };
 type End = { result: Buffer } | { error: { code: JobErrorCode; message: string } };
 
@@ -54,6 +56,7 @@ export function renderDelivery(
     form: callback.form,
     gzip: callback.gzip,
     headers: callback.headers ?? null,
+    trace: job.trace ?? null,
     ...(shape === 'record'
       ? { bodiesOf: (row) => bodies((form) => renderRecordBody({ ...told, form, row })) }
       : bodies((form) => renderCallbackBody({ ...told, form, format: shape }))),
