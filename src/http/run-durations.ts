@@ -1,12 +1,19 @@
 // How long runs of jobs took, as a histogram of what the database has counted: those who run jobs may be other processes,
 // which nobody can scrape.
-import { Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client';
+import {
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricType,
+  type MetricValueWithName,
+  type Registry,
+} from 'prom-client';
 import { RUN_LIMITS, RUN_OUTCOMES, type RunTotal } from '../store/figures.ts';
 
 type Label = 'outcome';
 const NAME = 'ringback_run_duration_seconds';
 
-export class RunDurations extends Histogram<Label> {
+/** Not prom-client's Histogram, which can only count by itself. */
+export class RunDurations extends Gauge<Label> {
   /** The totals to show; null: nobody knows. */
   told: readonly RunTotal[] | null = null;
 
@@ -20,7 +27,9 @@ export class RunDurations extends Histogram<Label> {
   }
 
   override async get(): Promise<MetricObjectWithValues<MetricValueWithName<Label>>> {
-    return { ...(await super.get()), values: this.told === null ? [] : valuesOf(this.told) };
+    // In its types an enumeration; what is written is the word.
+    const type = 'histogram' as unknown as MetricType;
+    return { ...(await super.get()), type, values: this.told === null ? [] : valuesOf(this.told) };
   }
 }
 

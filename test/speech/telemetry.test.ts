@@ -15,7 +15,9 @@ async function leftBehind(script: string): Promise<string[]> {
   // Nothing else of our environment: where it names a CI machine, the library's telemetry is silent by itself.
   const { PATH, HOME } = process.env;
   try {
-    await run(process.execPath, ['--input-type=module', '-e', script], { env: { PATH, HOME, TMPDIR: folder } });
+    await run(process.execPath, ['--input-type=module', '-e', script], {
+      env: { PATH, HOME, TMPDIR: folder },
+    });
     return await readdir(folder);
   } finally {
     await rm(folder, { recursive: true });
