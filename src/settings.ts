@@ -139,11 +139,13 @@ function headerList(value: string): Record<string, string> {
     const name = item.slice(0, at).trim();
     if (at < 1 || !/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
       throw new Error('write headers as name=value, separated by commas');
-    try {
-      return [name, decodeURIComponent(item.slice(at + 1).trim())] as const;
-    } catch {
+    const text = item.slice(at + 1).trim();
+    if (/%(?![\da-f]{2})/i.test(text))
       throw new Error(`the value of ${name} is not percent-encoded: write % as %25`);
-    }
+    const value = decodeURIComponent(text);
+    if (!/^[\t\x20-\x7e]*$/.test(value))
+      throw new Error(`the value of ${name} has characters that no header may carry`);
+    return [name, value] as const;
   });
   return Object.fromEntries(pairs);
 }

@@ -35,7 +35,7 @@ export type SpanStart = {
   /** Null: it begins a trace. */
   parent: TraceContext | null;
   /** Whom it serves, or whom it calls; `internal` unless given. */
-  kind?: 'server' | 'client' | 'consumer' | 'internal';
+  kind?: 'server' | 'client' | 'internal';
   /** Asked for only where somebody records. */
   attributes?: () => Attributes;
   /** Unless it begins now. */
@@ -70,21 +70,3 @@ export const NO_TRACING: Tracing = {
   start: (_name, { parent }) => ({ context: parent, end: NOTHING }),
   stop: async () => {},
 };
-
-/** The work within a span, which ends as the work does. */
-export async function traced<T>(
-  tracing: Tracing,
-  name: string,
-  start: SpanStart,
-  work: (span: Span) => Promise<T>,
-): Promise<T> {
-  const span = tracing.start(name, start);
-  try {
-    const result = await work(span);
-    span.end();
-    return result;
-  } catch (error) {
-    span.end({ error: error instanceof Error ? error.name : 'Error' });
-    throw error;
-  }
-}

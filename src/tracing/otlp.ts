@@ -1,6 +1,6 @@
 // Traces for the operator's own collector, by OpenTelemetry's SDK over OTLP. Loaded only where a collector is named
 // (start.ts). Must never hold up or fail what is traced: spans that cannot be sent are dropped, and the log says so.
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { DiagLogLevel, diag, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import {
@@ -21,7 +21,7 @@ import {
 import type { Logger } from 'pino';
 import type { SpanEnd, TraceContext, Tracing } from '../trace.ts';
 import type { OtlpOptions } from './options.ts';
-import { watched } from './watched.ts';
+import { sdkLog, watched } from './watched.ts';
 
 /** Of the time for a stop; what has not been sent by then is dropped. */
 const STOP_MS = 2_000;
@@ -29,7 +29,6 @@ const STOP_MS = 2_000;
 const KINDS = {
   server: SpanKind.SERVER,
   client: SpanKind.CLIENT,
-  consumer: SpanKind.CONSUMER,
   internal: SpanKind.INTERNAL,
 } as const;
 
@@ -37,6 +36,7 @@ export function otlpTracing(
   { url, headers, serviceName, sampler, ratio }: OtlpOptions,
   { version, log }: { version: string; log: Logger },
 ): Tracing {
+  diag.setLogger(sdkLog(log), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const provider = new TracerProvider({
     // Each over the one before it: OTEL_RESOURCE_ATTRIBUTES in the middle, and a name that was told by its own setting last.
     resource: defaultResource()

@@ -1,5 +1,6 @@
 // An exporter that says in the log when spans cannot be sent, once, and when they can be again. Without it they would be
 // dropped in silence.
+import type { DiagLogger } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import type { SpanExporter } from '@opentelemetry/sdk-trace';
 import type { Logger } from 'pino';
@@ -26,6 +27,30 @@ export function watched(exporter: SpanExporter, url: string, log: Logger): SpanE
     forceFlush: async () => exporter.forceFlush?.(),
     shutdown: () => exporter.shutdown(),
   };
+}
+
+/**
+ * What else the SDK has to say: spans dropped because more come than are sent, variables it cannot read. Each sentence once as long as
+ * it says nothing else.
+ */
+export function sdkLog(log: Logger): DiagLogger {
+  let last = '';
+  const say = (message: string) => {
+    // How many they were is different each time.
+    const sentence = message.replaceAll(/\d+/g, '…');
+    if (sentence === last) return;
+    last = sentence;
+    log.warn({ detail: withoutSecrets(message) }, 'OpenTelemetry has something to say');
+  };
+  const nothing = () => {};
+  return { error: say, warn: say, info: nothing, debug: nothing, verbose: nothing };
+}
+
+/** It repeats URLs and values of headers that it cannot use. */
+function withoutSecrets(message: string): string {
+  return message
+    .replace(/invalid value \(.*\)/s, 'an invalid value')
+    .replaceAll(/https?:\/\/[^\s'"]+/g, maskedUrl);
 }
 
 /** A collector's answer may be a page: its first line tells enough. */

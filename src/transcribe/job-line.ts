@@ -62,12 +62,15 @@ export function jobAttributes({ id, account_id, run }: Job): Attributes {
   return { 'ringback.job.id': id, 'ringback.account.id': account_id, 'ringback.job.run': run };
 }
 
-/** A download is a run of its own, perhaps of another process: the rows tell how long it took, and the wait for it. */
+/**
+ * A download is a run of its own, perhaps of another process: the rows tell how long it took, and the wait for it. Of one that was
+ * begun again since, they do not.
+ */
 function earlier(
-  { fetched, started_at, created_at, waits_since }: Job,
+  { fetched, run, started_at, created_at, waits_since }: Job,
   { queue = 0 }: Milliseconds,
 ): Milliseconds {
-  if (!fetched || started_at === null) return {};
+  if (!fetched || started_at === null || run !== 2) return {};
   return {
     queue: queue + started_at.getTime() - created_at.getTime(),
     fetch: waits_since.getTime() - started_at.getTime(),

@@ -7,6 +7,7 @@ import { readSettings, SettingsError } from '../../src/settings.ts';
 import { traceOf } from '../../src/trace.ts';
 import { otlpOptions } from '../../src/tracing/options.ts';
 import { otlpTracing } from '../../src/tracing/otlp.ts';
+import { sdkLog } from '../../src/tracing/watched.ts';
 import { eventually } from '../rig/eventually.ts';
 import { startCollector } from '../rig/otlp.ts';
 import { startReceiver } from '../rig/receiver.ts';
@@ -82,6 +83,20 @@ test('its headers, the sampler and the resource are those of the standard variab
   await collector.close();
 });
 
+test('what the SDK has to say is in the log, once, without what is secret in it', () => {
+  const lines: Line[] = [];
+  const say = sdkLog(createLog('info', { write: (line) => lines.push(JSON.parse(line)) })).warn;
+  say('Dropped 12 spans because maxQueueSize reached');
+  say('Dropped 340 spans because maxQueueSize reached');
+  say('Header "x-key" has invalid value (s3cret-key\n) and will be ignored');
+  say("Could not parse export URL: 'http://u:s3cret-pw@host/?t=s3cret-token', falling back");
+  expect(lines.map(({ detail }) => detail)).toEqual([
+    'Dropped 12 spans because maxQueueSize reached',
+    'Header "x-key" has an invalid value and will be ignored',
+    "Could not parse export URL: 'http://…@host/?…', falling back",
+  ]);
+});
+
 test.for([
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'localhost:4317' }, 'OTEL_EXPORTER_OTLP_ENDPOINT: this is not a URL'],
   [
@@ -89,6 +104,11 @@ test.for([
     'OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not one of http/protobuf',
   ],
   [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key' }, 'OTEL_EXPORTER_OTLP_HEADERS: write headers as name=value'],
+  [
+    { OTEL_EXPORTER_OTLP_HEADERS: 'a=100%' },
+    'OTEL_EXPORTER_OTLP_HEADERS: the value of a is not percent-encoded',
+  ],
+  [{ OTEL_EXPORTER_OTLP_HEADERS: 'a=%0A' }, 'OTEL_EXPORTER_OTLP_HEADERS: the value of a has characters'],
   [{ OTEL_TRACES_SAMPLER_ARG: '2' }, 'OTEL_TRACES_SAMPLER_ARG: "2" is not a number from 0 to 1'],
 ] as const)('%j is refused by its name', ([settings, sentence]) => {
   expect(() => readSettings(settings)).toThrow(SettingsError);

@@ -184,6 +184,18 @@ test('one line a job and one an attempt, with ids, phases and sizes, and without
   for (const secret of SECRETS) expect(told).not.toContain(secret);
 });
 
+test('one that is cancelled has its line, too', async () => {
+  const receiver = await startHost({});
+  const app = await tracedApp({ RINGBACK_ROLE: 'api' });
+  const id = await submit(app.url, receiver, { traceparent: TRACEPARENT });
+  const cancel = () => app.call('POST', `/api/transcriptions/${id}/cancel`);
+  await cancel();
+  await cancel();
+  expect(app.log.filter(({ msg }) => msg === 'job ended')).toMatchObject([
+    { job: id, state: 'error', code: 'cancelled', trace: CALLER.trace },
+  ]);
+});
+
 test('the trace is in the rows: another process, started later, goes on with it', async () => {
   const receiver = await startHost({});
   const app = await tracedApp({ RINGBACK_ROLE: 'api' });
