@@ -1,5 +1,6 @@
 // How long the event loop stands still while the job of a long recording ends: its result rendered, with sentences and
 // subtitles, and written with its callback. `--hours N` of speech (10). Real database, no recognition.
+
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import type { Transcript } from '../src/speech/transcript.ts';
 import { openAudioFolder } from '../src/store/audio.ts';
 import { findJob, type Started, startJob } from '../src/store/jobs.ts';
 import { insertJob } from '../src/store/submissions.ts';
+import { NO_TRACING } from '../src/trace.ts';
 import { handleJob } from '../src/transcribe/handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from '../src/transcribe/held-runs.ts';
 import { ShortageWaits } from '../src/transcribe/waits.ts';
@@ -87,6 +89,8 @@ async function end(
       runs,
       shortages: new ShortageLog({ log, now: () => performance.now() }),
       waits: new ShortageWaits(),
+      tracing: NO_TRACING,
+      tally: { add: () => {} },
       log,
     },
     job,

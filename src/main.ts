@@ -55,6 +55,8 @@ import { forgetOthers, printOf, register } from './store/processes.ts';
 import { startRetention } from './store/retention.ts';
 import { inheritSecret } from './store/signing-secrets.ts';
 import { submitter } from './store/submissions.ts';
+import { otlpOptions } from './tracing/options.ts';
+import { startTracing } from './tracing/start.ts';
 import { cancelTranscription } from './transcribe/cancel.ts';
 import { fetchAudio } from './transcribe/fetch.ts';
 import { MINIMUM_RATE } from './transcribe/slow-host.ts';
@@ -118,6 +120,9 @@ async function start(
   refuseAddressOfNobody(settings);
   await mkdir(settings.dataDirectory, { recursive: true, mode: 0o700 });
 
+  const tracing = await startTracing(otlpOptions(settings), { version, log });
+  stops.push(['traces', () => tracing.stop()]);
+
   const broken = Promise.withResolvers<string>();
   const databaseUrl = settings.databaseUrl ?? (await embedded());
   async function embedded(): Promise<string> {
@@ -152,6 +157,7 @@ async function start(
     roles,
     apiKeys: has('api') ? settings.apiKeys : [],
     secretPrints: settings.signingSecrets.map(printOf),
+    places: has('transcribe') ? settings.workers : 0,
   };
   await register(db, self, storage, usesStorage(roles) ? audio : null);
   stops.push(['membership', startMembership({ db, self, log, now: () => performance.now() })]);
@@ -244,7 +250,7 @@ async function start(
     const server = await buildServer({
       db,
       submit: submitter(db),
-      cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback }, accountId, id),
+      cancelJob: (accountId, id) => cancelTranscription({ db, audio, callback, log }, accountId, id),
       listeners,
       queueDepth: () => countWaiting(db),
       limits: {
@@ -262,6 +268,7 @@ async function start(
           }
         : null,
       audio,
+      tracing,
       log,
       version,
       model: settings.model,
@@ -317,7 +324,9 @@ async function start(
       waits: new ShortageWaits(),
       callback,
       fetchAudio: fetchTo,
-      transcribe: (path, signal, account, how) => speech.transcribe({ path, signal, account, ...how }),
+      transcribe: (path, signal, account, how, onPhase) =>
+        speech.transcribe({ path, signal, account, ...how, onProgress: ({ phase }) => onPhase(phase) }),
+      tracing,
       addons: createAddons({
         languageModel: languageModelOf(settings),
         onFault: (error, addon) => log.error({ err: error, addon }, 'an add-on failed inside Ringback'),
@@ -338,6 +347,7 @@ async function start(
     const stopDeliver = await startDeliver({
       database: own,
       outbound,
+      tracing,
       log,
       shortages,
       secretsOf: signersOn(own.db, signingSecrets),

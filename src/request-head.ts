@@ -1,5 +1,6 @@
 // The head of a callback's request, as an attempt sends it and as it is shown later. Pure.
 import { type CallbackHeaders, headersFor } from './callback-headers.ts';
+import type { TraceContext } from './trace.ts';
 
 export type RequestHead = {
   /** Of the delivery: the same on every attempt and resend. */
@@ -14,13 +15,18 @@ export type RequestHead = {
   signature: string | null;
   /** Its owner's own; null: none. Sent to their own origin alone. */
   own: CallbackHeaders | null;
+  /** That the receiver may continue; absent: none. */
+  trace?: TraceContext | null;
   version: string;
 };
 
 export function requestHead(head: RequestHead): Record<string, string> {
+  const own = headersFor(head.url, head.own);
   return {
     'user-agent': `Ringback/${head.version}`,
-    ...headersFor(head.url, head.own),
+    // An owner who names a trace means that one: two halves of different traces would be none.
+    ...('traceparent' in own ? {} : head.trace),
+    ...own,
     'content-type': 'application/json',
     ...(head.isGzip && { 'content-encoding': 'gzip' }),
     'webhook-id': head.id,

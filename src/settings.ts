@@ -9,6 +9,14 @@ import { formatBytes, formatDuration, parseBytes, parseDuration } from './units.
 export const ROLES = ['api', 'transcribe', 'deliver'] as const;
 export type Role = (typeof ROLES)[number];
 export const LOG_FORMATS = ['json', 'pretty'] as const;
+export const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 export type Settings = {
@@ -48,6 +56,15 @@ export type Settings = {
   logLevel: (typeof LOG_LEVELS)[number];
   /** Null: by whether stdout is a terminal. */
   logFormat: (typeof LOG_FORMATS)[number] | null;
+  /** Of OpenTelemetry, by its own names. Null: no traces. */
+  otlpEndpoint: string | null;
+  otlpTracesEndpoint: string | null;
+  otlpHeaders: Record<string, string>;
+  otlpProtocol: 'http/protobuf';
+  otelServiceName: string | null;
+  otelSampler: (typeof SAMPLERS)[number];
+  otelSamplerRatio: number;
+  otelDisabled: boolean;
 };
 
 type Entry<K extends keyof Settings> = {
@@ -110,6 +127,27 @@ function url(value: string, protocols: readonly string[]): string {
   if (!parsed || !protocols.includes(parsed.protocol))
     throw new Error(`this is not a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
   return value;
+}
+
+/** A URL of somebody else's may have a password in it. */
+const shownUrl = (value: string | null) => (value === null ? 'not set' : new URL(value).origin);
+
+/** W3C Baggage's form, as OpenTelemetry has it: `api-key=secret,other=v%20alue`. */
+function headerList(value: string): Record<string, string> {
+  const pairs = items(value).map((item) => {
+    const at = item.indexOf('=');
+    const name = item.slice(0, at).trim();
+    if (at < 1 || !/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
+      throw new Error('write headers as name=value, separated by commas');
+    const text = item.slice(at + 1).trim();
+    if (/%(?![\da-f]{2})/i.test(text))
+      throw new Error(`the value of ${name} is not percent-encoded: write % as %25`);
+    const value = decodeURIComponent(text);
+    if (!/^[\t\x20-\x7e]*$/.test(value))
+      throw new Error(`the value of ${name} has characters that no header may carry`);
+    return [name, value] as const;
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** Whoever is told to call every interface calls their own machine, or nobody. */
@@ -479,6 +517,88 @@ export const SETTINGS = [
     parse: oneOf(LOG_FORMATS),
     unset: () => null,
     show: (value) => value ?? 'by the terminal',
+  }),
+  entry({
+    setting: 'otlpEndpoint',
+    variable: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    placeholder: 'URL',
+    fallback: null,
+    meaning:
+      'base of an OpenTelemetry collector, such as http://127.0.0.1:4318: traces go to /v1/traces there; unset: none are made',
+    parse: (value) => url(value, ['http:', 'https:']),
+    unset: () => null,
+    show: shownUrl,
+  }),
+  entry({
+    setting: 'otlpTracesEndpoint',
+    variable: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    placeholder: 'URL',
+    fallback: null,
+    meaning: 'the whole URL for traces, instead',
+    parse: (value) => url(value, ['http:', 'https:']),
+    unset: () => null,
+    show: shownUrl,
+  }),
+  entry({
+    setting: 'otlpHeaders',
+    variable: 'OTEL_EXPORTER_OTLP_HEADERS',
+    placeholder: 'LIST',
+    fallback: null,
+    secret: true,
+    meaning: 'headers for the collector, name=value, separated by commas, values percent-encoded',
+    parse: headerList,
+    unset: () => ({}),
+    show: (value) => configured(Object.keys(value)),
+  }),
+  entry({
+    setting: 'otlpProtocol',
+    variable: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+    placeholder: 'NAME',
+    fallback: 'http/protobuf',
+    meaning: 'http/protobuf alone, which collectors take at port 4318',
+    parse: oneOf(['http/protobuf']),
+    show: text,
+  }),
+  entry({
+    setting: 'otelServiceName',
+    variable: 'OTEL_SERVICE_NAME',
+    placeholder: 'NAME',
+    fallback: null,
+    meaning: 'service.name in traces; unset: that of OTEL_RESOURCE_ATTRIBUTES, or ringback',
+    parse: text,
+    unset: () => null,
+    show: (value) => value ?? 'ringback',
+  }),
+  entry({
+    setting: 'otelSampler',
+    variable: 'OTEL_TRACES_SAMPLER',
+    placeholder: 'NAME',
+    fallback: 'parentbased_always_on',
+    meaning: `which traces are recorded: ${SAMPLERS.join(', ')}`,
+    parse: oneOf(SAMPLERS),
+    show: text,
+  }),
+  entry({
+    setting: 'otelSamplerRatio',
+    variable: 'OTEL_TRACES_SAMPLER_ARG',
+    placeholder: 'N',
+    fallback: '1',
+    meaning: 'of the samplers with a ratio: the part of all traces, from 0 to 1',
+    parse: (value) => {
+      const ratio = Number(value);
+      if (!(ratio >= 0 && ratio <= 1)) throw new Error(`"${value}" is not a number from 0 to 1`);
+      return ratio;
+    },
+    show: text,
+  }),
+  entry({
+    setting: 'otelDisabled',
+    variable: 'OTEL_SDK_DISABLED',
+    placeholder: 'BOOLEAN',
+    fallback: 'false',
+    meaning: 'true: no traces are made, whatever collector is named',
+    parse: (value) => oneOf(['true', 'false'])(value.toLowerCase()) === 'true',
+    show: text,
   }),
 ] as const;
 

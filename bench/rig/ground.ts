@@ -1,4 +1,5 @@
 // What the delivery benchmarks stand on: an embedded PostgreSQL on a temporary folder, the tables, many deliveries.
+
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -12,6 +13,7 @@ import { generateSecret } from '../../src/signature.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
 import { startEmbedded } from '../../src/store/embedded.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { NO_TRACING } from '../../src/trace.ts';
 
 const BODY_BYTES = 2_000;
 const WAL_MB = 800;
@@ -97,6 +99,7 @@ export async function openGround({ used = false } = {}): Promise<Ground> {
         random: Math.random,
         log: pino({ level: 'silent' }),
         shortages: { found: () => {} },
+        tracing: NO_TRACING,
         ...options,
       }),
     clear: async () => {

@@ -8,6 +8,8 @@ import { HIDDEN_BYTES } from '../outbound/round-trip.ts';
 import { shortageOf } from '../shortage.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import type { Claimed, Recorded } from '../store/leases.ts';
+import { NO_TRACING, type Span, type Tracing } from '../trace.ts';
+import { attemptAttributes, attemptEnd, attemptLine } from './attempt-log.ts';
 import type { HealthOutcome } from './breaker.ts';
 import type { HostOutcome } from './host-breaker.ts';
 import { type AttemptOutcome, notSent, post } from './post.ts';
@@ -30,6 +32,7 @@ export type AttemptDeps = {
   now: () => Date;
   random: () => number;
   shortages: Pick<ShortageLog, 'found'>;
+  tracing: Tracing;
   log: Logger;
 };
 
@@ -56,15 +59,13 @@ export async function attempt(
 ): Promise<Landed | null> {
   const result = await sent(deps, claimed, signal, isWanted);
   if (result === null) return null;
-  const { startedAt, outcome } = result;
+  const { startedAt, outcome, span } = result;
   // All but a success have no payload to leave out: their only form is what a receiver called too large.
   const form = claimed.event === 'success' ? claimed.form : 'reference';
   // One look at the wall clock per attempt: should it step in between, a Retry-After date is judged by the right time.
   const answeredAt = new Date(startedAt.getTime() + outcome.durationMs);
   const judged = verdict({ outcome, form, packed: claimed.gzip, now: answeredAt });
   if (outcome.shortage !== null) deps.shortages.found(outcome.shortage, 'a callback');
-  else if (outcome.errorDetail)
-    deps.log.info({ delivery: claimed.id, detail: outcome.errorDetail }, 'why an attempt failed');
   const recorded: Recorded = {
     endpointId: claimed.endpointId,
     token: claimed.token,
@@ -88,6 +89,8 @@ export async function attempt(
     },
     next: decide(deps, claimed, judged, outcome),
   };
+  span.end(attemptEnd(outcome, recorded));
+  deps.log.info(attemptLine({ claimed, recorded, outcome, trace: span.context }), 'callback attempted');
   return {
     recorded,
     health: healthOutcome(judged, outcome.status),
@@ -97,7 +100,7 @@ export async function attempt(
   };
 }
 
-type Sent = { startedAt: Date; outcome: AttemptOutcome };
+type Sent = { startedAt: Date; outcome: AttemptOutcome; span: Span };
 
 /** What we are short of before there is a request to send (the account's secrets, memory to compress in) is an outcome too. */
 async function sent(
@@ -117,19 +120,29 @@ async function sent(
     secrets = await deps.secretsOf(claimed.accountId, claimed.webhookId);
   } catch (error) {
     if (shortageOf(error) === null) throw error;
-    return { startedAt: deps.now(), outcome: notSent(failureOf(error, null)) };
+    return {
+      startedAt: deps.now(),
+      outcome: notSent(failureOf(error, null)),
+      span: NO_TRACING.start('', { parent: claimed.trace }),
+    };
   }
   if (!isWanted()) return null;
   const startedAt = deps.now();
+  const span = deps.tracing.start('callback attempt', {
+    parent: claimed.trace,
+    kind: 'client',
+    attributes: () => attemptAttributes(claimed),
+  });
   const request = prepare({
     delivery: { ...claimed, body, ...(gzippedBody && { gzippedBody }) },
     attempt: claimed.attempt,
     secrets,
     now: startedAt,
     version: deps.version,
+    trace: span.context,
   });
   const outcome = await post(request, { outbound: deps.outbound, deadlineMs: deps.deadlineMs, signal });
-  return { startedAt, outcome };
+  return { startedAt, outcome, span };
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { CallbackHeaders } from '../callback-headers.ts';
 import { requestHead } from '../request-head.ts';
 import { sign } from '../signature.ts';
+import type { TraceContext } from '../trace.ts';
 
 export type PreparableDelivery = {
   /** The `webhook-id`: the same on every attempt and resend. */
@@ -32,6 +33,8 @@ export type PrepareOptions = {
   /** The worker's clock: receivers compare it with theirs. */
   now: Date;
   version: string;
+  /** That the receiver may continue; absent: none. */
+  trace?: TraceContext | null;
 };
 
 /**
@@ -39,7 +42,7 @@ export type PrepareOptions = {
  * body, and the official libraries verify text only.
  */
 export function prepare(options: PrepareOptions): PreparedRequest {
-  const { delivery, attempt, secrets, now, version } = options;
+  const { delivery, attempt, secrets, now, version, trace = null } = options;
   const timestamp = Math.floor(now.getTime() / 1000);
   return {
     url: delivery.url,
@@ -52,6 +55,7 @@ export function prepare(options: PrepareOptions): PreparedRequest {
       timestamp,
       signature: sign(secrets, delivery.id, timestamp, delivery.body),
       own: delivery.headers ?? null,
+      trace,
       version,
     }),
     body: delivery.gzippedBody ?? delivery.body,

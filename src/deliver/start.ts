@@ -85,20 +85,7 @@ export async function startDeliver(deps: DeliverDeps): Promise<() => Promise<voi
       const landed = await attempt(attemptDeps, claimed, mayGo, isWanted);
       if (!landed) return null;
       const { recorded } = landed;
-      const { number, outcome, status, durationMs, errorClass } = recorded.attempt;
-      log.info(
-        {
-          delivery: claimed.id,
-          attempt: number,
-          outcome,
-          status,
-          error: errorClass,
-          took_ms: Math.round(durationMs),
-          next: recorded.next.state,
-          wait_ms: recorded.next.waitMs,
-        },
-        'callback attempted',
-      );
+      const { outcome, status } = recorded.attempt;
       if (status !== null) rest.over();
       outcomes.add(outcome);
       const delivered = recorded.next.state === 'delivered';

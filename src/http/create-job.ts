@@ -11,6 +11,7 @@ import { ownFileId } from '../store/job-record.ts';
 import { metadataOf } from '../store/metadata.ts';
 import type { Json } from '../store/schema.ts';
 import type { Submit } from '../store/submissions.ts';
+import { traceIdOf } from '../trace.ts';
 import { type JobRequest, type JudgeUrl, readJobRequest } from './job-request.ts';
 import type { QueueLimit } from './limits.ts';
 import { storeData, type UploadDeps } from './upload.ts';
@@ -68,6 +69,7 @@ export async function createJob(
     request: withoutSecrets(sent.audio_url === audioUrl ? sent : { ...sent, audio_url: audioUrl }),
     customMetadata: metadata,
     callback,
+    trace: request.trace,
     notes: request.notes,
   };
   const result_url = `${publicUrl()}${prefix}/${id}`;
@@ -79,6 +81,9 @@ export async function createJob(
       throw new HttpError('request_invalid', { sentences: [NO_UPLOAD], cause: error });
     throw error;
   }
-  request.log.info({ job: id, callback: job.callback !== null }, 'job accepted');
+  request.log.info(
+    { job: id, callback: job.callback !== null, account: request.account, trace: traceIdOf(request.trace) },
+    'job accepted',
+  );
   return answer;
 }

@@ -6,6 +6,7 @@ import type { Db } from '../store/database.ts';
 import { type Figures, readFigures } from '../store/figures.ts';
 import { type DatabaseProbe, within } from './database-probe.ts';
 import type { Listeners } from './listeners.ts';
+import { RunDurations } from './run-durations.ts';
 import { getMetrics } from './schemas/server.ts';
 
 export type MetricsDeps = {
@@ -45,6 +46,20 @@ export function metricsRoutes(
     'ringback_oldest_undelivered_seconds',
     'Age of the oldest callback that is neither delivered nor given up; 0: there is none',
   );
+  const oldestQueued = gauge(
+    'ringback_oldest_queued_seconds',
+    'Age of the oldest transcription that waits for a place; 0: none waits',
+  );
+  const oldestDue = gauge(
+    'ringback_oldest_due_seconds',
+    'How long a callback has been due without being sent, at an endpoint that may be called; 0: there is none',
+  );
+  const places = gauge('ringback_transcription_places', 'Transcriptions that all processes can do at a time');
+  const busy = gauge('ringback_transcription_places_busy', 'Transcriptions under way, in all processes');
+  const downloads = gauge('ringback_downloads', 'Downloads of audio under way, in all processes');
+  const processes = gauge('ringback_processes', 'Processes that live on this database, by role', ['role']);
+  const endpoints = gauge('ringback_endpoints', 'Endpoints, by the state of their breaker', ['state']);
+  const runs = new RunDurations(registers);
   const attempts = new Counter({
     name: 'ringback_delivery_attempts_total',
     help: 'Attempts to deliver a callback, by outcome, of all processes',
@@ -75,7 +90,15 @@ export function metricsRoutes(
   const show = (figures: Figures, queued: number) => {
     for (const [state, count] of Object.entries(figures.jobs)) jobs.set({ state }, count);
     for (const [state, count] of Object.entries(figures.deliveries)) deliveries.set({ state }, count);
+    for (const [role, count] of Object.entries(figures.processes)) processes.set({ role }, count);
+    for (const [state, count] of Object.entries(figures.endpoints)) endpoints.set({ state }, count);
     oldest.set(figures.oldestUndelivered);
+    oldestQueued.set(figures.oldestQueued);
+    oldestDue.set(figures.oldestDue);
+    places.set(figures.places);
+    busy.set(figures.busy.transcribe);
+    downloads.set(figures.busy.fetch);
+    runs.told = figures.runs;
     depth.set(queued);
     attempts.reset();
     for (const { outcome, attempts: count } of figures.attempts) attempts.inc({ outcome }, count);
@@ -83,8 +106,9 @@ export function metricsRoutes(
 
   // What was true a while ago must not look as if it were now.
   const forget = () => {
-    for (const one of [jobs, deliveries, attempts]) one.reset();
-    for (const one of [oldest, depth]) one.set(Number.NaN);
+    for (const one of [jobs, deliveries, attempts, processes, endpoints]) one.reset();
+    for (const one of [oldest, depth, oldestQueued, oldestDue, places, busy, downloads]) one.set(Number.NaN);
+    runs.told = null;
     up.set(0);
   };
 

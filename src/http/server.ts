@@ -15,6 +15,7 @@ import { withoutNulls } from '../nulls.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import { serverVersion } from '../store/database.ts';
 import { countQueued } from '../store/jobs.ts';
+import type { Tracing } from '../trace.ts';
 import { inTurns } from '../turns.ts';
 import { AnswerRoom } from './answer-room.ts';
 import { auditRoutes } from './audit.ts';
@@ -53,6 +54,7 @@ import { sentRequestRoutes } from './sent-requests.ts';
 import { type SigningSecretDeps, signingSecretRoutes } from './signing-secrets.ts';
 import { statsRoutes } from './stats.ts';
 import { type TestCallbackDeps, testCallbackRoutes } from './test-callbacks.ts';
+import { traceRequests } from './traces.ts';
 import { uploadRoutes } from './upload.ts';
 import { unstorable } from './validation.ts';
 import { validatorCompiler } from './validator.ts';
@@ -88,6 +90,7 @@ export type HttpDeps = Omit<JobDeps & OpenaiDeps, Shared> &
   TestCallbackDeps &
   WebhookDeps & {
     log: FastifyBaseLogger;
+    tracing: Tracing;
     shortages: ShortageLog;
     findAccount: FindAccount;
     limits: Limits;
@@ -104,7 +107,7 @@ const CORS = {
   'access-control-allow-methods': 'GET,HEAD,PUT,PATCH,POST,DELETE',
   // The star does not stand for `authorization`, but for the dozen headers that OpenAI's client adds in a browser.
   'access-control-allow-headers':
-    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id,*',
+    'x-gladia-key,x-gladia-version,authorization,content-type,idempotency-key,last-event-id,traceparent,tracestate,*',
   'access-control-expose-headers':
     'retry-after,idempotent-replayed,x-request-id,x-should-retry,x-ringback-transcription,x-ratelimit-limit,x-ratelimit-remaining,x-ratelimit-reset',
 } as const;
@@ -137,6 +140,7 @@ export async function buildServer(given: HttpDeps): Promise<FastifyInstance> {
   server.decorateRequest('exactText', null);
   server.decorateRequest('bodyIsRead', null);
 
+  traceRequests(server, deps.tracing);
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(CORS);
     // Before its body is waited for.

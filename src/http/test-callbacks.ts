@@ -44,6 +44,7 @@ export function testCallbackRoutes(server: FastifyInstance, deps: TestCallbackDe
       gzip: asked.compression === 'gzip',
       waitMs: 0,
       test: true,
+      trace: request.trace,
     };
     const id = await db.commit((trx) => openDelivery(trx, delivery));
     const row = await findDelivery(db, request.account, id);

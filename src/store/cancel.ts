@@ -8,6 +8,8 @@ export type Cancelled = {
   job: JobRow;
   /** Audio downloaded for it: its row is gone, its file is the caller's to remove. */
   audioId: string | null;
+  /** By this very call: it had not ended before. */
+  isNew: boolean;
 };
 
 /** One transaction with the error callback. What has ended already is left as it is; undefined: there is no such job. */
@@ -26,10 +28,10 @@ export function cancelJob(
       .forUpdate()
       .executeTakeFirst();
     if (!job) return undefined;
-    if (job.state === 'done' || job.state === 'error') return { job, audioId: null };
+    if (job.state === 'done' || job.state === 'error') return { job, audioId: null, isNew: false };
     const end = endOf(endable(job));
     const audioId = job.fetched ? job.audio_id : null;
     if (audioId !== null) await trx.deleteFrom('audio').where('id', '=', audioId).execute();
-    return { job: { ...job, ...(await failJob(trx, id, end)) }, audioId };
+    return { job: { ...job, ...(await failJob(trx, id, end)) }, audioId, isNew: true };
   });
 }

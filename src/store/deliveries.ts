@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { CallbackHeaders } from '../callback-headers.ts';
 import type { DeliveryEvent, DeliveryForm, DeliveryState, Method } from '../delivery.ts';
+import type { TraceContext } from '../trace.ts';
 import { cancelDeliveriesWhere } from './cancel-deliveries.ts';
 import { deliveryChange } from './changes.ts';
 import type { Db, TellingDb, TellingTrx } from './database.ts';
@@ -40,6 +41,8 @@ export type NewDelivery = (Bodies | { bodiesOf: (ended: EndedRow) => Bodies }) &
   waitMs: number;
   /** Asked for as a test; false by default. */
   test?: boolean;
+  /** Of what it comes from; absent: none. */
+  trace?: TraceContext | null;
 };
 
 /** Part of the transaction that ends the job: the delivery and its endpoint's due time exist with the result or not at all. */
@@ -86,6 +89,7 @@ async function insertDelivery(trx: TellingTrx, delivery: NewDelivery, endpointId
       )}`,
       reference_body: referenceBody,
       headers: delivery.headers ? JSON.stringify(delivery.headers) : null,
+      trace: delivery.trace ? JSON.stringify(delivery.trace) : null,
       due_at: sql`now() + ${delivery.waitMs} * interval '1 millisecond'`,
     })
     .returning(deliveryChange)
@@ -113,7 +117,7 @@ export async function recordOf(
   return row;
 }
 
-export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body'> & {
+export type DeliveryRow = Omit<Selectable<Schema['delivery']>, 'full_body' | 'reference_body' | 'trace'> & {
   bytes: number | null;
   /** With the id: its {@link Place} in the list. */
   place_at: number;

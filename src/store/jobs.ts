@@ -19,7 +19,16 @@ export type JobRow = Selectable<Schema['job']>;
 
 export type Started = Pick<
   JobRow,
-  'id' | 'run' | 'refunded' | 'account_id' | 'audio_url' | 'audio_id' | 'fetched'
+  | 'id'
+  | 'run'
+  | 'refunded'
+  | 'account_id'
+  | 'audio_url'
+  | 'audio_id'
+  | 'fetched'
+  | 'trace'
+  | 'waits_since'
+  | 'started_at'
 > & {
   /** As it was sent, but with numbers to count with. */
   request: Record<string, Json>;
@@ -151,7 +160,7 @@ export function parkFetched(
     await trx.insertInto('audio').values(audio).execute();
     await trx
       .updateTable('job')
-      .set({ audio_id: audio.id, fetched: true, lease_until: INFINITY })
+      .set({ audio_id: audio.id, fetched: true, lease_until: INFINITY, waits_since: sql`now()` })
       .where('id', '=', id)
       .execute();
     return 'written';
@@ -185,6 +194,7 @@ export function handBackJob(
       .set({
         state: 'queued',
         lease_until: null,
+        waits_since: sql`now()`,
         start_after: sql`now() + ${delaySeconds} * interval '1 second'`,
         ...(!counts && { refunded: sql`refunded + 1` }),
       })
@@ -403,7 +413,7 @@ export async function expireRuns(
       if (runsOf(row) < MAX_RUNS) {
         const { change } = await trx
           .updateTable('job')
-          .set({ state: 'queued', lease_until: null })
+          .set({ state: 'queued', lease_until: null, waits_since: sql`now()` })
           .where('id', '=', row.id)
           .returning(jobChange)
           .executeTakeFirstOrThrow();

@@ -16,6 +16,7 @@ import type {
   Method,
   Trigger,
 } from '../delivery.ts';
+import type { TraceContext } from '../trace.ts';
 import { plainArray } from './array.ts';
 import { changedAt, type DeliveryChange, deliveryChange } from './changes.ts';
 import type { Db, TellingDb, Trx } from './database.ts';
@@ -49,6 +50,9 @@ export type Claimed = {
   gzip: boolean;
   /** Its owner's own, secret; null: none. */
   headers: CallbackHeaders | null;
+  jobId: string;
+  /** Of what it comes from; null: none. */
+  trace: TraceContext | null;
   /** Of the body. */
   bytes: number;
   /** Null: it is large, and read when it is sent (readBody). */
@@ -262,6 +266,8 @@ export async function claimDeliveries(
     trigger: Trigger;
     gzip: boolean;
     headers: CallbackHeaders | null;
+    job_id: string;
+    trace: TraceContext | null;
     bytes: number;
     body: string | null;
   }>`${prepared('claim_deliveries')}
@@ -294,7 +300,7 @@ export async function claimDeliveries(
     -- claim at 20,000 rows instead of 0.4.
     WHERE delivery.id = ANY(ARRAY(SELECT id FROM due UNION ALL SELECT id FROM probe))
     RETURNING delivery.endpoint_id, delivery.token, delivery.id, delivery.account_id, webhook_id, url, method, event, form, attempts, step,
-      trigger, gzip, headers, ${bodyBytes} AS bytes,
+      trigger, gzip, headers, job_id, trace, ${bodyBytes} AS bytes,
       CASE WHEN ${bodyBytes} <= ${TAKEN_ALONG_BYTES}::int THEN convert_from(${body}, 'UTF8') END AS body`.execute(
     db,
   );
@@ -313,6 +319,8 @@ export async function claimDeliveries(
     trigger: row.trigger,
     gzip: row.gzip,
     headers: row.headers,
+    jobId: row.job_id,
+    trace: row.trace,
     bytes: row.bytes,
     // As text it travels at half the size of bytea's hexadecimal.
     body: row.body === null ? null : Buffer.from(row.body),

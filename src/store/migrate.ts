@@ -24,6 +24,7 @@ import * as inbox from './migrations/0018_inbox.ts';
 import * as callbackHeaders from './migrations/0019_callback_headers.ts';
 import * as webhook from './migrations/0020_webhook.ts';
 import * as audit from './migrations/0021_audit.ts';
+import * as telemetry from './migrations/0022_telemetry.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001_foundation': foundation,
@@ -47,6 +48,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0019_callback_headers': callbackHeaders,
   '0020_webhook': webhook,
   '0021_audit': audit,
+  '0022_telemetry': telemetry,
 };
 
 /** Throws when the schema is newer than this program, or when a migration fails. */

@@ -35,7 +35,8 @@ type Rules = {
   limited: RawBuilder<unknown>;
 };
 
-const TRANSCRIBING = sql`lease_until < 'infinity' AND audio_id IS NOT NULL`;
+/** Among the rows that are processing: those that have a place. */
+export const TRANSCRIBING = sql`lease_until < 'infinity' AND audio_id IS NOT NULL`;
 const STAGES: Record<Stage, Rules> = {
   fetch: {
     waits: sql`state = 'queued' AND audio_id IS NULL`,
@@ -50,6 +51,9 @@ const STAGES: Record<Stage, Rules> = {
     limited: TRANSCRIBING,
   },
 };
+
+/** Jobs whose audio is here, and that wait for a place. */
+export const TRANSCRIBE_WAITS = STAGES.transcribe.waits;
 
 /** One that was put back for want of something waits for its time. */
 const READY = sql`(start_after IS NULL OR start_after <= now())`;
@@ -147,8 +151,6 @@ async function lockOne(trx: Trx, candidates: readonly string[]): Promise<string 
 export async function countWaiting(db: Db): Promise<number> {
   const { rows } = await sql<{ waiting: number }>`
     SELECT (SELECT count(*) FROM job WHERE state = 'queued')
-      + (SELECT count(*) FROM job WHERE ${STAGES.transcribe.waits} AND state = 'processing') AS waiting`.execute(
-    db,
-  );
+      + (SELECT count(*) FROM job WHERE ${TRANSCRIBE_WAITS} AND state = 'processing') AS waiting`.execute(db);
   return rows[0]?.waiting ?? 0;
 }

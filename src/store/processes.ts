@@ -16,6 +16,8 @@ export type Self = {
   roles: readonly string[];
   apiKeys: readonly string[];
   secretPrints: readonly string[];
+  /** Transcriptions it does at a time; absent: none. */
+  places?: number;
 };
 
 /** What identifies a secret without telling it. */
@@ -55,7 +57,10 @@ export function register(
   });
 }
 
-async function insertSelf(db: Db | Trx, { id, roles, apiKeys, secretPrints }: Self): Promise<void> {
+async function insertSelf(
+  db: Db | Trx,
+  { id, roles, apiKeys, secretPrints, places = 0 }: Self,
+): Promise<void> {
   await db
     .insertInto('process')
     .values({
@@ -64,6 +69,7 @@ async function insertSelf(db: Db | Trx, { id, roles, apiKeys, secretPrints }: Se
       pid: process.pid,
       pid_space: await pidSpace(),
       roles: [...roles],
+      places,
       key_hashes: apiKeys.map(hashOfKey),
       secret_prints: [...secretPrints],
     })

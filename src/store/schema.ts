@@ -17,6 +17,7 @@ import type {
 import type { JobErrorCode } from '../errors.ts';
 import type { InboxRequestState, ToldAnswer } from '../inbox.ts';
 import type { JobState } from '../job.ts';
+import type { TraceContext } from '../trace.ts';
 import type { WebhookEvent, WebhookPayload } from '../webhook.ts';
 
 /** A number that JavaScript would write otherwise is an object of `JSON.rawJSON` (exact-json.ts). */
@@ -87,6 +88,10 @@ export type Schema = {
     callback_format: CallbackFormat | null;
     /** What was made of a request that was not quite right; null: nothing. */
     request_notes: JSONColumnType<string[]> | null;
+    /** Of the request that made it; null: none. */
+    trace: JSONColumnType<TraceContext> | null;
+    /** When it last came to wait for a place: made, put back, or downloaded. */
+    waits_since: Generated<Date>;
     created_at: Generated<Date>;
     started_at: Date | null;
     completed_at: Date | null;
@@ -170,6 +175,8 @@ export type Schema = {
     gzip: Generated<boolean>;
     /** Secret: shown to nobody. */
     headers: JSONColumnType<CallbackHeaders> | null;
+    /** Of what it came from; null: none. */
+    trace: JSONColumnType<TraceContext> | null;
     full_body: Buffer | null;
     reference_body: Buffer | null;
     state: Generated<DeliveryState>;
@@ -255,6 +262,15 @@ export type Schema = {
     outcome: string;
     attempts: number;
   };
+  /** Runs of jobs that came to their end, by how long they took. */
+  run_total: {
+    outcome: string;
+    /** Seconds: they took no longer, and longer than the next smaller one. */
+    le: number;
+    runs: number;
+    /** All of theirs together. */
+    seconds: number;
+  };
   /** One row. */
   installation: {
     single: Generated<true>;
@@ -271,6 +287,8 @@ export type Schema = {
     /** Within which `pid` is a number of its own: a container. */
     pid_space: string | null;
     roles: string[];
+    /** Transcriptions it does at a time. */
+    places: Generated<number>;
     /** Of the keys in its RINGBACK_API_KEYS. */
     key_hashes: Buffer[];
     secret_prints: string[];

@@ -2,6 +2,7 @@
 // may be sent. Those of requests that come at the same time share a transaction.
 import { sql } from 'kysely';
 import type { Callback } from '../delivery.ts';
+import type { TraceContext } from '../trace.ts';
 import type { Subscriber } from '../webhook.ts';
 import { Batches } from './batches.ts';
 import { type JobChange, jobChange } from './changes.ts';
@@ -24,6 +25,8 @@ export type NewJob = {
   callback: Callback | null;
   /** What was made of the request; absent: nothing. */
   notes?: readonly string[] | null;
+  /** Of the request; absent: none. */
+  trace?: TraceContext | null;
 };
 
 export type Submission = { job: NewJob; keep: { keyed: KeyedRequest; answer: Answer } | null };
@@ -96,11 +99,11 @@ async function insertRows(trx: TellingTrx, rows: readonly Row[]): Promise<void> 
     subscribers: Subscriber[] | null;
   }>`${prepared('insert_jobs')}
     INSERT INTO job (id, account_id, audio_url, audio_id, request, custom_metadata, callback_url, callback_method,
-      callback_form, callback_gzip, callback_headers, callback_format, request_notes)
+      callback_form, callback_gzip, callback_headers, callback_format, request_notes, trace)
     SELECT * FROM json_to_recordset(${`[${rows.map(({ json }) => json).join(',')}]`}::json) AS new (
       id uuid, account_id uuid, audio_url text, audio_id uuid, request json, custom_metadata jsonb, callback_url text,
       callback_method text, callback_form text, callback_gzip boolean,
-      callback_headers json, callback_format text, request_notes json)
+      callback_headers json, callback_format text, request_notes json, trace json)
     RETURNING ${jobChange}, ${heardBy('created')}`
     .execute(trx)
     .catch((error: { constraint?: unknown }) => {
@@ -130,6 +133,7 @@ function rowOf({ job, keep }: Submission): Row {
     callback_headers: job.callback?.headers ?? undefined,
     callback_format: job.callback?.format ?? undefined,
     request_notes: job.notes?.length ? job.notes : undefined,
+    trace: job.trace ?? undefined,
   });
   return { job, keep, json };
 }

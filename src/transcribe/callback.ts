@@ -6,6 +6,7 @@ import type { JobErrorCode } from '../errors.ts';
 import { type Bodies, type EndedRow, JOB_RESULT, type NewDelivery } from '../store/deliveries.ts';
 import { renderRecordBody } from '../store/record-body.ts';
 import type { Json } from '../store/schema.ts';
+import type { TraceContext } from '../trace.ts';
 import { formOf, renderNotice, type Subscriber, webhookEvent } from '../webhook.ts';
 
 export type CallbackSettings = {
@@ -20,6 +21,7 @@ type Job = {
   account_id: string;
   custom_metadata: Record<string, Json> | null;
   callback: Callback | null;
+  trace?: TraceContext | null;
 };
 type End = { result: Buffer } | { error: { code: JobErrorCode; message: string } };
 
@@ -77,7 +79,7 @@ function outcomeForWebhooks(end: End): CallbackOutcome {
 }
 
 function headOf({ firstWaitMs }: CallbackSettings, job: Job, { event }: CallbackOutcome) {
-  return { accountId: job.account_id, jobId: job.id, event, waitMs: firstWaitMs() };
+  return { accountId: job.account_id, jobId: job.id, event, trace: job.trace ?? null, waitMs: firstWaitMs() };
 }
 
 type Shape = { outcome: CallbackOutcome; form: DeliveryForm; format: CallbackFormat };

@@ -5,16 +5,21 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { JobError } from '../errors.ts';
 import { MAX_RUNS } from '../job.ts';
+import { maskedUrl } from '../mask.ts';
 import { isSuspect, shortageOf } from '../shortage.ts';
 import type { ShortageLog } from '../shortage-log.ts';
 import type { AudioFolder, NewAudio } from '../store/audio.ts';
 import type { Database } from '../store/database.ts';
 import { finishJob, handBackJob, type JobEnd, parkFetched, runsOf, type Started } from '../store/jobs.ts';
+import type { TraceContext, Tracing } from '../trace.ts';
 import { type CallbackSettings, renderEnd } from './callback.ts';
 import { type DownloadDeps, downloadAudio } from './download.ts';
 import type { HeldRuns } from './held-runs.ts';
+import { jobAttributes, jobLine } from './job-line.ts';
+import { Phases } from './phases.ts';
 import { renderResult } from './result.ts';
 import { type RunDeps, type RunOutcome, runJob } from './run.ts';
+import type { RunTally } from './run-tally.ts';
 import type { ShortageWaits } from './waits.ts';
 
 export type HandlerDeps = RunDeps &
@@ -25,11 +30,18 @@ export type HandlerDeps = RunDeps &
     runs: HeldRuns;
     shortages: ShortageLog;
     waits: ShortageWaits;
+    tracing: Tracing;
+    tally: Pick<RunTally, 'add'>;
     log: Logger;
   };
 
 export function handleJob(deps: HandlerDeps, job: Started, stopping: AbortSignal): Promise<void> {
-  return deps.runs.during(job, stopping, (signal) => runToEnd(deps, job, { stopping, signal }));
+  const started = performance.now();
+  const phases = new Phases({ ...deps, trace: job.trace, attributes: () => jobAttributes(job) });
+  phases.past('queue', job.waits_since, job.claimed_at);
+  return deps.runs.during(job, stopping, (signal) =>
+    runToEnd(deps, job, { stopping, signal, started, phases }),
+  );
 }
 
 type Signals = {
@@ -38,44 +50,46 @@ type Signals = {
   signal: AbortSignal;
 };
 
-async function runToEnd(deps: HandlerDeps, job: Started, { stopping, signal }: Signals): Promise<void> {
-  const started = performance.now();
-  const ended = await endOf(deps, job, { signal, stopping, started });
+type Run = Signals & {
+  /** By performance.now(). */
+  started: number;
+  phases: Phases;
+};
+
+async function runToEnd(deps: HandlerDeps, job: Started, run: Run): Promise<void> {
+  const { stopping, signal, started, phases } = run;
+  const ended = await endOf(deps, job, run);
   if (signal.aborted) {
     if (stopping.aborted) await persist(deps, job, stopping, () => handBackJob(deps.db, job));
     return;
   }
   if (ended !== null && 'short' in ended) return putBack(deps, job, ended.short, stopping);
   deps.waits.over(job.id);
-  const took_ms = Math.round(performance.now() - started);
-  if (ended === null) return deps.log.info({ job: job.id, run: job.run, took_ms }, 'audio downloaded');
-  const { end, envelopes } = ended;
-  const { ending } = end;
-  const written = await persist(deps, job, stopping, () => finishJob(deps.db, job.id, job.run, end));
+  const tookMs = () => performance.now() - started;
+  if (ended === null)
+    return deps.log.debug(
+      { job: job.id, run: job.run, took_ms: Math.round(tookMs()), phases_ms: phases.ms },
+      'audio downloaded',
+    );
+  const { end } = ended;
+  const written = await phases.during('commit', (context) =>
+    persist(deps, job, stopping, () => finishJob(deps.db, job.id, job.run, from(context, end))),
+  );
   // Not after an unknown outcome: the row may still name the file. If it does not, the sweep of orphans finds it.
   const isWritten = written === 'written' || written === 'already';
-  if (isWritten && job.fetched && job.audio_id !== null && 'error' in ending)
-    await deps.audio.remove(job.audio_id);
-  deps.log.info(
-    {
-      job: job.id,
-      run: job.run,
-      state: 'error' in ending ? 'error' : 'done',
-      ...('error' in ending
-        ? { code: ending.error.code }
-        : { audio_seconds: ending.duration, ...failedAddons(envelopes) }),
-      took_ms,
-      written,
-    },
-    'job ended',
-  );
+  const failed = 'error' in end.ending;
+  if (isWritten && job.fetched && job.audio_id !== null && failed) await deps.audio.remove(job.audio_id);
+  if (isWritten) deps.tally.add(failed ? 'error' : 'done', tookMs() / 1_000);
+  const totalMs = job.claimed_at.getTime() - job.created_at.getTime() + tookMs();
+  deps.log.info(jobLine(job, { ...ended, ms: phases.ms, tookMs: tookMs(), totalMs, written }), 'job ended');
 }
 
-type Run = Signals & {
-  /** By performance.now(). */
-  started: number;
-};
-type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] } | { short: unknown };
+/** Its callback comes from the commit: attempts are told of within it. */
+function from(trace: TraceContext | null, { ending, delivery }: JobEnd): JobEnd {
+  return { ending, delivery: delivery && { ...delivery, trace } };
+}
+
+type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes']; cause: unknown } | { short: unknown };
 
 /**
  * The job run, and its end rendered: what fails in either is the job's end too, but for what we are short of. Null: it is
@@ -84,17 +98,22 @@ type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes'] } | { short: unkn
 async function endOf(deps: HandlerDeps, job: Started, run: Run): Promise<Ended | null> {
   try {
     if (job.audio_id === null) {
-      await downloadAudio(deps, job, run.signal, (audio) => park(deps, job, run, audio));
+      await run.phases.during(
+        'fetch',
+        () => downloadAudio(deps, job, run.signal, (audio) => park(deps, job, run, audio)),
+        () => ({ 'url.full': maskedUrl(job.audio_url) }),
+      );
       return null;
     }
-    const outcome = await runJob(deps, job, run.signal);
-    return { end: await renderDone(deps, job, outcome, run), envelopes: outcome.envelopes };
+    const outcome = await runJob(deps, job, run);
+    const end = await run.phases.during('render', () => renderDone(deps, job, outcome, run));
+    return { end, envelopes: outcome.envelopes, cause: undefined };
   } catch (error) {
     if (shortageOf(error) !== null && !isLastRun(job, error)) return { short: error };
-    return {
-      end: renderFailure(deps, job, failureOf(deps, job, { error, signal: run.signal })),
-      envelopes: {},
-    };
+    const failure = failureOf(deps, job, { error, signal: run.signal });
+    // Somebody's broken file is an outcome, not a fault of ours: the job's line tells it, and no error in the log.
+    const cause = error instanceof JobError ? error.cause : undefined;
+    return { end: renderFailure(deps, job, failure), envelopes: {}, cause };
   }
 }
 
@@ -107,14 +126,6 @@ async function park(
 ): Promise<boolean> {
   const parked = await persist(deps, job, stopping, () => parkFetched(deps.db, job.id, job.run, audio));
   return parked !== 'lost';
-}
-
-/** Names and reasons, for the log; a failed add-on does not fail its job. */
-function failedAddons(envelopes: RunOutcome['envelopes']): { addons_failed?: Record<string, string> } {
-  const failed = Object.entries(envelopes).flatMap(([name, { error }]) =>
-    error === null ? [] : [[name, error.exception]],
-  );
-  return failed.length === 0 ? {} : { addons_failed: Object.fromEntries(failed) };
 }
 
 type Failure = { code: JobError['code']; message: string };
@@ -136,11 +147,7 @@ function failureOf(
   job: Started,
   { error, signal }: { error: unknown; signal: AbortSignal },
 ): Failure {
-  if (error instanceof JobError) {
-    // Somebody's broken file is an outcome, not a fault of ours: no error in the log.
-    log.info({ job: job.id, code: error.code, cause: error.cause }, error.message);
-    return { code: error.code, message: error.message };
-  }
+  if (error instanceof JobError) return { code: error.code, message: error.message };
   if (isLastRun(job, error)) {
     log.error({ err: error, job: job.id }, 'a job was given up: its process died each time');
     return diedEachTime(runsOf(job));

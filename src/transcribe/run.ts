@@ -9,6 +9,7 @@ import type { Db } from '../store/database.ts';
 import type { Started } from '../store/jobs.ts';
 import { shapeUtterances, type TextOptions } from '../text/shape.ts';
 import { refuseLanguage } from './language.ts';
+import type { Phases } from './phases.ts';
 import { withSpeakers } from './speakers.ts';
 
 /** What a request says about the recording itself. */
@@ -23,7 +24,14 @@ export type RunDeps = {
   db: Db;
   audio: AudioFolder;
   /** Bytes to words; throws JobError. */
-  transcribe: (path: string, signal: AbortSignal, account: string, how: Hearing) => Promise<Transcript>;
+  transcribe: (
+    path: string,
+    signal: AbortSignal,
+    account: string,
+    how: Hearing,
+    /** Called whenever something is heard of the one that it is in. */
+    onPhase: (phase: 'decoding' | 'recognising') => void,
+  ) => Promise<Transcript>;
   /** Never fails but by its signal. */
   addons: RunAddons;
 };
@@ -36,7 +44,11 @@ export type RunOutcome = {
 };
 
 /** Recognised, then shaped, then redacted: a spelling must not bring back what redaction took out. */
-export async function runJob(deps: RunDeps, job: Started, signal: AbortSignal): Promise<RunOutcome> {
+export async function runJob(
+  deps: RunDeps,
+  job: Started,
+  { signal, phases }: { signal: AbortSignal; phases: Phases },
+): Promise<RunOutcome> {
   refuseLanguage(job.request);
   const audio = job.audio_id === null ? undefined : await findAudio(deps.db, job.account_id, job.audio_id);
   if (!audio)
@@ -50,11 +62,36 @@ export async function runJob(deps: RunDeps, job: Started, signal: AbortSignal): 
     channels?: ChannelMode;
   };
   const how = { track: request.audio_track ?? null, channels: request.channels ?? null };
-  const transcript = await deps.transcribe(deps.audio.path(audio.id), signal, job.account_id, how);
+  const transcript = await inPhases(phases, (onPhase) =>
+    deps.transcribe(deps.audio.path(audio.id), signal, job.account_id, how, onPhase),
+  );
   const shaped = withSpeakers(
     await shapeUtterances(transcript.utterances, request),
     request.diarization === true && transcript.distinctChannels > 1,
   );
-  const { utterances, envelopes } = await deps.addons(shaped, job.request, signal);
+  const { utterances, envelopes } = await phases.during('add-ons', () =>
+    deps.addons(shaped, job.request, signal),
+  );
   return { transcript: { ...transcript, utterances }, envelopes, filename: audio.filename };
+}
+
+/** It decodes until it says that it recognises. */
+async function inPhases<T>(
+  phases: Phases,
+  work: (onPhase: (phase: 'decoding' | 'recognising') => void) => Promise<T>,
+): Promise<T> {
+  const decoding = phases.begin('decode');
+  let current = decoding;
+  try {
+    const result = await work((phase) => {
+      if (phase === 'decoding' || current !== decoding) return;
+      decoding.end();
+      current = phases.begin('recognise');
+    });
+    current.end();
+    return result;
+  } catch (error) {
+    current.end(error);
+    throw error;
+  }
 }

@@ -3,14 +3,17 @@
 import { type Chore, startChore } from '../chore.ts';
 import { SharedPool } from '../shared-pool.ts';
 import { shortageOf } from '../shortage.ts';
+import { addRuns } from '../store/figures.ts';
 import { expireRuns, runsOf } from '../store/jobs.ts';
 import { type NextJob, type Stage, startSeveral } from '../store/next-job.ts';
 import { renderEnd } from './callback.ts';
 import { diedEachTime, type HandlerDeps, handleJob } from './handler.ts';
 import { HeldRuns, JOB_LEASE_MS } from './held-runs.ts';
+import { endedElsewhere } from './job-line.ts';
+import { RunTally } from './run-tally.ts';
 import { StageWorker } from './stage.ts';
 
-export type TranscribeDeps = Omit<HandlerDeps, 'runs'> & {
+export type TranscribeDeps = Omit<HandlerDeps, 'runs' | 'tally'> & {
   /** Transcriptions at a time. */
   workers: number;
   /** Transcriptions of one account at a time, in all processes; null: any number. */
@@ -23,6 +26,7 @@ export type TranscribeDeps = Omit<HandlerDeps, 'runs'> & {
 
 /** Downloads at a time: they cost a socket and a file each, and wait for others most of their time. */
 const DOWNLOADS = 64;
+const COUNT_MS = 2_000;
 /** Downloaded jobs of one account that wait for a place, in all processes: more would fill the disk for nothing. */
 const MOST_DOWNLOADED = 32;
 
@@ -30,6 +34,7 @@ const MOST_DOWNLOADED = 32;
 export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promise<void>> {
   const { db, log, workers, perAccount, withoutRoom } = deps;
   const runs = new HeldRuns(db, log);
+  const tally = new RunTally();
   const places = { fetch: new SharedPool(DOWNLOADS), transcribe: new SharedPool(workers) };
   const stage = (
     name: Stage,
@@ -42,7 +47,7 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
         await deps.room();
         return startSeveral(db, name, { leaseMs: JOB_LEASE_MS, places: free, ...options() });
       },
-      run: (job, stopping) => handleJob({ ...deps, runs }, job, stopping).then(() => wake()),
+      run: (job, stopping) => handleJob({ ...deps, runs, tally }, job, stopping).then(() => wake()),
       log,
     });
   const stages = [
@@ -69,10 +74,14 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
       throw error;
     }
   });
+  const writeCounts = () => addRuns(db, tally.take());
+  const count = startChore('count runs', COUNT_MS, log, writeCounts);
   return async () => {
     deaf();
     await Promise.all([reconcile.stop(), ...stages.map((one) => one.stop())]);
     await runs.stop();
+    await count.stop();
+    await writeCounts();
   };
 }
 
@@ -80,9 +89,12 @@ export async function startTranscribe(deps: TranscribeDeps): Promise<() => Promi
 const SETTLED_MS = JOB_LEASE_MS / 2;
 
 async function reconcileJobs({ db, callback, log }: TranscribeDeps): Promise<void> {
+  const ended: Record<string, unknown>[] = [];
   const { requeued, failed } = await expireRuns(db, (job) => {
     const error = diedEachTime(runsOf(job));
+    ended.push(endedElsewhere(job, error.code));
     return { error, ...renderEnd(callback, job, { error }) };
   });
+  for (const line of ended) log.info(line, 'job ended');
   if (requeued + failed > 0) log.warn({ requeued, failed }, 'jobs were put right');
 }

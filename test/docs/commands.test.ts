@@ -16,6 +16,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Where a page's blocks run otherwise, or what they need that a test has not. */
 const NOT_RUN = new Map([
+  ['docs/observability.md', 'needs a collector: test/tracing starts the server with one'],
   [
     'docs/operations.md',
     'systemd, docker, kubectl and root; test/package has the package and the files of deploy',

@@ -1,8 +1,11 @@
 // `GET /metrics`: true counts, no account in them, cheap however often it is asked.
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { addOutcomes, readFigures } from '../../src/store/figures.ts';
+import { RunDurations } from '../../src/http/run-durations.ts';
+import { addOutcomes, addRuns, readFigures } from '../../src/store/figures.ts';
 import { finishJob, startJob } from '../../src/store/jobs.ts';
+import { RunTally } from '../../src/transcribe/run-tally.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { anyDelivery } from '../rig/delivery.ts';
 import { insertAnyJob } from '../rig/job.ts';
@@ -67,8 +70,96 @@ test('figures count every state, and know the age of the oldest undelivered call
     { outcome: 'delivered', attempts: 6 },
     { outcome: 'retry', attempts: 2 },
   ]);
+  expect(figures).toMatchObject({
+    busy: { transcribe: 0, fetch: 1 },
+    places: 0,
+    processes: { api: 0, transcribe: 0, deliver: 0 },
+    endpoints: { closed: 1, open: 0, half_open: 0, disabled: 0 },
+    runs: [],
+  });
   expect(figures.oldestUndelivered).toBeGreaterThan(85);
   expect(figures.oldestUndelivered).toBeLessThan(300);
+});
+
+test('what scales a fleet: how old the oldest that waits is, places and those in use, and who lives', async () => {
+  const { db } = api;
+  const audio = { id: randomUUID(), account_id: api.account, filename: 'a.wav', extension: 'wav', bytes: 1 };
+  await db.insertInto('audio').values(audio).execute();
+  const waiting = await insert();
+  const running = await insert();
+  await db
+    .updateTable('job')
+    .set({ created_at: new Date(Date.now() - 600_000) })
+    .where('id', '=', waiting)
+    .execute();
+  await db.updateTable('job').set({ audio_id: audio.id }).where('id', '=', running).execute();
+  await startJob(db, running, 60_000);
+  const server = { roles: ['transcribe', 'deliver'], host: 'h', pid: 1, key_hashes: [], secret_prints: [] };
+  const process = (beat_at: Date) => ({ ...server, id: randomUUID(), places: 3, beat_at });
+  await db
+    .insertInto('process')
+    // The last has not been heard of for an hour.
+    .values([process(new Date()), process(new Date()), process(new Date(Date.now() - 3_600_000))])
+    .execute();
+  const figures = await readFigures(db);
+  expect(figures).toMatchObject({
+    busy: { transcribe: 1, fetch: 1 },
+    places: 6,
+    processes: { api: 0, transcribe: 2, deliver: 2 },
+  });
+  expect(figures.oldestQueued).toBeGreaterThan(595);
+  expect(figures.oldestQueued).toBeLessThan(700);
+  // A parked download waits for a place as well, and longer.
+  await db
+    .updateTable('job')
+    .set({ created_at: new Date(Date.now() - 1_200_000), lease_until: sql`'infinity'` })
+    .where('id', '=', running)
+    .execute();
+  expect((await readFigures(db)).oldestQueued).toBeGreaterThan(1_195);
+  await db.deleteFrom('job').where('id', 'in', [waiting, running]).execute();
+  await db.deleteFrom('process').execute();
+});
+
+test('a callback is overdue where its endpoint may be called and nobody has it in hand', async () => {
+  const { db } = api;
+  const due = new Date(Date.now() - 300_000);
+  const overdue = async () => Math.round((await readFigures(db)).oldestDue / 100);
+  const set = (columns: object) => db.updateTable('endpoint').set(columns).execute();
+  await set({ next_due: due });
+  expect(await overdue()).toBe(3);
+  await set({ leased_until: new Date(Date.now() + 60_000) });
+  expect(await overdue()).toBe(0);
+  await set({ leased_until: due, disabled_at: new Date(), disabled_reason: 'owner' });
+  expect(await overdue()).toBe(0);
+  await set({ disabled_at: null, disabled_reason: null, leased_until: null });
+  await db
+    .updateTable('host')
+    .set({ breaker: 'open', open_until: new Date(Date.now() + 60_000) })
+    .execute();
+  expect(await overdue()).toBe(0);
+  await db.updateTable('host').set({ open_until: due }).execute();
+  expect(await overdue()).toBe(3);
+  await set({ next_due: null });
+});
+
+test('runs of all processes add up to a histogram', async () => {
+  const tally = new RunTally();
+  for (const seconds of [0.5, 1, 3, 40, 90_000]) tally.add('done', seconds);
+  tally.add('error', 2);
+  await addRuns(api.db, tally.take());
+  expect(tally.take()).toEqual([]);
+  tally.add('done', 3);
+  await addRuns(api.db, tally.take());
+  const durations = new RunDurations([]);
+  durations.told = (await readFigures(api.db)).runs;
+  const { values } = await durations.get();
+  const shown = (name: string, outcome: string) =>
+    values.flatMap(({ metricName, labels, value }) =>
+      metricName?.endsWith(name) && labels.outcome === outcome ? [value] : [],
+    );
+  expect(shown('_bucket', 'done')).toEqual([2, 2, 4, 4, 4, 5, 5, 5, 5, 6]);
+  expect([shown('_sum', 'done'), shown('_count', 'done')]).toEqual([[90_047.5], [6]]);
+  expect([shown('_sum', 'error'), shown('_count', 'error')]).toEqual([[2], [1]]);
 });
 
 test('in the Prometheus format, without a key, and with nothing of any account', async () => {

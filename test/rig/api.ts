@@ -18,6 +18,7 @@ import { unfinishedAmong } from '../../src/store/jobs.ts';
 import { accountFinder, createKey } from '../../src/store/keys.ts';
 import { countWaiting } from '../../src/store/next-job.ts';
 import { submitter } from '../../src/store/submissions.ts';
+import { NO_TRACING } from '../../src/trace.ts';
 import { cancelTranscription } from '../../src/transcribe/cancel.ts';
 import { migratedDatabase } from './postgres.ts';
 
@@ -89,12 +90,13 @@ export async function startApi(
     db: reached,
     submit: submitter(reached),
     cancelJob: (accountId, id) =>
-      cancelTranscription({ db: reached, audio, callback: CALLBACK }, accountId, id),
+      cancelTranscription({ db: reached, audio, callback: CALLBACK, log }, accountId, id),
     listeners,
     queueDepth: () => countWaiting(db),
     limits: NO_LIMITS,
     front: { connections: 1_000 },
     audio,
+    tracing: NO_TRACING,
     log,
     version: '0.0.0',
     model: 'moonshine-base',

@@ -18,6 +18,9 @@ export type App = {
   signingSecret: string;
   /** Its data folder. */
   folder: string;
+  databaseUrl: string;
+  /** What it has logged, where it was told to log. */
+  log: Record<string, unknown>[];
   call(method: string, path: string, body?: object): Promise<Answer>;
   upload(bytes: Uint8Array, filename: string): Promise<Answer>;
   /** The record once the job has ended. */
@@ -26,6 +29,8 @@ export type App = {
 };
 
 export async function startApp(settings: Record<string, string> = {}): Promise<App> {
+  const log: App['log'] = [];
+  const level = settings.RINGBACK_LOG_LEVEL === 'info' ? 'info' : 'silent';
   const folder = await mkdtemp(join(tmpdir(), 'ringback-app-'));
   const database = await freshDatabase();
   const ringback = await startRingback(
@@ -37,7 +42,7 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
       RINGBACK_ALLOW_NETWORKS: '127.0.0.0/8',
       RINGBACK_LOG_LEVEL: 'silent',
     }),
-    createLog('silent'),
+    createLog(level, { write: (line) => log.push(JSON.parse(line)) }),
   );
   const client = clientOf(ringback.url as string);
   const secrets = await client.call('GET', '/api/signing-secrets');
@@ -45,6 +50,8 @@ export async function startApp(settings: Record<string, string> = {}): Promise<A
     ...client,
     signingSecret: secrets.json.items[0].secret,
     folder,
+    databaseUrl: database.url,
+    log,
     async stop() {
       await ringback.stop();
       await database.drop();

@@ -2,6 +2,7 @@
 // said.
 import { pino } from 'pino';
 import type { DeliverDeps } from '../../src/deliver/start.ts';
+import { NO_TRACING } from '../../src/trace.ts';
 
 export const ANY_DELIVER = {
   endpointConcurrency: 4,
@@ -10,5 +11,6 @@ export const ANY_DELIVER = {
   now: () => new Date(),
   random: Math.random,
   log: pino({ level: 'silent' }),
+  tracing: NO_TRACING,
   shortages: { found: () => {} },
 } satisfies Partial<DeliverDeps>;

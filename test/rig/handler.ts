@@ -2,6 +2,7 @@
 // recognition and add-ons.
 import { writeFile } from 'node:fs/promises';
 import { ShortageLog } from '../../src/shortage-log.ts';
+import { NO_TRACING } from '../../src/trace.ts';
 import type { HandlerDeps } from '../../src/transcribe/handler.ts';
 import { ShortageWaits } from '../../src/transcribe/waits.ts';
 import { utterance } from '../text/spoken.ts';
@@ -43,6 +44,8 @@ export function handlerDeps(
     callback: { format: 'short', publicUrl: () => 'https://ringback.example', firstWaitMs: () => 0 },
     shortages: new ShortageLog({ log: given.log, now: () => performance.now() }),
     waits: new ShortageWaits(),
+    tracing: NO_TRACING,
+    tally: { add: () => {} },
     ...given,
   };
 }
