@@ -46,6 +46,16 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     `endpoints remove ${ID}`,
   ],
   inboxes: ['inboxes list', 'inboxes create a', 'inboxes show a', 'inboxes requests a', 'inboxes remove a'],
+  webhooks: [
+    'webhooks list',
+    'webhooks create https://app.example.org/hook --events transcription.success',
+    `webhooks show ${ID}`,
+    `webhooks pause ${ID}`,
+    `webhooks resume ${ID}`,
+    `webhooks test ${ID}`,
+    `webhooks rotate ${ID}`,
+    `webhooks delete ${ID}`,
+  ],
   audit: ['audit'],
   replays: ['replays list', `replays show ${ID}`, `replays cancel ${ID}`],
   secrets: ['secrets list', 'secrets rotate'],
@@ -155,7 +165,7 @@ test('no server: where it was looked for, and what to ask', async () => {
       expectRefused(
         line,
         await run(line, unused),
-        /^ringback: (GET|POST|DELETE) http:\/\/127\.0\.0\.1:\d+\/\S+ failed: ECONNREFUSED: nothing listens there; is the server running\?$/m,
+        /^ringback: (GET|POST|PATCH|DELETE) http:\/\/127\.0\.0\.1:\d+\/\S+ failed: ECONNREFUSED: nothing listens there; is the server running\?$/m,
       ),
   );
   expectRefused(
