@@ -84,9 +84,13 @@ async function runToEnd(deps: HandlerDeps, job: Started, run: Run): Promise<void
   deps.log.info(jobLine(job, { ...ended, ms: phases.ms, tookMs: tookMs(), totalMs, written }), 'job ended');
 }
 
-/** Its callback comes from the commit: attempts are told of within it. */
-function from(trace: TraceContext | null, { ending, delivery }: JobEnd): JobEnd {
-  return { ending, delivery: delivery && { ...delivery, trace } };
+/** Its callback and its webhooks come from the commit: attempts are told of within it. */
+function from(trace: TraceContext | null, { ending, delivery, forWebhook }: JobEnd): JobEnd {
+  return {
+    ending,
+    delivery: delivery && { ...delivery, trace },
+    ...(forWebhook && { forWebhook: (subscriber) => ({ ...forWebhook(subscriber), trace }) }),
+  };
 }
 
 type Ended = { end: JobEnd; envelopes: RunOutcome['envelopes']; cause: unknown } | { short: unknown };

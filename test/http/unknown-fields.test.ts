@@ -5,6 +5,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DELIVERY_EVENTS } from '../../src/delivery.ts';
 import { type Api, startApi } from '../rig/api.ts';
 import { openAnyDelivery } from '../rig/delivery.ts';
 
@@ -171,7 +172,7 @@ test('callbacks are listed by time and event as well', async () => {
       'created_after=2026-01-02T00:00:00Z&created_before=2026-01-02T00:00:00Z',
       'created_before must be later than created_after',
     ],
-    ['event=done', 'event must be one of the following values: success, error'],
+    ['event=done', `event must be one of the following values: ${DELIVERY_EVENTS.join(', ')}`],
     [
       'state=lost',
       'state must be one of the following values: pending, delivering, delivered, failed, cancelled',
