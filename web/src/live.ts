@@ -13,8 +13,8 @@ export type Live = {
 
 /** Between two loads of one view: a busy account changes a thousand times a second. */
 const LOAD_EVERY_MS = 1_000;
-/** No event tells of an endpoint that rests or is tried again. */
-export const ENDPOINTS_EVERY_MS = 5_000;
+/** For what no event tells: endpoints that rest or are tried again, inboxes and their forwarders, keys and secrets. */
+export const UNTOLD_EVERY_MS = 5_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 30_000;
 

@@ -1,13 +1,10 @@
 // Who made and revoked keys, and rotated the signing secret.
 import type { AuditEntry } from '../../../src/http/schemas/audit.ts';
 import { useApi } from '../context.ts';
-import { useLoaded } from '../live.ts';
+import { UNTOLD_EVERY_MS, useLoaded } from '../live.ts';
 import { Problem } from './problem.tsx';
 import { Table } from './table.tsx';
 import { Time } from './time.tsx';
-
-/** No event tells of a key or a secret. */
-const EVERY_MS = 5_000;
 
 const ACTIONS: Readonly<Record<AuditEntry['action'], string>> = {
   'key.created': 'key made',
@@ -20,7 +17,7 @@ export function Changes() {
   const { value, problem } = useLoaded({
     of: 'audit',
     load: (signal) => api.audit({ signal }),
-    everyMs: EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   return (
     <section aria-labelledby="changes">

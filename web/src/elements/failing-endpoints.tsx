@@ -3,7 +3,7 @@ import type { Endpoint } from '../../../src/http/schemas/endpoint.ts';
 import { useApi } from '../context.ts';
 import { whole } from '../format.ts';
 import { healthBrief, healthSentence } from '../health.ts';
-import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
+import { UNTOLD_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { link } from '../route.ts';
 import { Empty } from './empty.tsx';
 import { Health } from './health.tsx';
@@ -19,7 +19,7 @@ export function FailingEndpoints() {
     of: 'ill endpoints',
     load: (signal) => api.endpoints.page({ health: [...ILL], sort: 'failing', limit: SHOWN }, signal),
     concerns: ({ event }) => event === 'delivery',
-    everyMs: ENDPOINTS_EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   const enable = useAction(async (id: string) => {
     await api.endpoints.enable(id);

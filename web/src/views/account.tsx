@@ -9,10 +9,7 @@ import { Problem } from '../elements/problem.tsx';
 import { State } from '../elements/state.tsx';
 import { Table } from '../elements/table.tsx';
 import { Time } from '../elements/time.tsx';
-import { useAction, useLoaded } from '../live.ts';
-
-/** No event tells of a key or a secret. */
-const EVERY_MS = 5_000;
+import { UNTOLD_EVERY_MS, useAction, useLoaded } from '../live.ts';
 
 export function Account() {
   return (
@@ -30,7 +27,7 @@ function Keys() {
   const keys = useLoaded({
     of: 'keys',
     load: (signal) => api.keys.list({ signal }),
-    everyMs: EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   const create = useAction(async (form: FormData) => {
     setMade(await api.keys.create({ name: String(form.get('name')) }));
@@ -103,7 +100,7 @@ function SigningSecrets() {
   const secrets = useLoaded({
     of: 'secrets',
     load: (signal) => api.signingSecrets.list({ signal }),
-    everyMs: EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   const rotate = useAction(async () => {
     await api.signingSecrets.rotate();

@@ -11,7 +11,7 @@ import { CallbackCharts, ChartsToCome } from '../elements/stats-charts.tsx';
 import { Time } from '../elements/time.tsx';
 import { span } from '../format.ts';
 import { healthSentence, successOf } from '../health.ts';
-import { ENDPOINTS_EVERY_MS, useAction, useLoaded } from '../live.ts';
+import { UNTOLD_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { go, link } from '../route.ts';
 import { statsOf, statsQuery } from '../stats.ts';
 
@@ -34,7 +34,7 @@ export function Endpoint({ id }: { id: string }) {
     of: id,
     load: (signal) => api.endpoints.get(id, { signal }),
     concerns: ({ event }) => event === 'delivery',
-    everyMs: ENDPOINTS_EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   const callbacks = useLoaded({
     of: id,
@@ -140,7 +140,7 @@ function Day({ id }: { id: string }) {
     of: `day ${id}`,
     load: async (signal) =>
       statsOf(await api.stats({ ...statsQuery('24h', new Date()), endpoint: id }, { signal })),
-    everyMs: 2 * ENDPOINTS_EVERY_MS,
+    everyMs: 2 * UNTOLD_EVERY_MS,
   });
   return (
     <div class="charts">

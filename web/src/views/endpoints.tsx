@@ -12,7 +12,7 @@ import { Time } from '../elements/time.tsx';
 import { span, whole } from '../format.ts';
 import { HEALTH_WORDS, successOf } from '../health.ts';
 import { type ListQuery, listQuery } from '../list-query.ts';
-import { ENDPOINTS_EVERY_MS, useLoaded } from '../live.ts';
+import { UNTOLD_EVERY_MS, useLoaded } from '../live.ts';
 import { link, type Route } from '../route.ts';
 
 export function Endpoints({ route }: { route: Route }) {
@@ -36,7 +36,7 @@ export function Endpoints({ route }: { route: Route }) {
         signal,
       ),
     concerns: ({ event }) => event === 'delivery',
-    everyMs: ENDPOINTS_EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   return (
     <Page title="Endpoints" problem={problem}>

@@ -12,11 +12,8 @@ import { Page } from '../elements/page.tsx';
 import { Time } from '../elements/time.tsx';
 import { bytes, shortId, whole } from '../format.ts';
 import { useInboxRequests } from '../inbox-requests.ts';
-import { useAction, useLoaded } from '../live.ts';
+import { UNTOLD_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { go, link } from '../route.ts';
-
-/** Whether a forwarder is connected, which no event tells. */
-const EVERY_MS = 5_000;
 
 export function Inbox({ id }: { id: string }) {
   const api = useApi();
@@ -24,7 +21,7 @@ export function Inbox({ id }: { id: string }) {
   const { value, problem, reload } = useLoaded({
     of: `inbox ${id}`,
     load: (signal) => api.inboxes.get(id, { signal }),
-    everyMs: EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   const [sent, setSent] = useState<string | null>(null);
   const sample = useAction(async () => {

@@ -8,11 +8,8 @@ import { Problem } from '../elements/problem.tsx';
 import { Time } from '../elements/time.tsx';
 import { whole } from '../format.ts';
 import { sequenceOf } from '../inbox-answer.ts';
-import { useAction, useLoaded } from '../live.ts';
+import { UNTOLD_EVERY_MS, useAction, useLoaded } from '../live.ts';
 import { go, link } from '../route.ts';
-
-/** No event tells of another inbox; an account has at most 50. */
-const EVERY_MS = 5_000;
 
 const COLUMNS: readonly Column<Inbox>[] = [
   { name: 'Inbox', cell: ({ id, name }) => <Cut text={name} href={link(['inboxes', id])} /> },
@@ -32,7 +29,7 @@ export function Inboxes() {
   const { value, problem } = useLoaded({
     of: 'inboxes',
     load: (signal) => api.inboxes.page({ limit: 100 }, signal),
-    everyMs: EVERY_MS,
+    everyMs: UNTOLD_EVERY_MS,
   });
   const make = useAction(async (name: string) => {
     const { id } = await api.inboxes.create({ name });
