@@ -16,6 +16,8 @@ export type Patience = {
   /** After a refusal, the rest of a body is read and thrown away: for so long, and so many bytes. */
   lingerMs: number;
   lingerBytes: number;
+  /** When the server closes, requests under way may end within it; then their connections are cut. */
+  closeMs: number;
 };
 
 export const USUAL_PATIENCE: Patience = {
@@ -26,6 +28,7 @@ export const USUAL_PATIENCE: Patience = {
   servedMs: 20_000,
   lingerMs: 10_000,
   lingerBytes: 64_000_000,
+  closeMs: 3_000,
 };
 
 export function hasBody(headers: IncomingHttpHeaders): boolean {

@@ -39,11 +39,10 @@ import { type JobDeps, jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { refuseUnknown } from './known.ts';
 import { type Limits, Places, QueueLimit } from './limits.ts';
-import type { Listeners } from './listeners.ts';
 import { type MetricsDeps, metricsRoutes } from './metrics.ts';
 import { type OpenaiDeps, openaiRoutes } from './openai/routes.ts';
 import { describeRoutes } from './openapi.ts';
-import { isUnread, mayBeLarge } from './patience.ts';
+import { isUnread, mayBeLarge, USUAL_PATIENCE } from './patience.ts';
 import { isRaw, takeRaw } from './raw-body.ts';
 import { newRequestId } from './raw-refusal.ts';
 import { referencePage } from './reference-page.ts';
@@ -243,17 +242,21 @@ function withShared(deps: HttpDeps) {
 
 /**
  * Closing waits for whoever is connected: those who wait are answered, streams end, and a connection ends with the answer
- * it is busy with. Left alive, it would hold up the end for as long as keepAliveTimeout.
+ * it is busy with. Left alive, it would hold up the end for as long as keepAliveTimeout. Whoever asked for a file and does not
+ * read it (a player that is paused) would hold it up for a minute and more: after `closeMs` he is cut off.
  */
 function endConnectionsOnClose(
   server: FastifyInstance,
-  { listeners, inboxes }: { listeners: Listeners; inboxes?: InboxDeps | null },
+  { listeners, inboxes, front }: Pick<HttpDeps, 'listeners' | 'inboxes' | 'front'>,
 ): void {
+  const { closeMs } = front.patience ?? USUAL_PATIENCE;
   let closing = false;
   server.addHook('preClose', async () => {
     closing = true;
     listeners.drain();
     inboxes?.hub.drain();
+    const cut = setTimeout(() => server.server.closeAllConnections(), closeMs);
+    server.server.once('close', () => clearTimeout(cut));
   });
   server.addHook('onResponse', async (request) => {
     if (closing) request.raw.socket.end();

@@ -1,11 +1,11 @@
 // Callers who keep a connection and give nothing for it: bodies that never come, answers that nobody takes, headers that
 // drip. On real sockets, with short limits.
-import { writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BodyRoom } from '../../src/http/body-room.ts';
 import type { Patience } from '../../src/http/patience.ts';
 import { type Api, startApi } from '../rig/api.ts';
+import { insertLargeFile } from '../rig/large-file.ts';
 import { openRaw } from '../rig/raw.ts';
 
 const PATIENCE: Patience = {
@@ -16,6 +16,7 @@ const PATIENCE: Patience = {
   servedMs: 1_000,
   lingerMs: 400,
   lingerBytes: 8_000_000,
+  closeMs: 1_000,
 };
 /** On a busy machine. */
 const SOON = 5_000;
@@ -144,24 +145,9 @@ test('headers that drip are refused in their time, and a connection that says no
 });
 
 test('a download that nobody takes is given up', async () => {
-  const id = '3f0d2f4e-0000-4000-8000-000000000001';
-  await api.db
-    .insertInto('audio')
-    .values({
-      id,
-      account_id: api.account,
-      filename: 'a',
-      extension: 'wav',
-      bytes: 30_000_000,
-      source_url: null,
-      duration: 1,
-      channels: 1,
-    })
-    .execute();
-  await writeFile(api.audio.incoming(id), Buffer.alloc(30_000_000));
-  await api.audio.keep(id);
+  const path = await insertLargeFile(api);
   const { socket } = await openRaw(url, { reads: false });
-  socket.write(head(`GET /file/${id} HTTP/1.1`, withKey()));
+  socket.write(head(`GET ${path} HTTP/1.1`, withKey()));
   await expect.poll(connections).toBe(1);
   await expect.poll(connections, { timeout: SOON }).toBe(0);
 });

@@ -149,7 +149,13 @@ test('downloaded, and waiting for a place: its audio goes with it', async () => 
   const id = await submit(`${receiver.url}/clip.wav?waiting`);
   const fetched = (job: string) =>
     eventually(
-      () => fetch(`${app.url}/v2/pre-recorded/${job}/file`, { headers: { 'x-gladia-key': API_KEY } }),
+      async () => {
+        const answer = await fetch(`${app.url}/v2/pre-recorded/${job}/file`, {
+          headers: { 'x-gladia-key': API_KEY },
+        });
+        await answer.body?.cancel();
+        return answer;
+      },
       ({ status }) => status === 200,
       20_000,
     );
