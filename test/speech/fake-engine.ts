@@ -18,6 +18,7 @@ export async function loadEngine({ model }: { model: string }) {
         throw new JobError('engine_failed', 'It failed.', { cause: new Error('std::bad_alloc') });
       if (model === 'deaf') for (;;);
       if (model === 'hog') await grow();
+      if (model === 'slow') await new Promise((next) => setTimeout(next, 1_000));
       if (model === 'patient') {
         await new Promise((_, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason), { once: true });

@@ -94,7 +94,8 @@ test.for(['0', '1', '3', '6', '10'])(
 test.for(['decoding', 'recognising'])(
   'a speech process killed from outside while %s is short of memory, and suspect',
   async (phase) => {
-    const one = pool('echo');
+    // It is still at work when it is killed.
+    const one = pool('slow');
     await one.ready();
     const pid = await processOf(process.pid, 'worker.ts');
     const killed = one.transcribe({
