@@ -211,7 +211,7 @@ async function start(
   stops.push(['lengths', () => lengths.close()]);
   // Loaded while the other parts start: a model that cannot be is known before a job is taken.
   let loading = has('transcribe');
-  const loaded = has('transcribe') ? speech.check() : Promise.resolve();
+  const loaded = has('transcribe') ? speech.check() : Promise.resolve(null);
   loaded.catch(() => {});
   let address = settings.publicUrl ?? '';
   const publicUrl = () => address;
@@ -307,10 +307,12 @@ async function start(
   }
 
   if (has('transcribe')) {
-    await loaded.catch((error: Error) => {
+    const slowBecause = await loaded.catch((error: Error) => {
       log.error({ err: error }, 'the speech model cannot be loaded');
       throw new SettingsError([error.message]);
     });
+    if (slowBecause !== null)
+      log.warn({ why: slowBecause }, 'the speech model runs at a third of the speed that moonshine-base has');
     loading = false;
     const stopTranscribe = await startTranscribe({
       db,

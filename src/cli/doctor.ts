@@ -121,7 +121,12 @@ async function model(settings: Settings): Promise<Finding> {
       threads: 1,
     });
     await engine.close();
-    return ok(engine.model);
+    const { slowBecause } = engine;
+    return ok(
+      slowBecause === null
+        ? engine.model
+        : `${engine.model}, at a third of the speed that moonshine-base has: ${slowBecause}`,
+    );
   } catch (error) {
     return fail((error as Error).message);
   }

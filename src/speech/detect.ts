@@ -6,7 +6,7 @@ import { AROUND, gainOf, gainsAround, levelOf, levelsOf, raised } from './loudne
 import { missedStretches, unfinished } from './missed.ts';
 import type { PcmReader } from './pcm.ts';
 import type { Stretch } from './regions.ts';
-import { FRAME, type Frame, type VoiceDetector } from './voice.ts';
+import { FRAME, type Frame, fresh, type VoiceDetector } from './voice.ts';
 
 /** Frames that are read and judged together: 16 s. */
 const BLOCK = 500;
@@ -34,10 +34,9 @@ export async function* speechFrames(detector: VoiceDetector, reader: PcmReader):
     const samples = await reader.read(origin * FRAME, (end + AROUND) * FRAME);
     const levels = levelsOf(samples);
     const gains = gainsAround(levels, from - origin, end - origin);
-    for (const [i, gain] of gains.entries()) {
-      const at = from - origin + i;
-      held.push({ speech: await ear.hear(frameAt(samples, at), gain), level: levels[at] ?? 0 });
-    }
+    const first = from - origin;
+    const speech = await ear.hear(framesOf(samples, first, end - origin), gains);
+    for (const [i, one] of speech.entries()) held.push({ speech: one, level: levels[first + i] ?? 0 });
     await lookAgain(detector, held, samples.subarray((given - origin) * FRAME));
     const kept = end === total ? 0 : unfinished(held);
     const ready = held.splice(0, held.length - kept);
@@ -46,8 +45,8 @@ export async function* speechFrames(detector: VoiceDetector, reader: PcmReader):
   }
 }
 
-const frameAt = (samples: Float32Array, at: number): Float32Array =>
-  samples.subarray(at * FRAME, (at + 1) * FRAME);
+const framesOf = (samples: Float32Array, first: number, end: number): Float32Array =>
+  samples.subarray(first * FRAME, end * FRAME);
 
 /** Speech that is found counts; what was speech before stays it. */
 async function lookAgain(detector: VoiceDetector, frames: Frame[], samples: Float32Array): Promise<void> {
@@ -55,9 +54,11 @@ async function lookAgain(detector: VoiceDetector, frames: Frame[], samples: Floa
     const { start, end } = around(stretch, frames.length);
     const gain = gainOf(frames.slice(start, end).map(({ level }) => level));
     const ear = new Ear(detector, gain);
-    for (let at = start; at < end; at++) {
-      const frame = frames[at] as Frame;
-      frame.speech = Math.max(frame.speech, await ear.hear(frameAt(samples, at), gain));
+    const gains = Array.from({ length: end - start }, () => gain);
+    const speech = await ear.hear(framesOf(samples, start, end), gains);
+    for (const [i, one] of speech.entries()) {
+      const frame = frames[start + i] as Frame;
+      frame.speech = Math.max(frame.speech, one);
     }
   }
 }
@@ -67,35 +68,57 @@ const around = ({ start, end }: Stretch, frames: number): Stretch => ({
   end: Math.min(frames, end + MARGIN),
 });
 
+/** Frames in one run of the detector: what is heard in vain when it begins anew in the middle of them is no more. */
+const RUN = 64;
+
 /** The detector with its memory of what came before. */
 class Ear {
   readonly #detector: VoiceDetector;
-  #listen: ReturnType<VoiceDetector['listen']>;
+  #memory = fresh();
   #gain: number;
   #din = 0;
 
   constructor(detector: VoiceDetector, gain = 0) {
     this.#detector = detector;
-    this.#listen = detector.listen();
     this.#gain = gain;
   }
 
-  /** The probability that a frame, raised by `gain` dB, is speech. */
-  async hear(samples: Float32Array, gain: number): Promise<number> {
-    const louder = raised(samples, this.#gain, gain);
-    this.#gain = gain;
-    const speech = await this.#listen(louder);
-    this.#forgetDin(speech, levelOf(louder));
-    return speech;
+  /** The probability of speech in each frame of `samples`, raised by its gain in dB. */
+  async hear(samples: Float32Array, gains: readonly number[]): Promise<number[]> {
+    const louder = this.#raised(samples, gains);
+    const heard: number[] = [];
+    while (heard.length < gains.length) {
+      const end = Math.min(gains.length, heard.length + RUN);
+      const run = framesOf(louder, heard.length, end);
+      const { speech, memory } = await this.#detector.hear(run, this.#memory);
+      this.#memory = memory;
+      for (const [i, one] of speech.entries()) {
+        heard.push(one);
+        if (!this.#isDinOver(one, levelOf(run.subarray(i * FRAME, (i + 1) * FRAME)))) continue;
+        this.#memory = fresh();
+        break;
+      }
+    }
+    return heard;
   }
 
-  #forgetDin(speech: number, level: number): void {
+  #raised(samples: Float32Array, gains: readonly number[]): Float32Array {
+    const louder = new Float32Array(samples.length);
+    for (const [i, gain] of gains.entries()) {
+      louder.set(raised(samples.subarray(i * FRAME, (i + 1) * FRAME), this.#gain, gain), i * FRAME);
+      this.#gain = gain;
+    }
+    return louder;
+  }
+
+  #isDinOver(speech: number, level: number): boolean {
     if (speech >= SPEECH) this.#din = 0;
-    if (speech >= NO_SPEECH) return;
+    if (speech >= NO_SPEECH) return false;
     if (level > DIN_LEVEL) this.#din += 1;
     else if (this.#din >= DIN_FRAMES) {
-      this.#listen = this.#detector.listen();
       this.#din = 0;
+      return true;
     }
+    return false;
   }
 }

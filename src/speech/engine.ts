@@ -4,13 +4,22 @@
 import { JobError } from '../errors.ts';
 import { speechFrames } from './detect.ts';
 import { cutEdges, PAD, padded } from './edges.ts';
-import { Moonshine } from './moonshine.ts';
+import { LoopedNetwork } from './looped.ts';
+import type { Network } from './network.ts';
 import { PcmReader } from './pcm.ts';
 import { type Piece, recognise } from './recognise.ts';
 import { type Region, RegionFinder } from './regions.ts';
+import { StepwiseNetwork } from './stepwise.ts';
 import { type PcmFile, SAMPLE_RATE, type Utterance } from './transcript.ts';
 import { FRAME, VoiceDetector } from './voice.ts';
-import { brokenModel, prepareWeights, type Weights } from './weights.ts';
+import {
+  brokenModel,
+  findModel,
+  type Model,
+  prepareLooped,
+  prepareStepwise,
+  prepareVoice,
+} from './weights.ts';
 import { type TimedWord, utterancesOf } from './words.ts';
 
 export type EngineOptions = {
@@ -35,6 +44,8 @@ export type RecogniseOptions = {
 
 export interface Engine {
   readonly model: string;
+  /** Why the model runs at a third of the speed that moonshine-base and -tiny have; null: it does not. */
+  readonly slowBecause: string | null;
   /** Rejects with JobError `engine_failed`, or with the reason of an aborted signal. Silence gives no utterances. */
   recognise(audio: PcmFile, options: RecogniseOptions): Promise<Utterance[]>;
   close(): Promise<void>;
@@ -51,25 +62,51 @@ const DETECTOR_SLACK = 0.06;
 
 /** Rejects with an Error for the operator, which names RINGBACK_MODEL, when the model cannot be used. */
 export async function loadEngine(options: EngineOptions): Promise<Engine> {
-  const weights = await prepareWeights(options.model, options.cacheDirectory);
+  const { model: name, cacheDirectory } = options;
+  const model = await findModel(name, cacheDirectory);
   try {
-    const network = await Moonshine.load(weights, options.threads);
-    const detector = await VoiceDetector.load(weights.voiceDetector);
-    return new MoonshineEngine(options.model, weights, network, detector);
+    const detector = await VoiceDetector.load(await prepareVoice(cacheDirectory));
+    return new MoonshineEngine(name, model, await loadNetwork(model, options), detector);
   } catch (error) {
-    throw brokenModel(options.model, error);
+    throw brokenModel(name, error);
+  }
+}
+
+/** A model that our graphs cannot be made of, or a runtime that cannot run them, is run by the model's own files. */
+async function loadNetwork(
+  model: Model,
+  { cacheDirectory, threads }: EngineOptions,
+): Promise<{ network: Network; slowBecause: string | null }> {
+  try {
+    const graphs = await prepareLooped(model, cacheDirectory);
+    return {
+      network: await LoopedNetwork.load(graphs, model.alignmentHeads, threads),
+      slowBecause: null,
+    };
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) throw error;
+    const graphs = await prepareStepwise(model, cacheDirectory);
+    const network = await StepwiseNetwork.load(graphs, model.alignmentHeads, threads);
+    return { network, slowBecause: error instanceof Error ? error.message : String(error) };
   }
 }
 
 class MoonshineEngine implements Engine {
   readonly model: string;
-  readonly #weights: Weights;
-  readonly #network: Moonshine;
+  readonly slowBecause: string | null;
+  readonly #tokens: readonly string[];
+  readonly #network: Network;
   readonly #detector: VoiceDetector;
 
-  constructor(model: string, weights: Weights, network: Moonshine, detector: VoiceDetector) {
-    this.model = model;
-    this.#weights = weights;
+  constructor(
+    name: string,
+    { tokens }: Model,
+    { network, slowBecause }: { network: Network; slowBecause: string | null },
+    detector: VoiceDetector,
+  ) {
+    this.model = name;
+    this.slowBecause = slowBecause;
+    this.#tokens = tokens;
     this.#network = network;
     this.#detector = detector;
   }
@@ -132,7 +169,7 @@ class MoonshineEngine implements Engine {
   /** `before` and `after` are the samples where the speech of the neighbours ends and begins. */
   async #recognise(reader: PcmReader, region: Region, before: number, after: number): Promise<TimedWord[]> {
     const piece = await hear(reader, region, before, after);
-    return recognise(this.#network, this.#weights.tokens, piece);
+    return recognise(this.#network, this.#tokens, piece);
   }
 
   async close(): Promise<void> {

@@ -41,7 +41,8 @@ export type ToChild =
   | { type: 'abort'; id: number };
 
 export type FromChild =
-  | { type: 'loaded' }
+  /** Why the model is slow: see Engine. */
+  | { type: 'loaded'; slowBecause: string | null }
   | { type: 'unloadable'; message: string; cause: string }
   | { type: 'progress'; id: number; progress: Progress }
   /** Bytes that the decoded sound will take in the folder of the job. */

@@ -51,8 +51,8 @@ export type SpeechPool = {
   readonly free: number;
   /** Starts every process and loads its engine. Rejects with the engine's sentence when it cannot be loaded. */
   ready(): Promise<void>;
-  /** Starts one process and loads its engine, as proof that it can be loaded. Rejects as `ready`. */
-  check(): Promise<void>;
+  /** Starts one process and loads its engine, as proof that it can be; tells why it is slow. Rejects as `ready`. */
+  check(): Promise<string | null>;
   /** Waits for a free process, first come first served. Rejects with JobError or the reason of the signal. */
   transcribe(job: TranscribeJob): Promise<Transcript>;
   /** Seconds and channels of a file, by decoding it. Errors as above. */
@@ -113,9 +113,9 @@ class Pool implements SpeechPool {
     await Promise.all(this.#processes.map((_, slot) => this.#process(slot).load()));
   }
 
-  async check(): Promise<void> {
+  async check(): Promise<string | null> {
     this.#closing.signal.throwIfAborted();
-    await this.#process(0).load();
+    return this.#process(0).load();
   }
 
   transcribe(job: TranscribeJob): Promise<Transcript> {

@@ -3,15 +3,15 @@
 
 import { firstFrames } from './align.ts';
 import { levelsOf } from './loudness.ts';
-import { type Decoded, ENCODER_HOP, type Moonshine } from './moonshine.ts';
+import { type Decoded, ENCODER_HOP, type Network as WholeNetwork } from './network.ts';
 import { quietest, type Stretch } from './regions.ts';
 import { loopAtEnd, tokenLimit } from './repetition.ts';
 import { SAMPLE_RATE } from './transcript.ts';
 import { FRAME } from './voice.ts';
 import { inOrder, sayable, type TimedWord, timedWords } from './words.ts';
 
-/** The part of Moonshine that is needed here. */
-export type Network = Pick<Moonshine, 'decode'>;
+/** The part of a network that is needed here. */
+export type Network = Pick<WholeNetwork, 'decode'>;
 
 /** What is recognised together. Seconds of the whole audio. */
 export type Piece = {
@@ -35,10 +35,13 @@ const SHORTEST_CUT = 2;
 const LONGEST_WORD = 2;
 const LONGEST_LETTER = 0.12;
 const LONGEST_SIGN = 0.5;
-/** A token less probable than this is doubtful. */
-const DOUBTFUL = 0.5;
-/** Doubtful words are heard again with so much less quiet at the start, seconds: another framing, another chance. */
-const FRAMINGS = [0.06, 0.12, 0.18];
+/** A token less probable than this is doubtful. At 0.5 a tenth more is heard again, and 72 clips have the same errors. */
+const DOUBTFUL = 0.4;
+/**
+ * Doubtful words are heard again with so much less quiet at the start, seconds: another framing, another chance. Once: with
+ * 0.12 and 0.18 as well, 72 clips have the same 14 errors for a sixth more work.
+ */
+const FRAMING = 0.06;
 /** Quiet left out at the start when a short piece with speech gave no word, seconds. */
 const NUDGE = 0.1;
 
@@ -60,21 +63,20 @@ export async function recognise(
 }
 
 /**
- * The reading with the highest mean log-probability over a few framings, where the first has a doubtful token. The
- * network is not shift-invariant: the same words behind a little more or less quiet, or through another codec, come out
- * with other doubts.
+ * The reading with the higher mean log-probability of two framings, where the first has a doubtful token. The network is not
+ * shift-invariant: the same words behind a little more or less quiet, or through another codec, come out with other
+ * doubts. The first reading is the draft of the second: mostly they agree, and it is checked in one pass.
  */
 async function surest(network: Network, piece: Piece): Promise<{ decoded: Decoded; piece: Piece }> {
-  let best = { decoded: await listen(network, piece), piece };
-  if (!best.decoded.ended || best.decoded.probabilities.every((one) => one >= DOUBTFUL)) return best;
+  const first = { decoded: await listen(network, piece), piece };
+  const { ended, probabilities, tokens } = first.decoded;
+  if (!ended || probabilities.every((one) => one >= DOUBTFUL)) return first;
   const quiet = (piece.speech[0]?.start ?? piece.offset) - piece.offset;
-  for (const framing of FRAMINGS) {
-    if (framing > quiet) break;
-    const shorter = startingLater(piece, framing);
-    const decoded = await listen(network, shorter);
-    if (decoded.ended && certainty(decoded) > certainty(best.decoded)) best = { decoded, piece: shorter };
-  }
-  return best;
+  if (FRAMING > quiet) return first;
+  const shorter = startingLater(piece, FRAMING);
+  const decoded = await listen(network, shorter, tokens);
+  const isSurer = decoded.ended && certainty(decoded) > certainty(first.decoded);
+  return isSurer ? { decoded, piece: shorter } : first;
 }
 
 /** Mean log-probability of the tokens. */
@@ -88,8 +90,9 @@ function startingLater(piece: Piece, seconds: number): Piece {
   return { ...piece, samples: piece.samples.subarray(cut), offset: piece.offset + cut / SAMPLE_RATE };
 }
 
-const listen = (network: Network, piece: Piece): Promise<Decoded> =>
+const listen = (network: Network, piece: Piece, draft: readonly number[] = []): Promise<Decoded> =>
   network.decode(piece.samples, {
+    draft,
     limit: tokenLimit(piece.samples.length / SAMPLE_RATE),
     stop: (made) => loopAtEnd(made) !== undefined,
   });

@@ -54,7 +54,7 @@ export class SpeechProcess {
   readonly #exited: Promise<void>;
   #gone = false;
   #running: Running | null = null;
-  #loading: PromiseWithResolvers<void> | null = null;
+  #loading: PromiseWithResolvers<string | null> | null = null;
   #nextId = 1;
   #errorText = '';
 
@@ -64,8 +64,12 @@ export class SpeechProcess {
     this.#child = fork(new URL(`./worker.${extension}`, import.meta.url), {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      // It handles files of strangers: none of the server's secrets.
-      env: pick(process.env, ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'LANG', 'LD_LIBRARY_PATH', 'SYSTEMROOT']),
+      env: {
+        // It handles files of strangers: none of the server's secrets.
+        ...pick(process.env, ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'LANG', 'LD_LIBRARY_PATH', 'SYSTEMROOT']),
+        // Weights in pages of 2 MB where the system has them: the decoder reads all of them for every token.
+        GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
+      },
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errorText = (this.#errorText + text).slice(-4096);
@@ -91,10 +95,10 @@ export class SpeechProcess {
     return this.#gone;
   }
 
-  /** Loads the engine ahead of the first job. Rejects with the engine's own sentence. */
-  load(): Promise<void> {
+  /** Loads the engine ahead of the first job, and tells why it is slow. Rejects with the engine's own sentence. */
+  load(): Promise<string | null> {
     if (this.#gone) return Promise.reject(new Error('the speech process has ended'));
-    this.#loading ??= Promise.withResolvers<void>();
+    this.#loading ??= Promise.withResolvers<string | null>();
     this.#send({ type: 'load' });
     return this.#loading.promise;
   }
@@ -162,7 +166,7 @@ export class SpeechProcess {
   }
 
   #receive(message: FromChild): void {
-    if (message.type === 'loaded') this.#loading?.resolve();
+    if (message.type === 'loaded') this.#loading?.resolve(message.slowBecause);
     if (message.type === 'unloadable') {
       this.#loading?.reject(new Error(message.message, { cause: message.cause }));
       this.#loading = null;

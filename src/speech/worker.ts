@@ -42,8 +42,8 @@ process.on('message', (message: ToChild) => {
 
 async function load(): Promise<void> {
   try {
-    await theEngine();
-    send({ type: 'loaded' });
+    const { slowBecause } = await theEngine();
+    send({ type: 'loaded', slowBecause });
   } catch (error) {
     send({ type: 'unloadable', message: messageOf(error), cause: inFull(error) });
   }

@@ -10,6 +10,7 @@ type Options = { channel: number; onProgress: (seconds: number) => void; signal:
 export async function loadEngine({ model }: { model: string }) {
   if (model === 'unloadable') throw new Error('no such model: unloadable');
   return {
+    slowBecause: null,
     async recognise(audio: PcmFile, { channel, onProgress, signal }: Options): Promise<Utterance[]> {
       onProgress(1);
       if (model === 'crash') process.abort();

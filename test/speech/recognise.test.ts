@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { comparableWords } from '../../bench/wer.ts';
-import { type Decoded, type DecodeOptions, ENCODER_HOP, Moonshine } from '../../src/speech/moonshine.ts';
+import { LoopedNetwork } from '../../src/speech/looped.ts';
+import { type Decoded, type DecodeOptions, ENCODER_HOP } from '../../src/speech/network.ts';
 import { cut, type Network, type Piece, recognise } from '../../src/speech/recognise.ts';
 import { loopAtEnd } from '../../src/speech/repetition.ts';
 import { SAMPLE_RATE } from '../../src/speech/transcript.ts';
-import { prepareWeights } from '../../src/speech/weights.ts';
+import { findModel, prepareLooped } from '../../src/speech/weights.ts';
 import { clip, noise, samplesOf } from './speech-set.ts';
 
 const cacheDirectory = path.join(tmpdir(), 'ringback-test-models');
@@ -96,14 +97,15 @@ describe('a decoder in circles', () => {
 
   it('is a real thing, and cured', { timeout: 120_000 }, async () => {
     // This menu, cut off inside a word, makes moonshine-base say its last sentence for ever.
-    const weights = await prepareWeights('moonshine-base', cacheDirectory);
-    const network = await Moonshine.load(weights, 1);
+    const model = await findModel('moonshine-base', cacheDirectory);
+    const graphs = await prepareLooped(model, cacheDirectory);
+    const network = await LoopedNetwork.load(graphs, model.alignmentHeads, 1);
     try {
       const samples = floats(await samplesOf(clip('vm-options.wav'))).subarray(0, 11.54 * SAMPLE_RATE);
       const bare = await network.decode(samples, { limit: 150 });
       expect(bare.ended).toBe(false);
       expect(loopAtEnd(bare.tokens)).toBeDefined();
-      const words = await recognise(network, weights.tokens, pieceOf(samples));
+      const words = await recognise(network, model.tokens, pieceOf(samples));
       expect(comparableWords(words.map(({ text }) => text).join('')).join(' ')).toContain(
         'record your busy message press three to record your name press four to record your temporary greeting',
       );

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +6,8 @@ import { InferenceSession } from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadEngine } from '../../src/speech/engine.ts';
 import { exposeFromIf } from '../../src/speech/onnx-graph.ts';
-import { attentionOutput, prepareWeights } from '../../src/speech/weights.ts';
+import { attentionOutput } from '../../src/speech/stepwise.ts';
+import { findModel, prepareLooped, prepareStepwise } from '../../src/speech/weights.ts';
 
 let cacheDirectory: string;
 beforeEach(async () => {
@@ -21,43 +22,57 @@ const weightsFolder = path.join(
   'dist/model/tiny/quantized',
 );
 
-describe('the prepared weights', () => {
-  it('hold a decoder that shows its attention, and the texts of the tokens', async () => {
-    const weights = await prepareWeights('moonshine-tiny', cacheDirectory);
-    const decoder = await InferenceSession.create(weights.decoder);
-    for (const { layer } of weights.alignmentHeads)
+describe('what is made of a model', () => {
+  it('is its graphs, its decoder with the attention shown, and the texts of the tokens', async () => {
+    const model = await findModel('moonshine-tiny', cacheDirectory);
+    expect(model.tokens).toHaveLength(32_768);
+    expect(model.tokens.slice(0, 4)).toEqual(['', '', '', '<0x00>']);
+    expect(model.tokens).toContain(' country');
+    expect(model.tokens.at(-1)).toBe('');
+    const graphs = await prepareLooped(model, cacheDirectory);
+    const encoder = await InferenceSession.create(graphs.encoder);
+    expect([encoder.inputNames, encoder.outputNames]).toEqual([['audio'], ['hidden']]);
+    await encoder.release();
+    const stepwise = await prepareStepwise(model, cacheDirectory);
+    expect(stepwise.encoder).toBe(model.encoder);
+    const decoder = await InferenceSession.create(stepwise.decoder);
+    for (const { layer } of model.alignmentHeads)
       expect(decoder.outputNames).toContain(attentionOutput(layer));
     await decoder.release();
-    expect(weights.tokens).toHaveLength(32_768);
-    expect(weights.tokens.slice(0, 4)).toEqual(['', '', '', '<0x00>']);
-    expect(weights.tokens).toContain(' country');
-    expect(weights.tokens.at(-1)).toBe('');
   });
 
-  it('are made once, and again when they are damaged', async () => {
-    const first = await prepareWeights('moonshine-tiny', cacheDirectory);
-    const whole = await readFile(first.decoder);
+  it('is made once, and again when it is damaged', async () => {
+    const all = async () => {
+      const model = await findModel('moonshine-tiny', cacheDirectory);
+      return { model, graphs: await prepareLooped(model, cacheDirectory) };
+    };
+    const first = await all();
+    const whole = await readFile(first.graphs.decoder);
     const names = await readdir(cacheDirectory);
-    await writeFile(first.decoder, whole.subarray(0, 1_000_000));
+    const made = (await stat(first.graphs.encoder)).mtimeMs;
+    await writeFile(first.graphs.decoder, whole.subarray(0, 1_000_000));
     for (const name of names.filter((one) => one.startsWith('tokens') && one.endsWith('.json'))) {
       await writeFile(path.join(cacheDirectory, name), '["');
     }
-    const again = await prepareWeights('moonshine-tiny', cacheDirectory);
+    const again = await all();
     expect(again).toEqual(first);
-    expect((await readFile(again.decoder)).equals(whole)).toBe(true);
+    expect((await readFile(again.graphs.decoder)).equals(whole)).toBe(true);
+    expect((await stat(again.graphs.encoder)).mtimeMs).toBe(made);
     expect((await readdir(cacheDirectory)).toSorted()).toEqual(names.toSorted());
   });
 
   it('may be made by several at once', async () => {
-    const all = await Promise.all([1, 2, 3].map(() => prepareWeights('moonshine-tiny', cacheDirectory)));
+    const model = await findModel('moonshine-tiny', cacheDirectory);
+    const all = await Promise.all([1, 2, 3].map(() => prepareLooped(model, cacheDirectory)));
     expect(all[1]).toEqual(all[0]);
     expect(all[2]).toEqual(all[0]);
-    expect(await readdir(cacheDirectory)).toHaveLength(4);
+    // Each beside its seal: encoder, decoder, tokens.
+    expect(await readdir(cacheDirectory)).toHaveLength(6);
   });
 
-  it('come from a folder as well', async () => {
-    const weights = await prepareWeights(weightsFolder, cacheDirectory);
-    expect(weights.encoder).toBe(path.join(weightsFolder, 'encoder_model.onnx'));
+  it('comes from a folder as well', async () => {
+    const model = await findModel(weightsFolder, cacheDirectory);
+    expect(model.encoder).toBe(path.join(weightsFolder, 'encoder_model.onnx'));
   });
 });
 

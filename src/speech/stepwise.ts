@@ -1,39 +1,23 @@
-// Runs the Moonshine networks on one stretch of audio: greedy decoding with a key-value cache, keeping for every
-// token its probability and where in the audio the decoder looked. Model: https://arxiv.org/abs/2410.15608.
+// Runs the Moonshine networks on one stretch of audio by the model's own files: greedy decoding with a key-value cache, a
+// run for each token, keeping its probability and where in the audio the decoder looked. Model:
+// https://arxiv.org/abs/2410.15608.
 
+import type { Head } from './graphs/decoder-layers.ts';
+import { type Decoded, type DecodeOptions, END, longEnough, type Network, START } from './network.ts';
 import { InferenceSession, Tensor } from './onnxruntime.ts';
-import { attentionOutput, type Head, type Weights } from './weights.ts';
 
-const START = 1;
-const END = 2;
+/**
+ * Paths of the encoder, `input_values [1, samples]` to `last_hidden_state [1, frames, width]`, and of the merged decoder
+ * whose cross-attention is among its outputs, see `attentionOutput`.
+ */
+export type StepwiseGraphs = { encoder: string; decoder: string };
 
-/** Samples between two frames of the encoder (24 ms): its convolutions stride 64, 3 and 2. */
-export const ENCODER_HOP = 384;
-/** The encoder's convolutions need this many samples to give one frame. */
-const SHORTEST = 1_024;
-
-export type Decoded = {
-  /** Token ids, without start and end. */
-  tokens: number[];
-  /** Softmax probability of each token. */
-  probabilities: number[];
-  /** One row per token, and one for the end: attention over `frames` of each alignment head, one after another. */
-  attention: Float32Array[];
-  frames: number;
-  /** Whether the model ended by itself; otherwise `stop` or the limit ended it. */
-  ended: boolean;
-};
-
-export type DecodeOptions = {
-  /** Most tokens to make. */
-  limit: number;
-  /** Called after every token; true ends the decoding. */
-  stop?: (tokens: readonly number[]) => boolean;
-};
+/** Name of the decoder output with the cross-attention of `layer`: `[1, heads, tokens, frames]`. */
+export const attentionOutput = (layer: number): string => `cross_attentions.${layer}`;
 
 type Feeds = Record<string, Tensor>;
 
-export class Moonshine {
+export class StepwiseNetwork implements Network {
   readonly #encoder: InferenceSession;
   readonly #decoder: InferenceSession;
   readonly #heads: readonly Head[];
@@ -57,7 +41,11 @@ export class Moonshine {
     );
   }
 
-  static async load(weights: Weights, threads: number): Promise<Moonshine> {
+  static async load(
+    graphs: StepwiseGraphs,
+    alignmentHeads: readonly Head[],
+    threads: number,
+  ): Promise<StepwiseNetwork> {
     const options: InferenceSession.SessionOptions = {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -72,12 +60,12 @@ export class Moonshine {
         },
       },
     };
-    const encoder = await InferenceSession.create(weights.encoder, options);
-    const decoder = await InferenceSession.create(weights.decoder, options);
-    return new Moonshine(encoder, decoder, weights.alignmentHeads);
+    const encoder = await InferenceSession.create(graphs.encoder, options);
+    const decoder = await InferenceSession.create(graphs.decoder, options);
+    return new StepwiseNetwork(encoder, decoder, alignmentHeads);
   }
 
-  /** Recognises `samples` (16 kHz, floats in [-1, 1)). */
+  /** A draft saves nothing here, and is not looked at. */
   async decode(samples: Float32Array, options: DecodeOptions): Promise<Decoded> {
     const hidden = await this.#encode(samples);
     const frames = hidden.dims[1] ?? 0;
@@ -106,11 +94,7 @@ export class Moonshine {
   }
 
   async #encode(samples: Float32Array): Promise<Tensor> {
-    let input = samples;
-    if (samples.length < SHORTEST) {
-      input = new Float32Array(SHORTEST);
-      input.set(samples);
-    }
+    const input = longEnough(samples);
     const out = await this.#encoder.run({ input_values: new Tensor('float32', input, [1, input.length]) });
     return out.last_hidden_state as Tensor;
   }
