@@ -26,11 +26,13 @@ async function demo(): Promise<void> {
   const say = (line: string) => process.stdout.write(`${line}\n`);
   const folder = await mkdtemp(join(tmpdir(), 'ringback-demo-'));
   const stops: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const stopped = Promise.withResolvers<never>();
+  const ending = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  ending.signal.addEventListener('abort', () => ended.reject(ending.signal.reason));
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => stopped.reject(interrupted(signal)));
+    process.once(signal, () => ending.abort(interrupted(signal)));
   try {
-    await Promise.race([run(folder, stops, say), stopped.promise]);
+    await Promise.race([run(folder, stops, say, ending.signal), ended.promise]);
   } finally {
     for (const stop of stops.toReversed()) await stop();
   }
@@ -41,9 +43,10 @@ async function run(
   folder: string,
   stops: (() => Promise<unknown>)[],
   say: (line: string) => void,
+  ending: AbortSignal,
 ): Promise<void> {
   say('Starting Ringback on a temporary folder: PostgreSQL, the speech model, the API…');
-  const ringback = await startRingback(
+  const starting = startRingback(
     readSettings({
       RINGBACK_DATA_DIR: folder,
       RINGBACK_PORT: '0',
@@ -52,12 +55,16 @@ async function run(
     }),
     createLog('warn'),
   );
-  stops.push(() => ringback.stop());
-  const { url, createdKey } = ringback;
+  // Interrupted while it starts, it is stopped once it has started: PostgreSQL would go on in a folder that is gone.
+  stops.push(() => starting.then(({ stop }) => stop(), startFailed));
+  const { url, createdKey } = await starting;
+  // What is started from here on would be stopped by nobody.
+  ending.throwIfAborted();
   if (url === null || createdKey === null) throw new Error('the server started without an address or a key');
   const client = createClient({ url, key: createdKey });
 
   const [signs] = await client.signingSecrets.list();
+  ending.throwIfAborted();
   const came = Promise.withResolvers<ReceivedCallback>();
   const receiver = await startReceiver({
     port: 0,
@@ -91,6 +98,9 @@ async function run(
   const heard = transcript.toLowerCase().replaceAll(/[^a-z' ]/g, '');
   if (heard !== WORDS) throw new Error(`the transcript is wrong: expected "${WORDS}"`);
 }
+
+/** The demo itself has failed with it already. */
+const startFailed = (): void => {};
 
 /** Shows the job's state while it waits, on one line where the output is a terminal. */
 async function waitFor(

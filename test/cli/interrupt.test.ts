@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../rig/eventually.ts';
@@ -69,11 +70,14 @@ test('transcribe: while it reads, while it downloads, while it listens', async (
   await expectInterrupted(listens);
 }, 90_000);
 
-test('demo', async () => {
-  const demo = start('demo');
-  await once(demo.child.stdout ?? demo.child, 'data');
-  await expectInterrupted(demo);
-}, 60_000);
+test('demo: while its database is made, started and filled, and while it works', async () => {
+  for (const afterMs of [0, 300, 800, 1_500, 3_000]) {
+    const demo = start('demo');
+    await once(demo.child.stdout ?? demo.child, 'data');
+    await pause(afterMs);
+    await expectInterrupted(demo);
+  }
+}, 90_000);
 
 test('transcribe --to: two that would be one file are refused before any work', async () => {
   await mkdir(join(folder, 'monday'));
