@@ -286,6 +286,6 @@ test('what is asked for and not supported is said, in the result', async () => {
   expect(record.result.summarization).toMatchObject({
     success: false,
     error: { status_code: 501 },
-    results: [],
+    results: null,
   });
 });

@@ -49,8 +49,8 @@ export function createAddons({ languageModel, onFault, analyse = analyseInThread
     const chat = languageModel && chatWith(languageModel, signal);
     const asked = questionsOf(request);
     const asking = Object.entries(asked).map(async ([name, question]): Promise<[string, Envelope]> => {
-      if (chat === null) return [name, failed(noModel(name))];
-      if (local.withheld) return [name, failed(withheld())];
+      if (chat === null) return [name, failed(name, noModel(name))];
+      if (local.withheld) return [name, failed(name, withheld())];
       const started = performance.now();
       const seconds = () => (performance.now() - started) / 1_000;
       try {
@@ -58,9 +58,9 @@ export function createAddons({ languageModel, onFault, analyse = analyseInThread
       } catch (error) {
         signal.throwIfAborted();
         if (shortageOf(error) !== null) throw error;
-        if (error instanceof AddonFailure) return [name, failed(error, seconds())];
+        if (error instanceof AddonFailure) return [name, failed(name, error, seconds())];
         onFault(error, name);
-        return [name, failed(fault(), seconds())];
+        return [name, failed(name, fault(), seconds())];
       }
     });
     const answered = await Promise.all(asking);
@@ -126,7 +126,7 @@ async function localAddons(
     onFault(error, names.join(', '));
     const seconds = (performance.now() - started) / 1_000;
     const envelopes = Object.fromEntries(
-      names.map((name) => [name, failed(name === 'pii_redaction' ? allMasked() : fault(), seconds)]),
+      names.map((name) => [name, failed(name, name === 'pii_redaction' ? allMasked() : fault(), seconds)]),
     );
     // What was to be redacted and could not be is withheld: a transcript in clear cannot be called back.
     return { utterances: redaction ? maskEverything(heard) : heard, envelopes, withheld: redaction !== null };
@@ -185,7 +185,7 @@ function unsupported(request: AddonRequest, heard: readonly Utterance[]): Record
     if (name === 'diarization' && heard.some(({ speaker }) => speaker !== undefined)) return false;
     return request[name] === true || Array.isArray(request[name]);
   });
-  return Object.fromEntries(asked.map(([name, what]) => [name, notSupported(what)]));
+  return Object.fromEntries(asked.map(([name, what]) => [name, notSupported(name, what)]));
 }
 
 const noModel = (addon: string) =>

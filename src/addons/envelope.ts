@@ -35,13 +35,18 @@ function isEmpty(results: unknown): boolean {
     : parts.every((part) => Array.isArray(part) && part.length === 0);
 }
 
-/** A list of nothing, and not null: that is how the hosted API describes it, and strict clients read it so. */
-export function failed({ error }: AddonFailure, seconds = 0): Envelope {
-  return { success: false, is_empty: true, exec_time: rounded(seconds), error, results: [] };
+/** Those whose results are a text or an object, an answer to one prompt of `audio_to_llm` among them. */
+const NO_LIST = new Set(['summarization', 'moderation', 'structured_data_extraction', 'prompt']);
+
+/** A list of nothing where the hosted API describes a list, and else null: strict clients read them so. */
+export function failed(name: string, { error }: AddonFailure, seconds = 0): Envelope {
+  const results = NO_LIST.has(name) ? null : [];
+  return { success: false, is_empty: true, exec_time: rounded(seconds), error, results };
 }
 
-export function notSupported(what: string): Envelope {
+export function notSupported(name: string, what: string): Envelope {
   return failed(
+    name,
     new AddonFailure(
       501,
       'NotImplemented',

@@ -39,7 +39,7 @@ export async function askPrompts(
       envelopes.push(succeeded({ prompt, response }, seconds()));
     } catch (error) {
       if (!(error instanceof AddonFailure)) throw error;
-      envelopes.push(failed(error, seconds()));
+      envelopes.push(failed('prompt', error, seconds()));
     }
   }
   return envelopes;
