@@ -147,7 +147,8 @@ def _key_of(secret: str) -> bytes:
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
     encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
+    # A framework may have unpacked it and left the header. No JSON begins as gzip does (RFC 1952, 2.3.1).
+    if encoding in ("", "identity") or (encoding == "gzip" and body[:2] != b"\x1f\x8b"):
         return body
     if encoding != "gzip":
         raise SignatureError(f"the body is packed with {encoding}, and only gzip is sent")
@@ -155,7 +156,7 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     try:
         content = unpacker.decompress(body, MOST_UNPACKED + 1)
     except zlib.error as error:
-        raise SignatureError("the body is no gzip: is it unpacked already? Then leave content-encoding out") from error
+        raise SignatureError(f"the body cannot be unpacked: {error}") from error
     if len(content) > MOST_UNPACKED or not unpacker.eof or unpacker.unused_data:
         raise SignatureError("the body is too large, cut off, or goes on behind its end")
     return content
