@@ -2,7 +2,7 @@
 //
 // The files hold uint8 weights and leave scaling to nodes of their own. A uint8 value with zero point z is the int8 value
 // less 128 with zero point z - 128, the same number: and for int8 the runtime has a kernel of more than twice the speed
-// (390 and 175 billion products a second on one core with VNNI), and operators that scale as they multiply.
+// (390 and 175 billion products a second on one core with VNNI, in a trial), and operators that scale as they multiply.
 
 import type { GraphBuilder } from './graph-builder.ts';
 import { floats, type Graph, type Node, readModel, type Tensor } from './read-onnx.ts';
