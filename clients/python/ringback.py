@@ -249,10 +249,14 @@ class _Connection:
                 return
 
     def events(self, method: str, route: str, *ids: Any, last_event_id: Optional[str], **query: Any) -> Iterator[JSON]:
-        """Server-sent events as `{"id", "event", "data"}`, until the server ends the stream."""
+        """Server-sent events as `{"id", "event", "data"}`, until the server ends the stream. It is open on return: what
+        changes from now on will come."""
         headers = {"accept": "text/event-stream", **({"last-event-id": last_event_id} if last_event_id else {})}
         # The server sends a comment every 15 s.
-        with self.open(method, route, ids, query=query, headers=headers, timeout=60.0) as response:
+        return self._told(self.open(method, route, ids, query=query, headers=headers, timeout=60.0))
+
+    def _told(self, stream: http.client.HTTPResponse) -> Iterator[JSON]:
+        with stream as response:
             fields: Dict[str, str] = {}
             for line in response:
                 name, _, value = line.decode().rstrip("\r\n").partition(":")

@@ -78,9 +78,8 @@ def is_called_back(audio_url):
     heard = []
     stream = ringback.inboxes.stream(inbox["id"])
     threading.Thread(target=lambda: heard.append(next(stream)), daemon=True).start()
-    changes = []
-    threading.Thread(target=lambda: changes.append(next(iter(ringback.events()))), daemon=True).start()
-    time.sleep(1)
+    changes, told = [], ringback.events()
+    threading.Thread(target=lambda: changes.append(next(told)), daemon=True).start()
     ids = [
         ringback.transcriptions.create(
             audio_url, callback=True, callback_config={"url": inbox["address"], "compression": compression}
