@@ -258,7 +258,10 @@ class _Connection:
     def _told(self, stream: http.client.HTTPResponse) -> Iterator[JSON]:
         with stream as response:
             fields: Dict[str, str] = {}
-            for line in response:
+            while True:
+                line = self._line(response)
+                if not line:
+                    return
                 name, _, value = line.decode().rstrip("\r\n").partition(":")
                 if name:
                     fields[name] = value[1:] if value.startswith(" ") else value
@@ -271,7 +274,13 @@ class _Connection:
         try:
             return response.read(size)
         except (OSError, http.client.HTTPException) as error:
-            raise RingbackError("unreachable", f"the answer broke off: {error}", response.status) from error
+            raise _broken_off(response, error) from error
+
+    def _line(self, response: http.client.HTTPResponse) -> bytes:
+        try:
+            return response.readline()
+        except (OSError, http.client.HTTPException) as error:
+            raise _broken_off(response, error) from error
 
     def _refusal(self, response: http.client.HTTPResponse) -> RingbackError:
         with response:
@@ -289,6 +298,10 @@ class _Connection:
         except (ValueError, KeyError, TypeError):
             what = f"{self._host} answered {response.status}, and not as a Ringback does: is the URL right?"
             return RingbackError("answer_unknown", what, response.status, retry_after=retry_after)
+
+
+def _broken_off(response: http.client.HTTPResponse, error: Exception) -> RingbackError:
+    return RingbackError("unreachable", f"the answer broke off: {error}", response.status)
 
 
 def _filled(route: str, ids: Tuple[Any, ...]) -> str:
