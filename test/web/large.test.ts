@@ -1,6 +1,5 @@
 // The dashboard on an installation that is used: 600 jobs, 1,000 endpoints. How long a page takes, what it asks for, and
-// that nothing a stranger wrote is more than text. Times are generous here (two busy cores): docs/dashboard.md has those
-// that were measured.
+// that nothing a stranger wrote is more than text. docs/dashboard.md has the times that were measured.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +10,9 @@ import { CHROMIUM, hasBrowser, openBrowser } from '../rig/browser.ts';
 const DIST = new URL('../../web/dist/assets/', import.meta.url);
 const BUNDLE_BYTES = 200_000;
 const REQUEST_BYTES = 200_000;
-const PAGE_MS = 5_000;
+const PAGE_MS = 1_000;
+/** Other tests share the two cores: the best of so many loads counts. */
+const LOADS = 5;
 /** In the page: Node's types know no layout shifts. */
 const SHIFT_OF_3_S = `new Promise((resolve) => {
   let sum = 0;
@@ -60,10 +61,16 @@ describe.skipIf(!hasBrowser)(`large (needs ${CHROMIUM})`, { timeout: 240_000 }, 
     });
     const took: [hash: string, ms: number][] = [];
     for (const hash of ['overview', 'transcriptions', 'callbacks', 'endpoints', 'callbacks?state=failed']) {
-      const started = performance.now();
-      await page.goto(`${showcase.url}/#/${hash}`);
-      await page.locator('tbody tr.leads').first().waitFor();
-      took.push([hash, Math.round(performance.now() - started)]);
+      const loads: number[] = [];
+      while (loads.length < LOADS && !loads.some((ms) => ms <= PAGE_MS)) {
+        await page.goto(`${showcase.url}/#/account`);
+        await page.locator('tbody tr.leads').first().waitFor({ state: 'hidden' });
+        const started = performance.now();
+        await page.goto(`${showcase.url}/#/${hash}`);
+        await page.locator('tbody tr.leads').first().waitFor();
+        loads.push(performance.now() - started);
+      }
+      took.push([hash, Math.round(Math.min(...loads))]);
     }
     if (process.env.RINGBACK_TEST_TIMES) process.stdout.write(`${JSON.stringify(took)}\n`);
     expect(took.filter(([, ms]) => ms > PAGE_MS)).toEqual([]);
