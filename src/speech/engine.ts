@@ -8,6 +8,7 @@ import { LoopedNetwork } from './looped.ts';
 import { gainOf, levelsOf, raised } from './loudness.ts';
 import type { Network } from './network.ts';
 import { PcmReader } from './pcm.ts';
+import { weightTypeOfThisMachine } from './processor.ts';
 import { type Piece, recognise } from './recognise.ts';
 import { type Region, RegionFinder } from './regions.ts';
 import { StepwiseNetwork } from './stepwise.ts';
@@ -79,7 +80,7 @@ async function loadNetwork(
   { cacheDirectory, threads }: EngineOptions,
 ): Promise<{ network: Network; slowBecause: string | null }> {
   try {
-    const graphs = await prepareLooped(model, cacheDirectory);
+    const graphs = await prepareLooped(model, cacheDirectory, await weightTypeOfThisMachine());
     return {
       network: await LoopedNetwork.load(graphs, model.alignmentHeads, threads),
       slowBecause: null,

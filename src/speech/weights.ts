@@ -8,6 +8,7 @@ import { derived, hashOfFile, sha256 } from './derived.ts';
 import { decoderGraph } from './graphs/decoder-graph.ts';
 import type { Head } from './graphs/decoder-layers.ts';
 import { encoderGraph } from './graphs/encoder-graph.ts';
+import type { WeightType } from './graphs/graph-builder.ts';
 import { Source } from './graphs/quantised.ts';
 import { voiceGraph } from './graphs/voice-graph.ts';
 import type { LoopedGraphs } from './looped.ts';
@@ -161,17 +162,22 @@ export async function findModel(name: string, cacheDirectory: string): Promise<M
 const isOfTheSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
 /** The graphs of graphs/, made of the files of the model. Rejects where it is not built like moonshine-base and -tiny. */
-export async function prepareLooped(model: Model, cacheDirectory: string): Promise<LoopedGraphs> {
+export async function prepareLooped(
+  model: Model,
+  cacheDirectory: string,
+  weights: WeightType,
+): Promise<LoopedGraphs> {
   const heads = model.alignmentHeads;
   const encoderHash = await hashOfFile(model.encoder);
-  const key = (of: string) => sha256(`${GRAPHS_VERSION} ${JSON.stringify(heads)} ${of}`).slice(0, 16);
+  const key = (of: string) =>
+    sha256(`${GRAPHS_VERSION} ${weights} ${JSON.stringify(heads)} ${of}`).slice(0, 16);
   const source = async (file: string) => new Source(await readFile(file));
   return {
     encoder: await derived(cacheDirectory, `encoder-${key(encoderHash)}.onnx`, async () =>
-      encoderGraph(await source(model.encoder)),
+      encoderGraph(await source(model.encoder), weights),
     ),
     decoder: await derived(cacheDirectory, `looped-${key(model.decoderHash)}.onnx`, async () =>
-      decoderGraph(await source(model.decoder), heads),
+      decoderGraph(await source(model.decoder), heads, weights),
     ),
   };
 }

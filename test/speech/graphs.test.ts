@@ -10,6 +10,7 @@ import { GraphBuilder } from '../../src/speech/graphs/graph-builder.ts';
 import { floats, readModel } from '../../src/speech/graphs/read-onnx.ts';
 import { LoopedNetwork } from '../../src/speech/looped.ts';
 import type { Network } from '../../src/speech/network.ts';
+import { weightTypeBy, weightTypeOfThisMachine } from '../../src/speech/processor.ts';
 import { StepwiseNetwork } from '../../src/speech/stepwise.ts';
 import { FRAME, fresh, VoiceDetector } from '../../src/speech/voice.ts';
 import {
@@ -33,7 +34,8 @@ describe.each(['moonshine-base', 'moonshine-tiny'])('%s', (name) => {
   beforeAll(async () => {
     model = await findModel(name, cacheDirectory);
     const heads = model.alignmentHeads;
-    looped = await LoopedNetwork.load(await prepareLooped(model, cacheDirectory), heads, 1);
+    const weights = await weightTypeOfThisMachine();
+    looped = await LoopedNetwork.load(await prepareLooped(model, cacheDirectory, weights), heads, 1);
     stepwise = await StepwiseNetwork.load(await prepareStepwise(model, cacheDirectory), heads, 1);
   });
   afterAll(async () => {
@@ -80,6 +82,21 @@ describe.each(['moonshine-base', 'moonshine-tiny'])('%s', (name) => {
       for (const [i, row] of drafted.attention.entries())
         expect(cosine(row, alone.attention[i] as Float32Array), `token ${i}`).toBeGreaterThan(0.95);
     }
+  });
+
+  it('says the same with weights of either type', async () => {
+    const heads = model.alignmentHeads;
+    const samples = asFloats(await samplesOf(clip('vm-options.wav')));
+    const said: string[] = [];
+    for (const weights of ['int8', 'uint8'] as const) {
+      const network = await LoopedNetwork.load(await prepareLooped(model, cacheDirectory, weights), heads, 1);
+      const alone = await network.decode(samples, { limit: LIMIT });
+      const drafted = await network.decode(samples, { limit: LIMIT, draft: alone.tokens });
+      expect(drafted.tokens).toEqual(alone.tokens);
+      said.push(alone.tokens.map((token) => model.tokens[token]).join(''));
+      await network.close();
+    }
+    expect(said[1]).toBe(said[0]);
   });
 
   it('ends at the limit, and where it is told to', async () => {
@@ -184,6 +201,18 @@ describe('a model that is built otherwise', () => {
     const engine = await loadEngine({ model: 'moonshine-base', cacheDirectory, threads: 1 });
     expect(engine.slowBecause).toBeNull();
     await engine.close();
+  });
+});
+
+describe('the type of the weights', () => {
+  it('is int8 where the processor multiplies it without loss, and uint8 where that is not known', () => {
+    const flags = (...more: string[]) =>
+      `processor\t: 0\nflags\t\t: fpu sse avx2 avx512f ${more.join(' ')} erms\n\n`;
+    expect(weightTypeBy(flags('avx512_vnni'))).toBe('int8');
+    expect(weightTypeBy(flags('avx_vnni'))).toBe('int8');
+    expect(weightTypeBy(flags())).toBe('uint8');
+    expect(weightTypeBy(flags('avx512_vnnis'))).toBe('uint8');
+    expect(weightTypeBy('')).toBe('uint8');
   });
 });
 

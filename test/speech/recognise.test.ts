@@ -98,7 +98,7 @@ describe('a decoder in circles', () => {
   it('is a real thing, and cured', { timeout: 120_000 }, async () => {
     // This menu, cut off inside a word, makes moonshine-base say its last sentence for ever.
     const model = await findModel('moonshine-base', cacheDirectory);
-    const graphs = await prepareLooped(model, cacheDirectory);
+    const graphs = await prepareLooped(model, cacheDirectory, 'int8');
     const network = await LoopedNetwork.load(graphs, model.alignmentHeads, 1);
     try {
       const samples = floats(await samplesOf(clip('vm-options.wav'))).subarray(0, 11.54 * SAMPLE_RATE);

@@ -29,7 +29,7 @@ describe('what is made of a model', () => {
     expect(model.tokens.slice(0, 4)).toEqual(['', '', '', '<0x00>']);
     expect(model.tokens).toContain(' country');
     expect(model.tokens.at(-1)).toBe('');
-    const graphs = await prepareLooped(model, cacheDirectory);
+    const graphs = await prepareLooped(model, cacheDirectory, 'int8');
     const encoder = await InferenceSession.create(graphs.encoder);
     expect([encoder.inputNames, encoder.outputNames]).toEqual([['audio'], ['hidden']]);
     await encoder.release();
@@ -44,7 +44,7 @@ describe('what is made of a model', () => {
   it('is made once, and again when it is damaged', async () => {
     const all = async () => {
       const model = await findModel('moonshine-tiny', cacheDirectory);
-      return { model, graphs: await prepareLooped(model, cacheDirectory) };
+      return { model, graphs: await prepareLooped(model, cacheDirectory, 'int8') };
     };
     const first = await all();
     const whole = await readFile(first.graphs.decoder);
@@ -63,7 +63,7 @@ describe('what is made of a model', () => {
 
   it('may be made by several at once', async () => {
     const model = await findModel('moonshine-tiny', cacheDirectory);
-    const all = await Promise.all([1, 2, 3].map(() => prepareLooped(model, cacheDirectory)));
+    const all = await Promise.all([1, 2, 3].map(() => prepareLooped(model, cacheDirectory, 'int8')));
     expect(all[1]).toEqual(all[0]);
     expect(all[2]).toEqual(all[0]);
     // Each beside its seal: encoder, decoder, tokens.

@@ -9,16 +9,16 @@
 
 import { HEADS } from './attention.ts';
 import { DECODER, type Head, Layers } from './decoder-layers.ts';
-import { GraphBuilder } from './graph-builder.ts';
-import { blockwiseProduct, product, type Source } from './quantised.ts';
+import { GraphBuilder, type WeightType } from './graph-builder.ts';
+import { blockwiseProduct, exactProduct, product, type Source } from './quantised.ts';
 import type { TypeName } from './read-onnx.ts';
 
 const START = 1;
 const END = 2;
 
 /** A serialised model of the merged decoder in `source`. Throws where it is not built like moonshine-base and -tiny. */
-export function decoderGraph(source: Source, heads: readonly Head[]): Uint8Array {
-  const graph = new GraphBuilder('decoder');
+export function decoderGraph(source: Source, heads: readonly Head[], weights: WeightType): Uint8Array {
+  const graph = new GraphBuilder('decoder', weights);
   const width = source.matrix(`${DECODER}/layers.0/self_attn/q_proj`).rows;
   const hidden = graph.input('hidden', 'float', [1, 'frames', width]);
   graph.input('draft', 'int64', [1, 'drafted']);
@@ -90,7 +90,9 @@ const BEGUN_TYPES: readonly TypeName[] = ['int64', 'int64', 'float', 'float', 'i
 
 function withDraft(parent: GraphBuilder, layers: Layers): GraphBuilder {
   const graph = new GraphBuilder('with_draft', parent);
-  const heard = layers.decode(graph, 'draft', graph.ints(0), [], blockwiseProduct);
+  // Its kernel, too, is exact with VNNI alone.
+  const multiply = graph.weightType === 'int8' ? blockwiseProduct : exactProduct;
+  const heard = layers.decode(graph, 'draft', graph.ints(0), [], multiply);
   const length = graph.slice(graph.node('Shape', ['draft']), graph.ints(1), graph.ints(2), 0);
   const said = graph.slice('draft', graph.ints(1), length, 1);
   const known = graph.slice(heard.best, graph.ints(0), graph.node('Sub', [length, graph.ints(1)]), 1);

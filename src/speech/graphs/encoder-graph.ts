@@ -5,7 +5,7 @@
 // cut off above 3,400 Hz (757 words) 26 words are wrong instead of 21.
 
 import { EPSILON, HEADS, Residual, rotary } from './attention.ts';
-import { GraphBuilder } from './graph-builder.ts';
+import { GraphBuilder, type WeightType } from './graph-builder.ts';
 import {
   exactProduct,
   inTwoParts,
@@ -22,8 +22,8 @@ const FIRST_WIDTH = 127;
 const FIRST_STEP = 64;
 
 /** A serialised model of the encoder in `source`. Throws where it is not built like moonshine-base and -tiny. */
-export function encoderGraph(source: Source): Uint8Array {
-  const graph = new GraphBuilder('encoder');
+export function encoderGraph(source: Source, weights: WeightType): Uint8Array {
+  const graph = new GraphBuilder('encoder', weights);
   const audio = graph.input('audio', 'float', [1, 'samples']);
   let frames = firstConvolution(graph, source, audio);
   frames = graph.node('com.microsoft.Gelu', [convolution(graph, source, frames, 'conv2', 3)]);

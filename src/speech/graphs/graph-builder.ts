@@ -13,6 +13,9 @@ const ATTRIBUTE_TYPE = { float: 1, int: 2, graph: 5, ints: 7 } as const;
 const IR_VERSION = 8;
 const OPSETS = { '': 17, 'com.microsoft': 1 } as const;
 
+/** How the weights of products are written: the same numbers, see quantised.ts. */
+export type WeightType = 'int8' | 'uint8';
+
 /** A number is an integer; floats say so. */
 export type Attribute = number | readonly number[] | { float: number } | GraphBuilder;
 export type Attributes = Record<string, Attribute>;
@@ -35,14 +38,16 @@ export class GraphBuilder {
   readonly #constants = new Set<string>();
   readonly #inputs: Value[] = [];
   readonly #outputs: Value[] = [];
+  readonly weightType: WeightType;
   readonly #prefix: string;
   readonly #parent: GraphBuilder | undefined;
   #made = 0;
 
   /** Values are named behind `prefix`, which no other graph of the model may have. */
-  constructor(prefix: string, parent?: GraphBuilder) {
+  constructor(prefix: string, of: WeightType | GraphBuilder = 'int8') {
     this.#prefix = prefix;
-    this.#parent = parent;
+    this.#parent = of instanceof GraphBuilder ? of : undefined;
+    this.weightType = of instanceof GraphBuilder ? of.weightType : of;
   }
 
   input(name: string, type: TypeName, shape: Shape): string {
